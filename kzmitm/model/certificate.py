@@ -9,7 +9,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class NameAttribute:
-    """One attribute of a distinguished name: dotted OID and text (undecodable octets as `\\xNN`)."""
+    r"""One attribute of a distinguished name: dotted OID and text (undecodable octets as `\\xNN`)."""
 
     oid: str
     value: str
