@@ -1,0 +1,80 @@
+# The two commands of a newcomer are `make demo` and `make test`; both set up all they need.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test scan lint unit fuzz bench format golden locks clean help
+
+help:  ## what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/.run .venv-mitmproxy/.done  ## a real interceptor on this computer, and what the scanner says (no Internet)
+	@status=0; $(BIN)/kzmitm lab demo --auto || status=$$?; \
+	  if [ $$status -ne 1 ]; then echo "make demo: expected exit 1 (interception found), got $$status" >&2; exit 1; fi
+
+test: lint unit fuzz  ## everything that CI checks
+
+scan: $(VENV)/.run  ## the real thing: make scan ARGS='--list default'
+	@$(BIN)/kzmitm scan $(ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# The packages that think are covered completely; the rest has a floor.
+PURE := kzmitm/model/*,kzmitm/wire/*,kzmitm/pki/*,kzmitm/verdict/*
+unit: $(VENV)/.dev .venv-mitmproxy/.done .venv-oonidata/.done
+	$(BIN)/python -m pytest -n auto --cov --cov-report= $(TESTS)
+	$(BIN)/coverage report --include='$(PURE)' --fail-under=100
+	$(BIN)/coverage report --fail-under=90
+
+FUZZ_SECONDS ?= 15
+fuzz: .venv-fuzz/.done  ## coverage-guided fuzzing of every parser (FUZZ_SECONDS each)
+	for target in tests/*/fuzz_*.py; do \
+	  echo "== $$target"; .venv-fuzz/bin/python $$target -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -verbosity=0 -print_final_stats=0; \
+	done
+
+bench: $(VENV)/.dev .venv-bench/.done  ## the figures of bench/README.md
+	$(BIN)/python bench/handshakes.py $(ARGS)
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+golden: $(VENV)/.dev  ## rewrite the golden files; read the diff
+	KZMITM_GOLDEN=write $(BIN)/python -m pytest -q -k golden
+
+locks: $(VENV)/.dev  ## resolve the dependencies again
+	bash tools/locks.sh
+
+clean:
+	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* dist build
+
+# Each environment is made once for the content of its lock file.
+.PHONY: packages
+packages:
+	@bash tools/packages.sh
+
+$(VENV)/.run: requirements/run.txt pyproject.toml tools/environment.sh | packages
+	bash tools/environment.sh $(VENV) requirements/run.txt $(PYTHON)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml tools/environment.sh | packages
+	bash tools/environment.sh $(VENV) requirements/dev.txt $(PYTHON)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $(VENV)/.run $@
+
+.venv-%/.done: requirements/%.txt tools/environment.sh | packages
+	bash tools/environment.sh .venv-$* requirements/$*.txt $(PYTHON)
+	touch $@
+
+# The fuzzer's environment needs the project too.
+.venv-fuzz/.done: requirements/fuzz.txt pyproject.toml tools/environment.sh | packages
+	bash tools/environment.sh .venv-fuzz requirements/fuzz.txt $(PYTHON)
+	.venv-fuzz/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Resolve every environment again into its lock file: hashes, no index addresses.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+compile() { .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header "$@"; }
+compile pyproject.toml --extra fast --output-file requirements/run.txt
+compile pyproject.toml --extra fast --group dev --output-file requirements/dev.txt
+compile pyproject.toml requirements/fuzz.in --output-file requirements/fuzz.txt
+for name in bench mitmproxy oonidata; do
+  compile "requirements/$name.in" --output-file "requirements/$name.txt"
+done
