@@ -1,0 +1,87 @@
+"""The reasons inside a verdict in plain English: what excluded a cause, what would decide, what fits."""
+
+from collections.abc import Mapping
+
+from kzmitm.report.language import _
+from kzmitm.verdict.codes import EvidenceCode, UndecidedCode
+
+EVIDENCE: Mapping[str, str] = {
+    EvidenceCode.BENIGN_SNI_GENUINE: _("at the same address a harmless name drew a genuine certificate"),
+    EvidenceCode.KNOWN_KEY_SIGNED: _(
+        "a key that is known to be an interceptor's signed the chain, and nothing innocent can do that"
+    ),
+    EvidenceCode.NAMES_COVER_HOST: _(
+        "the certificate bears the name of this very site; a portal names itself"
+    ),
+    EvidenceCode.LEAF_VARIES_BY_SNI: _("other names at the same address drew other certificates"),
+    EvidenceCode.ADDRESS_IN_CONTROL: _("a clean place gets the same address for this name"),
+    EvidenceCode.ADDRESS_IN_DOH: _("an encrypted resolver gives the same address for this name"),
+    EvidenceCode.ADDRESS_GIVEN: _("the address was given by the user, so no resolver had a say"),
+    EvidenceCode.ADDRESS_SERVES_NAME: _("the same address also showed a genuine certificate for this name"),
+    EvidenceCode.CONTROL_GENUINE: _(
+        "a clean place gets a genuine certificate with another key for this name"
+    ),
+    EvidenceCode.OTHER_ADDRESS_GENUINE: _(
+        "another address of the same site shows a genuine certificate with another key"
+    ),
+    EvidenceCode.OTHER_HELLO_GENUINE: _(
+        "asked in another way, the same address showed a genuine certificate"
+    ),
+    EvidenceCode.REPEAT_GENUINE: _("asked once more, the same address showed a genuine certificate"),
+    EvidenceCode.ISSUER_SIGNS_UNRELATED_HOSTS: _(
+        "the same unknown issuer signs for sites that have nothing to do with each other"
+    ),
+    EvidenceCode.ISSUER_NOT_PUBLIC: _(
+        "every genuine certificate has a public authority behind it; this has none"
+    ),
+    EvidenceCode.NOT_A_TIME_FAILURE: _("the certificates would be refused at any time"),
+    EvidenceCode.CLOCK_WITNESSED: _("independent witnesses agree with the clock"),
+    EvidenceCode.OTHER_HOSTS_IN_TIME: _("the certificates of other sites are valid at this time"),
+    EvidenceCode.SECOND_ENGINE_AGREES: _("a second, independent TLS engine saw the same"),
+    EvidenceCode.PROOF_VERIFIED: _(
+        "the other side proved, with a fresh signature, that it holds this very key"
+    ),
+    EvidenceCode.REPEAT_AGREES: _("asked once more, it answered the same"),
+}
+"""What was seen that excludes an innocent cause."""
+
+UNDECIDED: Mapping[str, str] = {
+    UndecidedCode.CONTROL: _(
+        "what a clean place gets for this name: scan there with --record-control, then here with --control"
+    ),
+    UndecidedCode.BENIGN_SNI: _("what a harmless name gets at the same address"),
+    UndecidedCode.OTHER_ADDRESS: _("what another address of the same site shows"),
+    UndecidedCode.OTHER_HELLO: _("what the same address answers when asked in another way (--profile)"),
+    UndecidedCode.REPEAT: _("the same scan once more, later"),
+    UndecidedCode.MORE_HOSTS: _("more sites in the same scan, also some that nobody has a reason to touch"),
+    UndecidedCode.SECOND_NETWORK: _("the same scan from another network"),
+    UndecidedCode.ENCRYPTED_DNS: _("what an encrypted resolver says for this name (--doh)"),
+    UndecidedCode.CLOCK: _("the right time on this computer"),
+    UndecidedCode.WHOLE_CHAIN: _("the other certificates of the chain"),
+    UndecidedCode.SECOND_ENGINE: _("the same question asked by a second TLS engine (--engine openssl)"),
+    UndecidedCode.LOCAL_ROOTS: _(
+        "what the trust stores of this computer hold: an antivirus or a company proxy leaves its root there"
+    ),
+    UndecidedCode.PORTAL_LOGIN: _("the same scan after logging in to this network"),
+    UndecidedCode.STATE_PKI_USE: _("whether the site uses the state's e-signature authority of its own will"),
+    UndecidedCode.RULE_FAULT: _("a repair of kzmitm: one of its rules failed on this site; please report it"),
+}
+"""What would decide it, or make it surer."""
+
+RELATIONS: Mapping[str, str] = {}
+"""How a field of the forged certificate stands to the genuine one."""
+
+
+def evidence_text(code: str) -> str:
+    """What was seen that excludes a cause; the words of the code itself where it is of a newer version."""
+    return EVIDENCE.get(code, code.replace("_", " "))
+
+
+def undecided_text(code: str) -> str:
+    """What would decide it; the words of the code itself where it is of a newer version."""
+    return UNDECIDED.get(code, code.replace("_", " "))
+
+
+def relation_text(code: str) -> str:
+    """How a field of the forged certificate stands to the genuine one; else the words of the code."""
+    return RELATIONS.get(code, code.replace("_", " "))

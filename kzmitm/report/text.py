@@ -1,0 +1,247 @@
+"""Verdicts as lines for people: one per target with the verdict word first, then the worst explained.
+
+Lines are values with a style per span; who prints them decides on colour and width. No line depends on
+the width of a screen and none draws boxes, so that screen readers and pipes get the same words.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kzmitm.model.certificate import Certificate
+from kzmitm.model.verdict import Authority, Confidence, Forger, Outcome, RuledOut, Scope, Verdict
+from kzmitm.report import texts
+from kzmitm.report.advice import limits, next_steps
+from kzmitm.report.language import _
+from kzmitm.report.reasons import evidence_text, relation_text, undecided_text
+from kzmitm.report.safe import harmless
+
+MAX_CHAIN_LINES = 8
+"""Certificates of a chain that are listed; no honest chain is longer."""
+
+
+class Style(StrEnum):
+    """What a span is; the printer chooses the colour, and the words say the same without it."""
+
+    PLAIN = "plain"
+    ALARM = "alarm"
+    WARNING = "warning"
+    GOOD = "good"
+    HEADING = "heading"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of output: `lead` in `style`, then `text`; `indent` is for continuation lines."""
+
+    text: str = ""
+    lead: str = ""
+    style: Style = Style.PLAIN
+    indent: int = 0
+
+    def __str__(self) -> str:
+        return self.lead + self.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedTarget:
+    """What is told of one target. Text inside may come from strangers; rendering makes it harmless."""
+
+    target: str
+    verdict: Verdict
+    chain: tuple[Certificate, ...] = ()
+    failure: str | None = None
+    """The network's failure of the handshake that the verdict is about, or of what came before it."""
+
+
+STYLES = {
+    Outcome.CLEAN: Style.GOOD,
+    Outcome.INTERCEPTION: Style.ALARM,
+    Outcome.TRUSTED_UNEXPECTED: Style.ALARM,
+    Outcome.DNS_HIJACK: Style.WARNING,
+    Outcome.CAPTIVE_PORTAL: Style.WARNING,
+    Outcome.BLOCKED: Style.WARNING,
+    Outcome.INCONCLUSIVE: Style.WARNING,
+    Outcome.ORIGIN_MISCONFIGURED: Style.WARNING,
+    Outcome.UNREACHABLE: Style.PLAIN,
+}
+
+_OUTCOME_ORDER = (
+    Outcome.INTERCEPTION,
+    Outcome.TRUSTED_UNEXPECTED,
+    Outcome.DNS_HIJACK,
+    Outcome.CAPTIVE_PORTAL,
+    Outcome.BLOCKED,
+    Outcome.INCONCLUSIVE,
+    Outcome.ORIGIN_MISCONFIGURED,
+    Outcome.UNREACHABLE,
+    Outcome.CLEAN,
+)
+_SCOPE_ORDER = (Scope.STATE, Scope.ISP, Scope.UNKNOWN, None, Scope.MIDDLEBOX, Scope.LOCAL)
+_CONFIDENCE_ORDER = (Confidence.CONFIRMED, Confidence.LIKELY, Confidence.SUSPECTED, None)
+
+
+def gravity(verdict: Verdict) -> tuple[int, int, int]:
+    """A sort key that puts the gravest verdict first."""
+    return (
+        _OUTCOME_ORDER.index(verdict.outcome),
+        _SCOPE_ORDER.index(verdict.scope),
+        _CONFIDENCE_ORDER.index(verdict.confidence),
+    )
+
+
+def target_line(judged: JudgedTarget) -> Line:
+    """The one line of a target: `INTERCEPTION  www.example.org  confirmed, by Example Authority`."""
+    word = texts.WORDS[judged.verdict.outcome].ljust(texts.WORD_WIDTH)
+    note = _note(judged)
+    text = "  " + harmless(judged.target) + (f"  {note}" if note else "")
+    return Line(text, lead=word, style=STYLES[judged.verdict.outcome])
+
+
+def _note(judged: JudgedTarget) -> str:
+    verdict = judged.verdict
+    match verdict.outcome:
+        case Outcome.CLEAN:
+            return ""
+        case Outcome.INTERCEPTION:
+            sure = texts.CONFIDENCES[verdict.confidence] if verdict.confidence else ""
+            return ", ".join(filter(None, (sure, _("by ") + _short_who(verdict))))
+        case Outcome.UNREACHABLE | Outcome.BLOCKED | Outcome.INCONCLUSIVE if judged.failure:
+            return harmless(texts.failure_text(judged.failure))
+        case Outcome.ORIGIN_MISCONFIGURED if verdict.certificate_failure:
+            return harmless(texts.failure_text(verdict.certificate_failure))
+        case outcome:
+            return texts.SEEN[outcome]
+
+
+def _short_who(verdict: Verdict) -> str:
+    if verdict.authority is None:
+        return texts.SCOPES[verdict.scope or Scope.UNKNOWN]
+    return harmless(verdict.authority.name)
+
+
+def summary_line(counts: Counter[Outcome] | dict[Outcome, int]) -> Line:
+    """`40 targets: 2 interception, 37 clean, 1 inconclusive`, the gravest first."""
+    total = sum(counts.values())
+    parts = [f"{counts[o]} {texts.WORDS[o].lower()}" for o in _OUTCOME_ORDER if counts.get(o)]
+    noun = _("target") if total == 1 else _("targets")
+    return Line(f"{total} {noun}" + (": " + ", ".join(parts) if parts else ""))
+
+
+def explanation(judged: JudgedTarget) -> tuple[Line, ...]:
+    """A finding in plain language: what, who, how sure, what was ruled out, what next, what it is not."""
+    verdict = judged.verdict
+    word = texts.WORDS[verdict.outcome]
+    lines = [Line(f"  {harmless(judged.target)}", lead=word, style=STYLES[verdict.outcome])]
+    lines += _labelled(_("What was seen"), (_seen(judged),))
+    lines += _labelled(_("Who"), _who(verdict))
+    lines += _labelled(_("How sure"), _how_sure(verdict))
+    lines += _list(_("Ruled out"), map(_ruled_out, verdict.ruled_out))
+    lines += _list(_("What would decide it"), map(undecided_text, verdict.undecided))
+    lines += _list(_("It does not prove"), limits(verdict))
+    lines += _list(_("What to do next"), next_steps(verdict), numbered=True)
+    lines += _hashes(judged)
+    return tuple(lines)
+
+
+def explanation_sentence(judged: JudgedTarget) -> str:
+    """The finding in one or two sentences, for documents."""
+    verdict = judged.verdict
+    parts = [
+        f"{texts.WORDS[verdict.outcome]}: {_seen(judged)}.",
+        *(f"{s[0].upper()}{s[1:]}." for s in _who(verdict)),
+    ]
+    if verdict.confidence is not None:
+        parts += [f"{s[0].upper()}{s[1:]}." for s in _how_sure(verdict)]
+    return " ".join(parts)
+
+
+def _seen(judged: JudgedTarget) -> str:
+    seen = texts.SEEN[judged.verdict.outcome]
+    failure = judged.failure or judged.verdict.certificate_failure
+    if failure is None or judged.verdict.outcome is Outcome.CLEAN:
+        return seen
+    return f"{seen} ({harmless(texts.failure_text(failure))})"
+
+
+def _who(verdict: Verdict) -> tuple[str, ...]:
+    said: list[str] = []
+    if verdict.authority is not None:
+        said.append(_authority(verdict.authority))
+    elif verdict.outcome is Outcome.INTERCEPTION:
+        said.append(texts.SCOPES[verdict.scope or Scope.UNKNOWN])
+    said += map(_forger, verdict.forgers)
+    return tuple(said)
+
+
+def _authority(authority: Authority) -> str:
+    name = harmless(authority.name)
+    country = f" ({harmless(authority.country, 8)})" if authority.country else ""
+    kind = harmless(texts.kind_text(authority.kind))
+    match = texts.MATCHES.get(authority.match, harmless(authority.match))
+    return f"{name}{country}: {kind}; {match}"
+
+
+def _forger(forger: Forger) -> str:
+    relations = ", ".join(harmless(relation_text(r)) for r in forger.relations)
+    manner = _("the manner of forging is consistent with")
+    return f"{manner} {harmless(forger.name)}" + (f" ({relations})" if relations else "")
+
+
+def _how_sure(verdict: Verdict) -> tuple[str, ...]:
+    if verdict.confidence is None:
+        return ()
+    return (f"{texts.CONFIDENCES[verdict.confidence]}; {texts.WHY_SURE[verdict.confidence]}",)
+
+
+def _ruled_out(excluded: RuledOut) -> str:
+    said = f"{texts.CAUSES[excluded.cause]}: {harmless(evidence_text(excluded.evidence))}"
+    return f"{said} ({harmless(excluded.detail)})" if excluded.detail else said
+
+
+def _labelled(label: str, said: Sequence[str]) -> list[Line]:
+    if not said:
+        return []
+    first, *rest = said
+    return [
+        Line(f" {first}", lead=f"{label}:", style=Style.HEADING),
+        *(Line(f"  {s}", indent=2) for s in rest),
+    ]
+
+
+def _list(label: str, items: Iterable[str], *, numbered: bool = False) -> list[Line]:
+    lines = [
+        Line(f"  {f'{number}.' if numbered else '-'} {item}", indent=5 if numbered else 4)
+        for number, item in enumerate(items, 1)
+    ]
+    return [Line(lead=f"{label}:", style=Style.HEADING), *lines] if lines else []
+
+
+def _hashes(judged: JudgedTarget) -> list[Line]:
+    """Every hash with its label: experts have mistaken one kind for the other."""
+    lines: list[Line] = []
+    for position, certificate in enumerate(judged.chain[:MAX_CHAIN_LINES]):
+        name = harmless(str(certificate.subject)) or _("a certificate without a name")
+        part = _("leaf") if position == 0 else _("issuer {}").format(position)
+        lines.append(Line(f"  {part}: {name}"))
+        lines.append(Line(f"    {_('SHA-256 of certificate')} {certificate.sha256}"))
+        if certificate.spki_sha256:
+            lines.append(Line(f"    {_('SHA-256 of key')} {certificate.spki_sha256}"))
+    more = len(judged.chain) - MAX_CHAIN_LINES
+    if more > 0:
+        lines.append(Line("  " + _("and {} more").format(more)))
+    if judged.verdict.authority is not None and judged.verdict.authority.matched_sha256:
+        lines.append(
+            Line(f"  {_('recognised by')}: {labelled_hash(judged.verdict.authority.matched_sha256)}")
+        )
+    return (
+        [Line(lead=_("The certificates shown, as they came:"), style=Style.HEADING), *lines] if lines else []
+    )
+
+
+def labelled_hash(matched: str) -> str:
+    """`certificate:<hex>` or `key:<hex>` as `SHA-256 of certificate <hex>` or `SHA-256 of key <hex>`."""
+    label, _separator, digest = matched.partition(":")
+    labels = {"certificate": _("SHA-256 of certificate"), "key": _("SHA-256 of key")}
+    return f"{labels[label]} {harmless(digest)}" if label in labels else harmless(matched)
