@@ -4,6 +4,7 @@ A failure is a value. Code that meets an unknown one keeps its text, with addres
 `unknown_failure: <text>`; see https://github.com/ooni/spec/blob/master/data-formats/df-007-errors.md
 """
 
+import ipaddress
 import re
 from enum import StrEnum
 
@@ -44,11 +45,53 @@ class Failure(StrEnum):
     """The vantage's own proxy failed; says nothing of the target (no OONI name)."""
 
 
-_IPV4 = r"(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?"
-_IPV6 = r"\[?(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}\]?(?::\d+)?"
-_ADDRESS = re.compile(f"{_IPV4}|{_IPV6}")
+SCRUBBED = "[scrubbed]"
+"""What OONI writes in the place of an address."""
+
+_IPV4 = re.compile(r"(?<!\d)(?<!\d\.)((?:\d{1,3}\.){3}\d{1,3})(?!\d|\.\d)(?::\d{1,5}(?!\d))?", re.ASCII)
+_IPV6 = re.compile(
+    r"(\[?)((?:[0-9A-Fa-f.]{0,15}:){2,8}[0-9A-Fa-f.]{0,15})((?:%\w{1,16})?(?:\](?::\d{1,5})?)?)", re.ASCII
+)
+"""What may be an address, with its zone and port. Every repetition is bounded: hostile text costs no more."""
+
+
+def scrub(text: str, *, keep: str = "") -> str:
+    """`text` with every IP address (and its port) but `keep` replaced by `[scrubbed]`.
+
+    Times such as 12:34:56, object identifiers, `std::x` and a lone `::` are no addresses.
+    """
+    if ":" in text:
+        text = _IPV6.sub(lambda match: _without_ipv6(match, keep), text)
+    if "." in text:
+        text = _IPV4.sub(
+            lambda match: match[0] if match[1] == keep or not _is_address(match[1]) else SCRUBBED, text
+        )
+    return text
+
+
+def _without_ipv6(match: re.Match[str], keep: str) -> str:
+    """The candidate cut to whole words, then to what an address can begin and end with."""
+    opening, run, tail = match.groups()
+    before = match.string[match.start() - 1 : match.start()]
+    after = match.string[match.end() : match.end() + 1]
+    if not opening and (before.isalnum() or before == "_"):
+        run = run[run.index(":") :]
+    if not tail and (after.isalnum() or after == "_"):
+        run = run[: run.rindex(":") + 1]
+    for address in (run, run.rstrip("."), run.removesuffix(":"), run.removeprefix(":"), run.strip(":")):
+        if address != "::" and _is_address(address):
+            return match[0] if address == keep else match[0].replace(opening + address + tail, SCRUBBED)
+    return match[0]
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def unknown_failure(text: str) -> str:
     """`unknown_failure: <text>` with every IP address replaced by `[scrubbed]`, at most 200 characters."""
-    return "unknown_failure: " + _ADDRESS.sub("[scrubbed]", text)[:200]
+    return "unknown_failure: " + scrub(text)[:200]

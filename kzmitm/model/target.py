@@ -87,7 +87,10 @@ def to_ascii_hostname(name: str) -> str:
 
 def _is_label(label: str) -> bool:
     """RFC 1035 length; letters, digits, hyphen and underscore."""
-    return 0 < len(label) <= 63 and label.replace("-", "").replace("_", "").isalnum() and label[0] != "-"
+    if not 0 < len(label) <= 63 or label[0] == "-" or label[-1] == "-":
+        return False
+    letters = label.replace("-", "").replace("_", "")
+    return letters.isalnum() if letters else "-" not in label
 
 
 def to_unicode_hostname(name: str) -> str:
