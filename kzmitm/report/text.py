@@ -116,9 +116,10 @@ def _note(judged: JudgedTarget) -> str:
 
 
 def _short_who(verdict: Verdict) -> str:
+    scope = verdict.scope or Scope.UNKNOWN
     if verdict.authority is None:
-        return texts.SCOPES[verdict.scope or Scope.UNKNOWN]
-    return harmless(verdict.authority.name)
+        return texts.SCOPES[scope]
+    return f"{harmless(verdict.authority.name)} ({texts.SCOPE_WORDS[scope]})"
 
 
 def summary_line(counts: Counter[Outcome] | dict[Outcome, int]) -> Line:
@@ -138,7 +139,7 @@ def explanation(judged: JudgedTarget) -> tuple[Line, ...]:
     lines += _labelled(_("Who"), _who(verdict))
     lines += _labelled(_("How sure"), _how_sure(verdict))
     lines += _list(_("Ruled out"), map(_ruled_out, verdict.ruled_out))
-    lines += _list(_("What would decide it"), map(undecided_text, verdict.undecided))
+    lines += _list(_("What would decide it"), (harmless(undecided_text(code)) for code in verdict.undecided))
     lines += _list(_("It does not prove"), limits(verdict))
     lines += _list(_("What to do next"), next_steps(verdict), numbered=True)
     lines += _hashes(judged)
@@ -148,12 +149,9 @@ def explanation(judged: JudgedTarget) -> tuple[Line, ...]:
 def explanation_sentence(judged: JudgedTarget) -> str:
     """The finding in one or two sentences, for documents."""
     verdict = judged.verdict
-    parts = [
-        f"{texts.WORDS[verdict.outcome]}: {_seen(judged)}.",
-        *(f"{s[0].upper()}{s[1:]}." for s in _who(verdict)),
-    ]
-    if verdict.confidence is not None:
-        parts += [f"{s[0].upper()}{s[1:]}." for s in _how_sure(verdict)]
+    parts = [f"{texts.WORDS[verdict.outcome]}: {_seen(judged)}."]
+    parts += [f"{_('Who')}: {said}." for said in _who(verdict)[:1]]
+    parts += [f"{_('How sure')}: {said}." for said in _how_sure(verdict)]
     return " ".join(parts)
 
 
@@ -162,7 +160,7 @@ def _seen(judged: JudgedTarget) -> str:
     failure = judged.failure or judged.verdict.certificate_failure
     if failure is None or judged.verdict.outcome is Outcome.CLEAN:
         return seen
-    return f"{seen} ({harmless(texts.failure_text(failure))})"
+    return f"{seen}; {harmless(texts.failure_text(failure))}"
 
 
 def _who(verdict: Verdict) -> tuple[str, ...]:
@@ -192,7 +190,16 @@ def _forger(forger: Forger) -> str:
 def _how_sure(verdict: Verdict) -> tuple[str, ...]:
     if verdict.confidence is None:
         return ()
-    return (f"{texts.CONFIDENCES[verdict.confidence]}; {texts.WHY_SURE[verdict.confidence]}",)
+    return (f"{texts.CONFIDENCES[verdict.confidence]}: {_why_sure(verdict, verdict.confidence)}",)
+
+
+def _why_sure(verdict: Verdict, confidence: Confidence) -> str:
+    general = texts.WHY_SURE[confidence]
+    if verdict.outcome is not Outcome.INTERCEPTION or confidence is Confidence.SUSPECTED:
+        return general
+    if verdict.authority is not None:
+        return texts.WHY_SURE_BY_MATCH.get(verdict.authority.match, general)
+    return texts.TWO_NETWORKS if confidence is Confidence.CONFIRMED else general
 
 
 def _ruled_out(excluded: RuledOut) -> str:

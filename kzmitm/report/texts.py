@@ -43,7 +43,7 @@ SEEN: Mapping[Outcome, str] = {
     Outcome.ORIGIN_MISCONFIGURED: _(
         "the site's own certificate is broken, and nothing speaks for interception"
     ),
-    Outcome.BLOCKED: _("the connection was cut or silenced when the name of the site was said"),
+    Outcome.BLOCKED: _("the connection was cut or silenced on its way"),
     Outcome.UNREACHABLE: _("no connection came about, so no certificate was seen"),
     Outcome.INCONCLUSIVE: _("what was seen does not decide it; this is not an all-clear"),
 }
@@ -56,13 +56,22 @@ CONFIDENCES: Mapping[Confidence, str] = {
 }
 
 WHY_SURE: Mapping[Confidence, str] = {
-    Confidence.CONFIRMED: _(
-        "a known key made the signature, or the same evidence came from two independent places"
-    ),
-    Confidence.LIKELY: _("the marks fit and innocent causes do not, but no known key made the signature"),
+    Confidence.CONFIRMED: _("nothing else explains what was seen"),
+    Confidence.LIKELY: _("what was seen fits it, and the innocent causes do not explain it"),
     Confidence.SUSPECTED: _("a sign of it, which something innocent could still explain"),
 }
-"""Which kind of artefact stands behind each word; they are kinds and not degrees of a score."""
+"""What each word means; they are kinds of artefact and not degrees of a score."""
+
+WHY_SURE_BY_MATCH: Mapping[str, str] = {
+    "certificate": _("a certificate that is known to be its own was in the chain"),
+    "key": _("a key that is known to be its own was in the chain"),
+    "signature": _("a key that is known to be its own signed the chain; nobody else can make that signature"),
+    "family": _("the certificates are built in its manner, but no known key signed them"),
+    "name": _("a certificate bears its name, which anybody can write"),
+}
+"""The same for an interception whose authority was recognised."""
+
+TWO_NETWORKS = _("the same unknown issuer was seen in two networks")
 
 SCOPES: Mapping[Scope, str] = {
     Scope.STATE: _("a state"),
@@ -71,6 +80,15 @@ SCOPES: Mapping[Scope, str] = {
     Scope.LOCAL: _("a program on this computer, such as an antivirus"),
     Scope.UNKNOWN: _("somebody unknown"),
 }
+
+SCOPE_WORDS: Mapping[Scope, str] = {
+    Scope.STATE: _("state"),
+    Scope.ISP: _("provider"),
+    Scope.MIDDLEBOX: _("network device"),
+    Scope.LOCAL: _("this computer"),
+    Scope.UNKNOWN: _("whose is unknown"),
+}
+"""The same in a word, for the line of a target."""
 
 KINDS: Mapping[str, str] = {
     Kind.STATE_INTERCEPTION: _(
@@ -87,11 +105,11 @@ KINDS: Mapping[str, str] = {
 """What kind of authority it is, by the registry's `kind`."""
 
 MATCHES: Mapping[str, str] = {
-    "certificate": _("its certificate, which is known, was in the chain"),
-    "key": _("its key, which is known, was in the chain in another certificate"),
-    "signature": _("a signature in the chain was made by its key, which is known"),
-    "family": _("the certificates are built in its manner; its key was not seen"),
-    "name": _("a certificate bears its name; names can be forged"),
+    "certificate": _("recognised by its certificate"),
+    "key": _("recognised by its key, in another certificate"),
+    "signature": _("recognised by a signature that its key made"),
+    "family": _("recognised by the manner in which it builds certificates"),
+    "name": _("recognised by nothing but a name"),
 }
 """How an authority was recognised, strongest first."""
 
@@ -108,7 +126,7 @@ CAUSES: Mapping[Cause, str] = {
 
 FAILURES: Mapping[str, str] = {
     Failure.CONNECTION_REFUSED: _("the connection was refused"),
-    Failure.CONNECTION_RESET: _("the connection was cut from outside (reset)"),
+    Failure.CONNECTION_RESET: _("the connection was reset from outside"),
     Failure.CONNECTION_ABORTED: _("the connection was aborted"),
     Failure.HOST_UNREACHABLE: _("the network says the address cannot be reached"),
     Failure.NETWORK_UNREACHABLE: _("there is no way to that network"),
