@@ -1,0 +1,1 @@
+"""Numbers of the TLS registries with their names, as data."""

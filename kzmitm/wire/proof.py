@@ -1,0 +1,163 @@
+"""Check of the server's signature over our nonce, at once and again at any later time."""
+
+import hashlib
+import hmac
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from kzmitm.model.observation import Proof, ProofKind
+
+RSA_MD5_SHA1 = 0xFF01
+"""Stands for TLS 1.0's and 1.1's RSA signature over MD5 and SHA-1 (RFC 4346, 7.4.3); no registered scheme."""
+ECDSA_SHA1 = 0x0203
+DSA_SHA1 = 0x0202
+
+_PKCS1 = PKCS1v15()
+_HASHES: dict[int, hashes.HashAlgorithm] = {
+    2: hashes.SHA1(),  # noqa: S303 - what servers of TLS 1.0 to 1.2 sign with
+    3: hashes.SHA224(),
+    4: hashes.SHA256(),
+    5: hashes.SHA384(),
+    6: hashes.SHA512(),
+}
+"""HashAlgorithm of RFC 5246, 7.4.1.4.1: the high octet of the older schemes."""
+
+_PSS: dict[int, hashes.HashAlgorithm] = {
+    4: _HASHES[4],
+    5: _HASHES[5],
+    6: _HASHES[6],
+    9: _HASHES[4],
+    10: _HASHES[5],
+    11: _HASHES[6],
+}
+_PSS_PADDING = {h.digest_size: PSS(MGF1(h), h.digest_size) for h in _PSS.values()}
+"""The salt is as long as the digest (RFC 8446, 4.2.3)."""
+_ECDSA = {number: ec.ECDSA(algorithm) for number, algorithm in _HASHES.items()}
+_TLS13_CURVES = {0x0403: "secp256r1", 0x0503: "secp384r1", 0x0603: "secp521r1"}
+
+
+def leaf_public_key(leaf_der: bytes) -> PublicKeyTypes | None:
+    """The key of a certificate, None if it cannot be read or used, however broken the rest is."""
+    try:
+        return x509.load_der_x509_certificate(leaf_der).public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        pass
+    try:
+        return load_der_public_key(_subject_public_key_info(leaf_der))
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return None
+
+
+def verify_proof(proof: Proof, leaf_der: bytes) -> bool | None:
+    """Whether the leaf's key made the signature; None if its key cannot be read or used.
+
+    For TLS13 the transcript, where there is one, must hold the client random and hash to what was
+    signed; for TLS12 the signed octets must begin with both randoms. False for any mismatch. A scheme
+    of PSS is taken for any RSA key, whichever of both OIDs the certificate gives it.
+    """
+    if not _binds_nonce(proof):
+        return False
+    return check_signature(leaf_der, proof.kind, proof.scheme, proof.signature, proof.signed)
+
+
+def check_signature(
+    leaf_der: bytes, kind: ProofKind, scheme: int, signature: bytes, signed: bytes
+) -> bool | None:
+    """Whether the leaf's key made `signature` over `signed`; None if the key cannot be read or used."""
+    key = leaf_public_key(leaf_der)
+    if key is None:
+        return None
+    try:
+        return _verify(key, scheme, signature, signed, strict=kind is ProofKind.TLS13)
+    except (InvalidSignature, ValueError, UnsupportedAlgorithm):
+        return False
+
+
+SERVER_CONTEXT = b" " * 64 + b"TLS 1.3, server CertificateVerify\x00"
+"""What precedes the transcript hash in the signed octets (RFC 8446, 4.4.3)."""
+
+
+def _binds_nonce(proof: Proof) -> bool:
+    if proof.kind is ProofKind.TLS12:
+        return proof.signed.startswith(proof.client_random + proof.server_random)
+    algorithm = {32: hashlib.sha256, 48: hashlib.sha384}.get(len(proof.signed) - len(SERVER_CONTEXT))
+    if algorithm is None or not proof.signed.startswith(SERVER_CONTEXT):
+        return False
+    return proof.client_random in proof.transcript and proof.signed.endswith(
+        algorithm(proof.transcript).digest()
+    )
+
+
+def _verify(key: PublicKeyTypes, scheme: int, signature: bytes, signed: bytes, *, strict: bool) -> bool:
+    """True, False, or InvalidSignature; `strict` is TLS 1.3's choice of schemes."""
+    high, low = scheme >> 8, scheme & 0xFF
+    if isinstance(key, rsa.RSAPublicKey):
+        return _verify_rsa(key, scheme, signature, signed, strict=strict)
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        if low != 3 or high not in _ECDSA or (strict and _TLS13_CURVES.get(scheme) != key.curve.name):
+            return False
+        key.verify(signature, signed, _ECDSA[high])
+        return True
+    if isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+        if scheme != (0x0807 if isinstance(key, ed25519.Ed25519PublicKey) else 0x0808):
+            return False
+        key.verify(signature, signed)
+        return True
+    if isinstance(key, dsa.DSAPublicKey):
+        if low != 2 or high not in _HASHES or strict:
+            return False
+        key.verify(signature, signed, _HASHES[high])
+        return True
+    return False
+
+
+def _verify_rsa(key: rsa.RSAPublicKey, scheme: int, signature: bytes, signed: bytes, *, strict: bool) -> bool:
+    high, low = scheme >> 8, scheme & 0xFF
+    if high == 8 and low in _PSS:
+        algorithm = _PSS[low]
+        key.verify(signature, signed, _PSS_PADDING[algorithm.digest_size], algorithm)
+        return True
+    if strict:
+        return False
+    if scheme == RSA_MD5_SHA1:
+        digest = hashlib.md5(signed).digest() + hashlib.sha1(signed).digest()  # noqa: S324 - RFC 4346, 7.4.3
+        return hmac.compare_digest(key.recover_data_from_signature(signature, _PKCS1, None), digest)
+    if low != 1 or high not in _HASHES:
+        return False
+    key.verify(signature, signed, _PKCS1, _HASHES[high])
+    return True
+
+
+def _subject_public_key_info(der: bytes) -> bytes:
+    """The SubjectPublicKeyInfo by position (RFC 5280, 4.1), for what `cryptography` refuses to load."""
+    start, _ = _der_body(der, 0)
+    offset, end = _der_body(der, start)
+    if der[offset : offset + 1] == b"\xa0":
+        offset = _der_body(der, offset)[1]
+    for _field in range(5):  # serial, signature, issuer, validity, subject
+        offset = _der_body(der, offset)[1]
+    key_end = _der_body(der, offset)[1]
+    if key_end > end:
+        raise ValueError("cut off")
+    return der[offset:key_end]
+
+
+def _der_body(der: bytes, offset: int) -> tuple[int, int]:
+    """Where the value of the element at `offset` begins and ends; raises ValueError if it does not fit."""
+    start = offset + 2
+    if start > len(der):
+        raise ValueError("cut off")
+    size = der[offset + 1]
+    if size & 0x80:
+        octets = size & 0x7F
+        start += octets
+        size = int.from_bytes(der[offset + 2 : start], "big")
+    if start + size > len(der):
+        raise ValueError("cut off")
+    return start, start + size
