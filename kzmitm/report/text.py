@@ -44,13 +44,27 @@ class Line:
         return self.lead + self.text
 
 
+@dataclass(frozen=True, slots=True)
+class ShownCertificate:
+    """What is told of a certificate: its subject and the two hashes, of itself and of its key."""
+
+    subject: str
+    sha256: str
+    spki_sha256: str | None
+
+
+def shown_certificate(certificate: Certificate) -> ShownCertificate:
+    """The part of a parsed certificate that is told."""
+    return ShownCertificate(str(certificate.subject), certificate.sha256, certificate.spki_sha256)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedTarget:
     """What is told of one target. Text inside may come from strangers; rendering makes it harmless."""
 
     target: str
     verdict: Verdict
-    chain: tuple[Certificate, ...] = ()
+    chain: tuple[ShownCertificate, ...] = ()
     failure: str | None = None
     """The network's failure of the handshake that the verdict is about, or of what came before it."""
 
@@ -229,12 +243,12 @@ def _hashes(judged: JudgedTarget) -> list[Line]:
     """Every hash with its label: experts have mistaken one kind for the other."""
     lines: list[Line] = []
     for position, certificate in enumerate(judged.chain[:MAX_CHAIN_LINES]):
-        name = harmless(str(certificate.subject)) or _("a certificate without a name")
+        name = harmless(certificate.subject) or _("a certificate without a name")
         part = _("leaf") if position == 0 else _("issuer {}").format(position)
         lines.append(Line(f"  {part}: {name}"))
-        lines.append(Line(f"    {_('SHA-256 of certificate')} {certificate.sha256}"))
+        lines.append(Line(f"    {_('SHA-256 of certificate')} {harmless(certificate.sha256)}"))
         if certificate.spki_sha256:
-            lines.append(Line(f"    {_('SHA-256 of key')} {certificate.spki_sha256}"))
+            lines.append(Line(f"    {_('SHA-256 of key')} {harmless(certificate.spki_sha256)}"))
     more = len(judged.chain) - MAX_CHAIN_LINES
     if more > 0:
         lines.append(Line("  " + _("and {} more").format(more)))

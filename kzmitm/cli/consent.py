@@ -1,0 +1,100 @@
+"""Consent: what a scan does to whom, in twelve short lines, and the record that somebody agreed to it."""
+
+import json
+import os
+import sys
+from datetime import date
+from pathlib import Path
+
+from kzmitm.cli.folders import consent_file, results_folder
+from kzmitm.errors import ConsentError
+from kzmitm.report.language import _
+
+VERSION = 1
+"""Raised when the text changes in what it asks; older agreements then count no more."""
+
+MAX_FILE = 1000
+"""Octets; the record is one short line."""
+
+QUESTIONS = (
+    (_("Can my provider see these connections? (yes/no)"), "yes"),
+    (_("Does kzmitm send my results to anyone? (yes/no)"), "no"),
+)
+AGREEMENT = "YES"
+
+ASK_FIRST = _("read `kzmitm consent` and agree, or give --i-understand once you have read it")
+
+
+def text(sites: int) -> tuple[str, ...]:
+    """The text for a scan of the default list of `sites` sites."""
+    return (
+        _("What a scan does, and what it may mean for you:"),
+        _("1 It makes ordinary TLS connections to {sites} sites (kzmitm scan --dry-run lists them).").format(
+            sites=sites
+        ),
+        _("  It loads no page and logs in nowhere."),
+        _("2 Your provider, employer or government can see these connections, as for any visit."),
+        _("  They can also see that they do not come from a browser."),
+        _("3 In some places this, or having this tool, may be unlawful or draw attention. Ask someone you"),
+        _("  trust. Do not run it on a network of your work, your school or the government."),
+        _("4 Nothing is sent anywhere. Results stay in {folder}").format(folder=results_folder()),
+        _("  until you delete them. Deleting cannot be guaranteed on SSDs and phones."),
+        _("5 Your IP address and the name of this computer are not stored. Who could still tell that it was"),
+        _("  you: your provider, from the times and the sites."),
+        _("6 You can stop at any time (Ctrl-C), read all of it (kzmitm show), delete it (kzmitm purge)."),
+    )
+
+
+def is_recorded() -> bool:
+    """True if the present text was agreed to on this computer; a damaged record counts as none."""
+    try:
+        with consent_file().open(encoding="utf-8") as file:
+            record = json.loads(file.read(MAX_FILE))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(record, dict) and record.get("consent_version") == VERSION
+
+
+def record(today: date) -> Path:
+    """Write down that the text was agreed to, with its version and the day and nothing else."""
+    path = consent_file()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    with fresh.open("w", encoding="utf-8", newline="\n") as file:
+        json.dump({"consent_version": VERSION, "date": today.isoformat()}, file)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    return path
+
+
+def revoke() -> bool:
+    """Delete the record; False if there was none."""
+    try:
+        consent_file().unlink()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def demand(*, understood: bool) -> None:
+    """Raise ConsentError unless the text was agreed to, or the caller says that it is understood."""
+    if not understood and not is_recorded():
+        raise ConsentError(_("a scan needs your consent first"), hint=ASK_FIRST)
+
+
+def ask(question: str) -> str:
+    """The answer of the person at the terminal; raises ConsentError if none is there."""
+    sys.stderr.write(question + " ")
+    sys.stderr.flush()
+    line = sys.stdin.readline()
+    if not line:
+        sys.stderr.write("\n")
+        raise ConsentError(_("no answer came"), hint=ASK_FIRST)
+    return line.strip()
+
+
+def at_terminal() -> bool:
+    """True if a person can be asked."""
+    return sys.stdin is not None and sys.stdin.isatty()

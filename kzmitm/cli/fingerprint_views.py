@@ -1,0 +1,176 @@
+"""The registry's authorities as lines for people and as documents for programs."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from kzmitm.model.certificate import Certificate
+from kzmitm.pki.attribution import Attribution
+from kzmitm.pki.entries import KnownAuthority, KnownCertificate
+from kzmitm.pki.kinds import INTERCEPTION_KINDS
+from kzmitm.pki.registry import Registry
+from kzmitm.report import texts
+from kzmitm.report.language import _
+from kzmitm.report.safe import harmless
+from kzmitm.report.text import Line, Style, labelled_hash
+
+SCHEMA = "kzmitm.fingerprints/1.0"
+VERSION = "1.0"
+
+MAX_TEXT = 4000
+"""Characters of one text of the registry; its notes are paragraphs."""
+
+_KIND_WIDTH = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A certificate of a file and who was recognised in it."""
+
+    origin: str
+    certificate: Certificate
+    attributions: tuple[Attribution, ...]
+
+
+def document(registry: Registry, content: Mapping[str, Any]) -> dict[str, Any]:
+    """A document about the registry, with schema and version first."""
+    return {"schema": SCHEMA, "version": VERSION, "registry": {"version": registry.version}, **content}
+
+
+def plain(value: Any) -> Any:
+    """A decoded TOML value as JSON can hold it: times as ISO strings."""
+    match value:
+        case datetime() | date():
+            return value.isoformat().replace("+00:00", "Z")
+        case Mapping():
+            return {key: plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [plain(item) for item in value]
+        case _:
+            return value
+
+
+def authority_row(entry: KnownAuthority) -> dict[str, Any]:
+    """An authority in short."""
+    return {
+        "id": entry.id,
+        "kind": entry.kind,
+        "country": entry.country,
+        "name": entry.name,
+        "certificates": len(entry.certificates),
+    }
+
+
+def authority_line(entry: KnownAuthority) -> Line:
+    """An authority in a line."""
+    country = harmless(entry.country or "--", 8)
+    return Line(f"{entry.kind:{_KIND_WIDTH}} {country:2}  {harmless(entry.id)}  {harmless(entry.name)}")
+
+
+def authority_lines(entry: KnownAuthority) -> Iterator[Line]:
+    """Everything about an authority."""
+    yield Line(harmless(entry.name), style=Style.HEADING)
+    yield from _fields(
+        {
+            _("id"): entry.id,
+            _("kind"): f"{entry.kind}: {texts.kind_text(entry.kind)}",
+            _("country"): entry.country,
+            _("operator"): entry.document.get("operator"),
+            _("first seen"): entry.document.get("first_seen"),
+            _("last seen"): entry.document.get("last_seen"),
+            _("notes"): entry.document.get("notes"),
+        }
+    )
+    for certificate in entry.certificates:
+        yield Line(
+            f"{certificate.role}: {harmless(certificate.subject or _('subject unknown'))}",
+            style=Style.HEADING,
+        )
+        yield from _certificate_lines(certificate)
+    sources = entry.document.get("sources", ())
+    if sources:
+        yield Line(lead=f"{_('sources')}:", style=Style.HEADING)
+        yield from (Line(f"  {harmless(source, MAX_TEXT)}") for source in sources)
+
+
+def _certificate_lines(certificate: KnownCertificate) -> Iterator[Line]:
+    validity = f"{certificate.not_before:%Y-%m-%d}" if certificate.not_before else "?"
+    validity += f" .. {certificate.not_after:%Y-%m-%d}" if certificate.not_after else " .. ?"
+    yield from _fields(
+        {
+            _("issuer"): certificate.issuer,
+            _("valid"): validity,
+            _("SHA-256 of certificate"): certificate.sha256,
+            _("SHA-1 of certificate"): certificate.sha1,
+            _("SHA-256 of key"): certificate.spki_sha256,
+            _("notes"): certificate.document.get("notes"),
+        },
+        indent="  ",
+    )
+
+
+def _fields(fields: Mapping[str, Any], indent: str = "") -> Iterator[Line]:
+    for label, value in fields.items():
+        if value is not None:
+            yield Line(f"{indent}{label}: {harmless(str(value).strip(), MAX_TEXT)}", indent=len(indent) + 2)
+
+
+def match_row(match: Match) -> dict[str, Any]:
+    """A certificate and its authorities, strongest first."""
+    certificate = match.certificate
+    return {
+        "file": match.origin,
+        "certificate_sha256": certificate.sha256,
+        "key_sha256": certificate.spki_sha256,
+        "subject": str(certificate.subject),
+        "issuer": str(certificate.issuer),
+        "parse_error": certificate.parse_error,
+        "authorities": [
+            {
+                "id": found.authority.id,
+                "name": found.authority.name,
+                "kind": found.authority.kind,
+                "country": found.authority.country,
+                "intercepts": found.authority.kind in INTERCEPTION_KINDS,
+                "match": found.authority.match,
+                "matched_sha256": found.authority.matched_sha256 or None,
+                "confidence": found.confidence,
+                "traits": list(found.traits),
+            }
+            for found in match.attributions
+        ],
+    }
+
+
+def match_lines(match: Match) -> Iterator[Line]:
+    """A certificate, its two hashes, and who was recognised in it."""
+    certificate = match.certificate
+    if match.attributions:
+        intercepts = match.attributions[0].authority.kind in INTERCEPTION_KINDS
+        word, style = (_("INTERCEPTS"), Style.ALARM) if intercepts else (_("KNOWN"), Style.WARNING)
+    else:
+        word, style = _("UNKNOWN"), Style.PLAIN
+    subject = harmless(str(certificate.subject)) or _("a certificate without a name")
+    yield Line(f"  {harmless(match.origin)}: {subject}", lead=word.ljust(10), style=style)
+    for found in match.attributions:
+        yield from _found_lines(found)
+    if not match.attributions:
+        yield Line("  " + _("nobody of the registry; this says nothing of whether it is genuine"))
+    yield from _fields(
+        {
+            _("SHA-256 of certificate"): certificate.sha256,
+            _("SHA-256 of key"): certificate.spki_sha256,
+            _("cannot be read"): certificate.parse_error,
+        },
+        indent="  ",
+    )
+
+
+def _found_lines(found: Attribution) -> Iterator[Line]:
+    authority = found.authority
+    sure = texts.CONFIDENCES[found.confidence]
+    yield Line(f"  {sure}, {harmless(authority.name)}: {harmless(texts.kind_text(authority.kind))}", indent=4)
+    yield Line(f"    {texts.MATCHES.get(authority.match, harmless(authority.match))}")
+    if authority.matched_sha256:
+        yield Line(f"    {labelled_hash(authority.matched_sha256)}")

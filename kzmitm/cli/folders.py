@@ -1,0 +1,32 @@
+"""Where the consent and the results of this user stay: one folder, that `purge` empties."""
+
+import os
+import sys
+from pathlib import Path
+
+HOME_VARIABLE = "KZMITM_HOME"
+"""Environment variable that replaces the folder."""
+
+CONSENT = "consent.json"
+RESULTS = "results"
+
+
+def home() -> Path:
+    """The folder of this user's data, by the custom of the system; it need not exist."""
+    if chosen := os.environ.get(HOME_VARIABLE):
+        return Path(chosen)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "kzmitm"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "kzmitm"
+    # XDG Base Directory Specification: a relative path in the variable is to be ignored.
+    data = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(data) if os.path.isabs(data) else Path.home() / ".local" / "share") / "kzmitm"  # noqa: PTH117
+
+
+def consent_file() -> Path:
+    return home() / CONSENT
+
+
+def results_folder() -> Path:
+    return home() / RESULTS

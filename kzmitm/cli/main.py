@@ -1,0 +1,101 @@
+"""Where the command starts and ends: every end has an exit code and at most one line of complaint."""
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from types import ModuleType
+from typing import NoReturn
+
+from kzmitm._registry import discover
+from kzmitm.cli import verbs
+from kzmitm.cli.exits import Exit, exit_code
+from kzmitm.cli.parser import build_parser, unknown_verb
+from kzmitm.cli.terminal import prepare_streams
+from kzmitm.errors import KzmitmError
+from kzmitm.report.safe import harmless, harmless_lines
+
+MAX_COMPLAINT = 400
+"""Characters of one line of complaint."""
+
+
+def run() -> NoReturn:
+    """The `kzmitm` command."""
+    prepare_streams()
+    code = _flush(main(sys.argv[1:]))
+    # A resolver thread that waits for a dead network would hold up an ordinary exit for half a minute.
+    os._exit(code)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Do what the words say; returns the exit code and raises nothing."""
+    verbose = "-v" in argv or "--verbose" in argv
+    try:
+        return _dispatch(list(argv))
+    except SystemExit as exc:  # argparse, after --help or its one line
+        return exc.code if isinstance(exc.code, int) else Exit.OK
+    except KeyboardInterrupt:
+        _complain("stopped")
+        return Exit.UNDECIDED
+    except BrokenPipeError:
+        return Exit.UNDECIDED  # who read the pipe has gone; nobody is left to tell
+    except KzmitmError as exc:
+        _complain(f"{exc}; {exc.hint}" if exc.hint else str(exc))
+        return exit_code(exc)
+    except OSError as exc:
+        where = f"{exc.filename}: " if exc.filename else ""
+        _complain(f"{where}{exc.strerror or exc}")
+        return Exit.USAGE
+    except Exception as exc:  # noqa: BLE001 (the last line of defence: no traceback for volunteers)
+        if verbose:
+            traceback.print_exc()
+        _complain(f"a fault of ours: {type(exc).__name__}: {exc}; run it again with -v and report it, please")
+        return Exit.FAULT
+
+
+def _dispatch(argv: list[str]) -> int:
+    known = _verbs()
+    complaint = unknown_verb(argv, known)
+    if complaint is not None:
+        sys.stderr.write(complaint + "\n")
+        return Exit.USAGE
+    args = build_parser(known).parse_args(argv)
+    _configure_logging(verbose=args.verbose)
+    return int(args.run(args))
+
+
+def _verbs() -> dict[str, ModuleType]:
+    return {module.__name__.rpartition(".")[2]: module for module in discover(verbs)}
+
+
+class _HarmlessHandler(logging.Handler):
+    """Log lines on the stderr of the moment; what strangers wrote in them is made harmless."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        lines = harmless_lines(self.format(record), MAX_COMPLAINT)
+        sys.stderr.write("\n".join(lines) + "\n")
+
+
+def _configure_logging(*, verbose: bool) -> None:
+    handler = _HarmlessHandler()
+    handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+    logger = logging.getLogger("kzmitm")
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.DEBUG if verbose else logging.ERROR)
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(f"kzmitm: {harmless(text, MAX_COMPLAINT)}\n")
+
+
+def _flush(code: int) -> int:
+    """Write out what is buffered; a result that could not be written must not end as if it had been."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return code or Exit.UNDECIDED
+    except OSError as exc:
+        _complain(f"the result could not be written: {exc.strerror or exc}")
+        return code or Exit.FAULT
+    return code

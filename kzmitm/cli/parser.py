@@ -1,0 +1,72 @@
+"""The command line: one parser, with a verb for each module of `kzmitm.cli.verbs`."""
+
+import argparse
+import difflib
+from collections.abc import Mapping
+from types import ModuleType
+from typing import NoReturn
+
+from kzmitm import __version__
+from kzmitm.cli.exits import EPILOG, Exit
+from kzmitm.report.safe import harmless
+
+DESCRIPTION = "Find out who stands between you and a site, how sure that is, and what it is not."
+
+EXAMPLES = """first steps:
+  kzmitm lab demo              a real interceptor on this computer, caught (no Internet)
+  kzmitm consent               read what a scan does, and agree
+  kzmitm scan                  scan the default list, gently
+  kzmitm scan example.org      scan one site
+  kzmitm show FOLDER           read a result again
+"""
+
+
+class CommandParser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(
+            Exit.USAGE, f"{harmless(self.prog)}: {harmless(message)}; see {harmless(self.prog)} --help\n"
+        )
+
+
+def build_parser(verbs: Mapping[str, ModuleType]) -> CommandParser:
+    """The parser for the verbs given, by name."""
+    parser = CommandParser(
+        prog="kzmitm",
+        description=DESCRIPTION,
+        epilog=f"{EXAMPLES}\n{EPILOG}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"kzmitm {__version__}")
+    parser.add_argument("-v", "--verbose", action="store_true", help="say more on stderr, with tracebacks")
+    choices = parser.add_subparsers(
+        title="verbs", metavar="VERB", dest="verb", required=True, parser_class=CommandParser
+    )
+    for name, module in verbs.items():
+        about = (module.__doc__ or "").partition("\n")[0]
+        verb = choices.add_parser(
+            name,
+            help=about[:1].lower() + about[1:].rstrip("."),
+            description=about,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        # SUPPRESS: `kzmitm -v scan` and `kzmitm scan -v` mean the same.
+        verb.add_argument(
+            "-v", "--verbose", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+        )
+        module.configure(verb)
+        verb.set_defaults(run=module.run)
+    return parser
+
+
+def unknown_verb(argv: list[str], verbs: Mapping[str, ModuleType]) -> str | None:
+    """The one line for a verb that does not exist, None if the first word is one or an option."""
+    word = next((a for a in argv if not a.startswith("-")), None)
+    if word is None or word in verbs:
+        return None
+    near = difflib.get_close_matches(word, verbs, n=1)
+    advice = f"did you mean {near[0]}?" if near else f"the verbs are {', '.join(verbs)}"
+    return f"kzmitm: no such verb: {harmless(word, 40)}; {advice}"

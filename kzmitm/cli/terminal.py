@@ -1,0 +1,108 @@
+"""The two streams: results on stdout, talk on stderr; colour only for a terminal that wants it."""
+
+import io
+import json
+import os
+import sys
+import textwrap
+from collections.abc import Iterable
+from typing import TextIO
+
+from rich.console import Console
+from rich.style import Style as RichStyle
+from rich.text import Text
+
+from kzmitm.report.text import Line, Style
+
+STYLES = {
+    Style.PLAIN: RichStyle(),
+    Style.ALARM: RichStyle(color="red", bold=True),
+    Style.WARNING: RichStyle(color="yellow", bold=True),
+    Style.GOOD: RichStyle(color="green"),
+    Style.HEADING: RichStyle(bold=True),
+}
+
+MIN_WIDTH = 40
+"""Below this, breaking lines ourselves makes them worse."""
+
+
+def prepare_streams() -> None:
+    """Let both streams take every character, whatever the locale says.
+
+    Kazakh letters do not exist in code pages 1251 and 866; a pipe in one of them would end a scan with
+    an exception. Off a terminal the encoding is UTF-8; on one, what it cannot show is escaped.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if not isinstance(stream, io.TextIOWrapper):
+            continue
+        if stream.isatty():
+            stream.reconfigure(errors="backslashreplace")
+        else:
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def is_plain(stream: TextIO) -> bool:
+    """True if no colour, cursor movement or spinner may go to `stream` (https://no-color.org)."""
+    return not stream.isatty() or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+
+
+def console(stream: TextIO) -> Console:
+    """A rich console on `stream` that guesses nothing from the text and keeps to `is_plain`."""
+    plain = is_plain(stream)
+    return Console(
+        file=stream,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        soft_wrap=True,
+        no_color=plain,
+        force_terminal=False if plain else None,
+    )
+
+
+def print_lines(lines: Iterable[Line], stream: TextIO | None = None) -> None:
+    """Write lines; broken at words for a terminal, whole for a pipe or a file."""
+    stream = stream or sys.stdout
+    if not stream.isatty():
+        for line in lines:
+            stream.write(f"{line}\n")
+        return
+    printer = console(stream)
+    for line in lines:
+        print_line(line, printer)
+
+
+def print_line(line: Line, printer: Console) -> None:
+    """Write one line to a terminal."""
+    text = Text("\n".join(_broken(line, printer.width)))
+    text.stylize(STYLES[line.style], 0, len(line.lead))
+    printer.print(text, soft_wrap=True)
+
+
+def _broken(line: Line, width: int) -> list[str]:
+    whole = str(line)
+    if len(whole) <= width or width < MIN_WIDTH:
+        return [whole]
+    return textwrap.wrap(
+        whole,
+        width,
+        subsequent_indent=" " * (line.indent or 2),
+        break_long_words=False,  # a hash cut in two cannot be copied
+        break_on_hyphens=False,
+        drop_whitespace=True,
+        replace_whitespace=False,
+    )
+
+
+def print_json(document: object) -> None:
+    """Exactly one JSON document on stdout, for programs.
+
+    It is ASCII: names of strangers reach a terminal as escapes here too (JSON alone escapes neither the
+    C1 controls nor bidirectional overrides), and no encoding can break it.
+    """
+    sys.stdout.write(json.dumps(document, ensure_ascii=True, indent=2).replace("\x7f", "\\u007f") + "\n")
+
+
+def say(text: str = "") -> None:
+    """One line of talk, on stderr."""
+    print_lines([Line(text)], sys.stderr)
