@@ -1,0 +1,230 @@
+"""Whose certificates a chain shows, by the registry, strongest evidence first, each with its confidence.
+
+| match         | what was seen                                                        | confidence |
+|---------------|----------------------------------------------------------------------|------------|
+| `certificate` | a known certificate, and the leaf hangs on it by signatures          | confirmed  |
+| `key`         | a certificate with a known key (a re-issued root), and the same      | confirmed  |
+| `signature`   | a signature made by a known key, whose certificate was not sent      | confirmed  |
+| `family`      | all conditions of a family trait                                     | likely     |
+| `name`        | a name pattern only                                                  | suspected  |
+
+Names can be forged by anybody, and so can a family trait by whoever reads the registry, which is why it is
+never more than likely. Roots are public, too: one that was merely put beside a leaf which it did not sign is
+`suspected`, with the trait `unlinked`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from kzmitm.model.certificate import Certificate
+from kzmitm.model.verdict import Authority, Confidence
+from kzmitm.pki.cache import CertificateCache
+from kzmitm.pki.entries import KnownAuthority, KnownCertificate
+from kzmitm.pki.kinds import INTERCEPTION_KINDS
+from kzmitm.pki.patterns import name_text
+from kzmitm.pki.registry import Registry
+
+MAX_CERTIFICATES = 16
+"""Certificates of a chain that are looked at beyond their hashes; real chains have up to six."""
+MAX_SIGNATURE_CHECKS = 48
+"""Signatures tried for one chain with keys that nothing in the chain points to (0.1 ms each)."""
+MATCHES = ("certificate", "key", "signature", "family", "name")
+"""Strongest first."""
+UNLINKED = "unlinked"
+"""Trait: the known certificate was presented, and no chain of signatures leads to it from the leaf."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """An authority recognised at `position` of the chain (0 = leaf).
+
+    `traits` are the ids of the family traits, the name pattern that matched, or `unlinked`.
+    """
+
+    authority: Authority
+    confidence: Confidence
+    position: int
+    traits: tuple[str, ...] = ()
+
+
+def attribute(
+    chain: Sequence[Certificate],
+    *,
+    registry: Registry,
+    cache: CertificateCache,
+    trusted: bool = False,
+) -> tuple[Attribution, ...]:
+    """Every authority recognised in a chain in the order presented, strongest first, each authority once.
+
+    With `trusted` (the chain validates in the pinned store) only hashes are looked up: a public authority's
+    certificate must never be attributed by its name. Never raises.
+    """
+    by_sha256, by_sha1, by_spki = registry.by_sha256, registry.by_sha1, registry.by_spki
+    known = [
+        (position, certificate)
+        for position, certificate in enumerate(chain)
+        if certificate.sha256 in by_sha256
+        or certificate.spki_sha256 in by_spki
+        or certificate.sha1 in by_sha1
+    ]
+    if not known and (trusted or not chain):
+        return ()
+    found = list(_by_hash(chain, known, registry, cache))
+    if not trusted and not any(one.confidence is Confidence.CONFIRMED for one in found):
+        looked_at = chain[:MAX_CERTIFICATES]
+        found += _by_signature(looked_at, registry, cache)
+        found += _by_family(looked_at, registry)
+        found += _by_name(looked_at, registry)
+    return _strongest(found)
+
+
+def _by_hash(
+    chain: Sequence[Certificate],
+    known: Sequence[tuple[int, Certificate]],
+    registry: Registry,
+    cache: CertificateCache,
+) -> Iterator[Attribution]:
+    linked = _linked_positions(chain[:MAX_CERTIFICATES], cache) if known else frozenset()
+    for position, certificate in known:
+        entry = registry.by_sha256.get(certificate.sha256) or registry.by_sha1.get(certificate.sha1)
+        match, label = "certificate", f"certificate:{certificate.sha256}"
+        if entry is None:
+            entry = registry.by_spki[certificate.spki_sha256 or ""]
+            match, label = "key", f"key:{certificate.spki_sha256}"
+        authority = _authority(registry.authorities[entry.authority], match, label)
+        if position in linked:
+            yield Attribution(authority, Confidence.CONFIRMED, position)
+        else:
+            yield Attribution(authority, Confidence.SUSPECTED, position, (UNLINKED,))
+
+
+def _linked_positions(chain: Sequence[Certificate], cache: CertificateCache) -> frozenset[int]:
+    """Positions that the leaf reaches by signatures, whatever the order in which they were sent."""
+    reached, frontier = {0}, [0]
+    while frontier:
+        child = chain[frontier.pop()]
+        for position, issuer in enumerate(chain):
+            if position in reached or issuer.subject.der != child.issuer.der:
+                continue
+            if cache.is_signed_by(child, issuer):
+                reached.add(position)
+                frontier.append(position)
+    return frozenset(reached)
+
+
+def _by_signature(
+    chain: Sequence[Certificate], registry: Registry, cache: CertificateCache
+) -> Iterator[Attribution]:
+    """Certificates that a known key signed, although the certificate of that key was not sent.
+
+    First the keys that the issuer name or the authority key identifier points to; only if none of these
+    signed, and within MAX_SIGNATURE_CHECKS, every interceptor's key whose signature would have that length.
+    """
+    budget = MAX_SIGNATURE_CHECKS
+    for position, child in enumerate(chain):
+        fitting = [signer for signer in registry.signers if signature_fits(child, signer)]
+        issuer = name_text(child.issuer)
+        named = [signer for signer in fitting if _is_named(child, issuer, signer)]
+        others = [signer for signer in fitting if signer not in named and _intercepts(signer, registry)][
+            :budget
+        ]
+        budget -= len(others)
+        signer = next((one for one in (*named, *others) if _signed(child, one, cache)), None)
+        if signer is not None:
+            authority = registry.authorities[signer.authority]
+            label = f"key:{signer.spki_sha256}"
+            yield Attribution(_authority(authority, "signature", label), Confidence.CONFIRMED, position)
+
+
+def signature_fits(child: Certificate, signer: KnownCertificate) -> bool:
+    """Whether the certificate ends in a signature of the form that the signer's key makes.
+
+    An RSA signature has the octets of the modulus (RFC 8017, 8.2.1), so that nearly all wrong keys are left
+    out without arithmetic. Other signatures have no fixed length and are told by the algorithm.
+    """
+    octets = signer.signature_octets
+    if octets is None:
+        return child.signature_algorithm.startswith(_ECDSA)
+    return child.der[:-octets].endswith(_bit_string_header(octets + 1))
+
+
+_ECDSA = "1.2.840.10045.4."
+
+
+@lru_cache(maxsize=16)
+def _bit_string_header(length: int) -> bytes:
+    """Tag, DER length and the zero count of unused bits (X.690, 8.1.3 and 8.6.2)."""
+    if length < 0x80:
+        return bytes((0x03, length, 0))
+    octets = length.to_bytes((length.bit_length() + 7) // 8)
+    return bytes((0x03, 0x80 | len(octets), *octets, 0))
+
+
+def _is_named(child: Certificate, issuer: str, signer: KnownCertificate) -> bool:
+    if child.authority_key_id is not None and child.authority_key_id == signer.subject_key_id:
+        return True
+    return signer.subject == issuer
+
+
+def _intercepts(signer: KnownCertificate, registry: Registry) -> bool:
+    return registry.authorities[signer.authority].kind in INTERCEPTION_KINDS
+
+
+def _signed(child: Certificate, signer: KnownCertificate, cache: CertificateCache) -> bool:
+    return signer.public_key is not None and cache.is_signed_by_key(child, signer.public_key)
+
+
+def _by_family(chain: Sequence[Certificate], registry: Registry) -> Iterator[Attribution]:
+    for position, certificate in enumerate(chain):
+        for authority in registry.authorities.values():
+            traits = [trait for trait in authority.traits if trait.holds(certificate)]
+            if traits:
+                traits.sort(key=lambda trait: -len(trait.conditions))
+                ids = tuple(trait.id for trait in traits)
+                yield Attribution(_authority(authority, "family"), Confidence.LIKELY, position, ids)
+
+
+def _by_name(chain: Sequence[Certificate], registry: Registry) -> Iterator[Attribution]:
+    """Patterns over issuer names and the subjects of authorities; a leaf's own subject is anybody's.
+
+    A vendor of middleboxes has a web site, too, whose genuine leaf bears the vendor's name.
+    """
+    texts: dict[str, int] = {}
+    for position, certificate in enumerate(chain):
+        if position or certificate.is_self_issued:
+            texts.setdefault(name_text(certificate.subject), position)
+        texts.setdefault(name_text(certificate.issuer), position)
+    for authority in registry.authorities.values():
+        for text, position in texts.items():
+            matched = next((one.pattern for one in authority.patterns if one.search(text)), None)
+            if matched is not None:
+                yield Attribution(_authority(authority, "name"), Confidence.SUSPECTED, position, (matched,))
+                break
+
+
+def _authority(entry: KnownAuthority, match: str, matched_sha256: str = "") -> Authority:
+    return Authority(
+        id=entry.id,
+        name=entry.name,
+        kind=entry.kind.value,
+        match=match,
+        matched_sha256=matched_sha256,
+        country=entry.country,
+    )
+
+
+_CONFIDENCES = (Confidence.CONFIRMED, Confidence.LIKELY, Confidence.SUSPECTED)
+
+
+def _strength(one: Attribution) -> tuple[int, int, int, int, str]:
+    """Sorts the strongest first; among family matches the one with more traits."""
+    rank = MATCHES.index(one.authority.match)
+    return _CONFIDENCES.index(one.confidence), rank, -len(one.traits), one.position, one.authority.id
+
+
+def _strongest(found: list[Attribution]) -> tuple[Attribution, ...]:
+    by_authority: dict[str, Attribution] = {}
+    for one in sorted(found, key=_strength):
+        by_authority.setdefault(one.authority.id, one)
+    return tuple(by_authority.values())

@@ -1,0 +1,44 @@
+"""The kinds of authority in the registry, and whose interceptor each kind means."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from kzmitm.model.verdict import Scope
+
+
+class Kind(StrEnum):
+    """What an authority is. Kinds stay apart: a state PKI is a capability, an interception root is a fact."""
+
+    STATE_INTERCEPTION = "state_interception"
+    """Made to forge certificates, by or for a state."""
+    STATE_PKI = "state_pki"
+    """A state's PKI for signatures or services; not known to intercept."""
+    INCIDENT_CA = "incident_ca"
+    """An authority or a key that was misused, or whose private key is public."""
+    COMMERCIAL_MIDDLEBOX = "commercial_middlebox"
+    ANTIVIRUS = "antivirus"
+    DEVELOPER_PROXY = "developer_proxy"
+    """An interception tool that its user runs, or a test certificate."""
+    ISP_INTERCEPTION = "isp_interception"
+    ADWARE = "adware"
+
+
+SCOPES: Mapping[str, Scope] = {
+    Kind.STATE_INTERCEPTION: Scope.STATE,
+    Kind.STATE_PKI: Scope.STATE,
+    Kind.INCIDENT_CA: Scope.UNKNOWN,
+    Kind.COMMERCIAL_MIDDLEBOX: Scope.MIDDLEBOX,
+    Kind.ANTIVIRUS: Scope.LOCAL,
+    Kind.DEVELOPER_PROXY: Scope.LOCAL,
+    Kind.ISP_INTERCEPTION: Scope.ISP,
+    Kind.ADWARE: Scope.LOCAL,
+}
+"""Whose interceptor it is, were it one. An incident's key may be in anybody's hands, hence UNKNOWN."""
+
+INTERCEPTION_KINDS = frozenset(Kind) - {Kind.STATE_PKI}
+"""Kinds whose certificate in a chain means interception; a state PKI also signs services of its own."""
+
+
+def scope_of(kind: str) -> Scope:
+    """The scope of a registry kind; UNKNOWN for one that this version does not know."""
+    return SCOPES.get(kind, Scope.UNKNOWN)

@@ -1,0 +1,53 @@
+"""Name patterns: regular expressions from data, over names from strangers, that cannot be made slow.
+
+Python's engine backtracks, so the forms that make it explode are refused when a file is read (a repeated
+group, a back reference, more than one unbounded repetition), and the text is bounded when it is matched.
+"""
+
+import re
+from typing import Any
+
+from kzmitm.model.certificate import SHORT_NAMES, Name
+from kzmitm.pki import schema
+from kzmitm.pki.schema import fail
+
+MAX_ATTRIBUTES = 16
+"""Attributes of a name that are looked at; real names have up to eight."""
+MAX_VALUE = 80
+"""Characters of one attribute; X.520 allows a common name 64."""
+MAX_PATTERN = 200
+CUT = "\N{HORIZONTAL ELLIPSIS}"
+"""Stands where something was left out, so that `$` and `(,|$)` do not match there."""
+
+_REPEATED_GROUP = re.compile(r"(?<!\\)\)[*+{]")
+_BACK_REFERENCE = re.compile(r"\\[1-9]|\(\?P=|\(\?[(<!=]")
+_UNBOUNDED = re.compile(r"(?<!\\)(?:\\\\)*[*+]|\{\d+,\}")
+
+
+def pattern(value: Any, where: str) -> None:
+    """Raise FingerprintError unless the value is a regular expression of the forms that stay fast."""
+    schema.text(value, where)
+    if len(value) > MAX_PATTERN:
+        raise fail(where, f"is longer than {MAX_PATTERN} characters")
+    try:
+        compiled = re.compile(value)
+    except (re.error, OverflowError, RecursionError) as exc:
+        raise fail(where, f"is not a regular expression: {exc}") from exc
+    if _REPEATED_GROUP.search(value) or _BACK_REFERENCE.search(value):
+        raise fail(where, "repeats a group, looks around or refers back, which could be made slow")
+    if len(_UNBOUNDED.findall(value)) > 1:
+        raise fail(where, "has more than one unbounded repetition, which could be made slow")
+    if compiled.search(""):
+        raise fail(where, "matches the empty name, so it would match every name")
+
+
+def name_text(name: Name) -> str:
+    """`C=KZ, CN=Qaznet Trust Network`: attributes in the order of the encoding, long ones cut."""
+    parts = [f"{SHORT_NAMES.get(a.oid, a.oid)}={_cut(a.value)}" for a in name.attributes[:MAX_ATTRIBUTES]]
+    if len(name.attributes) > MAX_ATTRIBUTES:
+        parts.append(CUT)
+    return ", ".join(parts)
+
+
+def _cut(value: str) -> str:
+    return value if len(value) <= MAX_VALUE else value[:MAX_VALUE] + CUT
