@@ -70,7 +70,7 @@ def to_ascii_hostname(name: str) -> str:
 
     Underscores are let through, as names in use have them. Raises ValueError for what DNS cannot hold.
     """
-    name = name.strip().rstrip(".")
+    name = name.strip().removesuffix(".")
     if not name:
         raise ValueError("empty host name")
     if name.isascii():
@@ -80,17 +80,19 @@ def to_ascii_hostname(name: str) -> str:
             text = idna.encode(name, uts46=True).decode("ascii").lower()
         except idna.IDNAError as exc:
             raise ValueError(f"not a host name: {exc}") from exc
-    if len(text) > MAX_HOSTNAME or any(not _is_label(label) for label in text.split(".")):
+    labels = text.split(".")
+    if len(text) > MAX_HOSTNAME or not all(map(_is_label, labels)):
         raise ValueError(f"not a host name: {name[:80]!r}")
+    if labels[-1].isdigit():
+        # Resolvers read `1.2.3` as the address 1.2.0.3 (inet_aton).
+        raise ValueError(f"neither a host name nor an address: {name[:80]!r}")
     return text
 
 
 def _is_label(label: str) -> bool:
-    """RFC 1035 length; letters, digits, hyphen and underscore."""
-    if not 0 < len(label) <= 63 or label[0] == "-" or label[-1] == "-":
-        return False
+    """RFC 1035 length; letters, digits and underscore, with hyphens only inside (RFC 952)."""
     letters = label.replace("-", "").replace("_", "")
-    return letters.isalnum() if letters else "-" not in label
+    return len(label) <= 63 and letters.isalnum() and label[0] != "-" and label[-1] != "-"
 
 
 def to_unicode_hostname(name: str) -> str:
@@ -128,7 +130,9 @@ def split_host_port(text: str, default_port: int = 443) -> tuple[str, int]:
             raise ValueError("empty host name")
     if not port_text:
         return host, default_port
-    if not (port_text.isascii() and port_text.isdigit() and 0 < int(port_text[:6]) < 65536):
+    if not (
+        port_text.isascii() and port_text.isdigit() and len(port_text) <= 5 and 0 < int(port_text) < 65536
+    ):
         raise ValueError(f"not a port: {port_text[:20]!r}")
     return host, int(port_text)
 

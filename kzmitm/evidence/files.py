@@ -1,0 +1,135 @@
+"""Files that are whole or not there, whenever the process is killed.
+
+A file that is replaced is written beside its place, flushed to the disk and renamed; a log grows by
+whole lines. Modes are 0600 and 0700: what a volunteer measured is nobody else's on the same computer.
+"""
+
+import os
+import secrets
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Self
+
+from kzmitm.errors import BundleError
+from kzmitm.evidence.layout import PART_PREFIX
+
+FILE_MODE = 0o600
+DIRECTORY_MODE = 0o700
+_BINARY = getattr(os, "O_BINARY", 0)
+"""Windows translates line ends without it."""
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+"""A bundle from a stranger may hold links to our own files."""
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+"""... or a named pipe, on which opening would wait for ever."""
+
+
+def replace_file(path: Path, chunks: Iterable[bytes], *, durable: bool = True) -> None:
+    """Put a file in place, whole; `durable` waits until it would survive a loss of power. Raises OSError."""
+    part = path.parent / f"{PART_PREFIX}{secrets.token_hex(8)}"
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, FILE_MODE)
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123 (a descriptor, for the mode and O_EXCL)
+            file.writelines(chunks)
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    if durable:
+        sync_directory(path.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Wait until renames inside would survive a loss of power; systems without it have it for nothing."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_parts(directory: Path) -> int:
+    """Delete what a killed writer left half-written; returns how many files."""
+    parts = list(directory.glob(f"{PART_PREFIX}*"))
+    for part in parts:
+        part.unlink(missing_ok=True)
+    return len(parts)
+
+
+def open_regular(path: Path) -> int:
+    """A descriptor for reading; raises BundleError for anything but a plain file, OSError if absent."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | _BINARY | _NO_FOLLOW | _NO_WAIT)
+    except FileNotFoundError:
+        raise
+    except OSError as exc:
+        raise BundleError(f"{path.name}: cannot be read: {exc.strerror}") from exc
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise BundleError(f"{path.name}: not a plain file")
+    return descriptor
+
+
+def read_regular(path: Path, *, max_bytes: int) -> bytes:
+    """The content of a plain file; raises BundleError if it is longer, FileNotFoundError if absent."""
+    with open(open_regular(path), "rb") as file:
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise BundleError(f"{path.name}: longer than {max_bytes} octets")
+    return data
+
+
+class LineLog:
+    """A file that grows by whole lines, each in one write; a torn last line of a killed writer is cut off."""
+
+    def __init__(self, path: Path) -> None:
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | _BINARY | _NO_FOLLOW
+        self._descriptor = os.open(path, flags, FILE_MODE)
+        self._size = self._whole_lines()
+        os.ftruncate(self._descriptor, self._size)
+
+    def append(self, line: bytes) -> None:
+        """Write a line, which ends with its only newline. On OSError the file is as it was before."""
+        rest = memoryview(line)
+        try:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except OSError:
+            os.ftruncate(self._descriptor, self._size)
+            raise
+        self._size += len(line)
+
+    def sync(self) -> None:
+        """Wait until all lines would survive a loss of power."""
+        os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _whole_lines(self) -> int:
+        """Octets up to and with the last newline."""
+        end = os.fstat(self._descriptor).st_size
+        while end:
+            start = max(0, end - _BLOCK)
+            os.lseek(self._descriptor, start, os.SEEK_SET)
+            newline = os.read(self._descriptor, end - start).rfind(b"\n")
+            if newline >= 0:
+                return start + newline + 1
+            end = start
+        return 0
+
+
+_BLOCK = 1 << 16
