@@ -12,7 +12,7 @@ _OCSP = 1
 
 
 def read_chain(message: bytes, findings: Findings, *, tls13: bool) -> None:
-    """Put the entries into `findings.chain`; raises ViolationError, and keeps what stands before the fault."""
+    """Put the entries into `findings.chain`; raises ViolationError, with those before the fault kept."""
     offset = MESSAGE_HEADER
     if tls13:
         context, offset = vector(message, offset, 1)

@@ -315,7 +315,7 @@ class TLSClient:
     def _send_hello_again(self) -> bytes:
         session = self._session
         session.outgoing = b""
-        records = self._hello.records(self._split)
+        records = b"".join(self._hello.segments(self._split))
         return _CHANGE_CIPHER_SPEC_RECORD + records if self._hello.session_id else records
 
     def _break_off(self, violation: ViolationError) -> bytes:

@@ -270,31 +270,32 @@ class ClientHello:
         self.message = self._assemble(extra)
         return True
 
-    def _middle_of_name(self) -> int:
-        """Where to cut: in the middle of the server name, or of the message when there is none."""
-        name = self._values[Gap.SERVER_NAME]
-        start = self.message.find(name) if name else -1
-        if start < 0:
-            return len(self.message) // 2
-        return start + 9 + (len(name) - 9) // 2
-
-    def records(self, split: Split) -> bytes:
-        """The message in TLS records: one, or with Split.RECORDS two, cut in the middle of the name."""
-        message = self.message
-        cuts = [0, len(message)]
-        if split is Split.RECORDS:
-            cuts.insert(1, self._middle_of_name())
-        header = bytes((HANDSHAKE,)) + u16(self._profile.record_version)
-        return b"".join(
-            header + _prefixed(message[start : min(start + MAX_PLAINTEXT, end)], 2)
-            for begin, end in itertools.pairwise(cuts)
-            for start in range(begin, end, MAX_PLAINTEXT)
-        )
-
     def segments(self, split: Split) -> tuple[bytes, ...]:
-        """The records as sends: one, or with Split.TCP three: record header, up to mid-name, the rest."""
-        records = self.records(split)
-        if split is not Split.TCP:
-            return (records,)
-        middle = RECORD_HEADER + self._middle_of_name()
-        return records[:RECORD_HEADER], records[RECORD_HEADER:middle], records[middle:]
+        """The message in records, as sends."""
+        name = self._values[Gap.SERVER_NAME][SNI_HEADER:]
+        return cut_hello(self.message, self._profile.record_version, name, split)
+
+
+SNI_HEADER = 9
+"""Octets of a server_name extension before the name."""
+
+
+def cut_hello(message: bytes, record_version: int, name: bytes, split: Split) -> tuple[bytes, ...]:
+    """A hello in records, as sends: one of each, or cut in the middle of the server name.
+
+    Split.RECORDS makes two records of it in one send; Split.TCP three sends: the record's header, then
+    up to the cut, then the rest. Without a name the cut is in the middle of the message.
+    """
+    found = message.rfind(name) if name else -1
+    middle = len(message) // 2 if found < 0 else found + len(name) // 2
+    cuts = (0, middle, len(message)) if split is Split.RECORDS else (0, len(message))
+    header = bytes((HANDSHAKE,)) + u16(record_version)
+    records = b"".join(
+        header + _prefixed(message[start : min(start + MAX_PLAINTEXT, end)], 2)
+        for begin, end in itertools.pairwise(cuts)
+        for start in range(begin, end, MAX_PLAINTEXT)
+    )
+    if split is not Split.TCP:
+        return (records,)
+    middle += RECORD_HEADER
+    return records[:RECORD_HEADER], records[RECORD_HEADER:middle], records[middle:]
