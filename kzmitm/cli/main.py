@@ -44,9 +44,11 @@ def main(argv: Sequence[str]) -> int:
         _complain(f"{exc}; {exc.hint}" if exc.hint else str(exc))
         return exit_code(exc)
     except OSError as exc:
-        where = f"{exc.filename}: " if exc.filename else ""
-        _complain(f"{where}{exc.strerror or exc}")
-        return Exit.USAGE
+        if exc.filename:
+            _complain(f"{exc.filename}: {exc.strerror or exc}")
+            return Exit.USAGE
+        _complain(f"could not go on: {exc.strerror or exc}")
+        return Exit.FAULT
     except Exception as exc:  # noqa: BLE001 (the last line of defence: no traceback for volunteers)
         if verbose:
             traceback.print_exc()

@@ -94,7 +94,7 @@ KINDS: Mapping[str, str] = {
     Kind.STATE_INTERCEPTION: _(
         "a state's interception authority, made for reading other people's connections"
     ),
-    Kind.STATE_PKI: _("a state's authority for signatures and services; it could intercept, but is not known to"),
+    Kind.STATE_PKI: _("a state's authority for signatures and services; able to intercept, not known to"),
     Kind.ISP_INTERCEPTION: _("an Internet provider's interception authority"),
     Kind.INCIDENT_CA: _("an authority or a key that was misused before, or whose secret is public"),
     Kind.COMMERCIAL_MIDDLEBOX: _("a filtering device sold to offices and schools"),

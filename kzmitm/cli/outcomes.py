@@ -1,0 +1,47 @@
+"""What a run came to: counts, the gravest findings, the exit code; in memory that does not grow with it."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from kzmitm.cli.exits import Exit
+from kzmitm.model.verdict import Outcome
+from kzmitm.report.language import _
+from kzmitm.report.text import JudgedTarget, Line, Style, explanation, gravity, summary_line
+
+UNDECIDED = (Outcome.INCONCLUSIVE, Outcome.TRUSTED_UNEXPECTED, Outcome.CAPTIVE_PORTAL)
+"""Outcomes that are neither an alarm nor an all-clear."""
+
+
+class Tally:
+    """The outcomes of a run so far, and its gravest finding."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[Outcome] = Counter()
+        self.chains = 0
+        """Targets that showed certificates."""
+        self.worst: JudgedTarget | None = None
+
+    def add(self, judged: JudgedTarget) -> None:
+        """Count a target."""
+        self.counts[judged.verdict.outcome] += 1
+        self.chains += bool(judged.chain)
+        if self.worst is None or gravity(judged.verdict) < gravity(self.worst.verdict):
+            self.worst = judged
+
+    def exit_code(self, *, complete: bool = True) -> Exit:
+        """1 for any interception; 3 for doubt, for not one certificate, or for a run that was stopped."""
+        if self.counts[Outcome.INTERCEPTION]:
+            return Exit.FOUND
+        if not complete or not self.chains or any(self.counts[outcome] for outcome in UNDECIDED):
+            return Exit.UNDECIDED
+        return Exit.OK
+
+    def closing_lines(self) -> Iterator[Line]:
+        """The gravest finding explained, then the summary."""
+        yield Line()
+        if self.worst is not None and self.worst.verdict.outcome is not Outcome.CLEAN:
+            if self.counts.total() > 1:
+                yield Line(lead=_("The gravest finding, explained:"), style=Style.HEADING)
+            yield from explanation(self.worst)
+            yield Line()
+        yield summary_line(self.counts)

@@ -1,0 +1,83 @@
+"""Read the result of a scan again."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from kzmitm.cli.exits import Exit
+from kzmitm.cli.outcomes import Tally
+from kzmitm.cli.terminal import print_json, print_lines
+from kzmitm.errors import UsageError
+from kzmitm.evidence.bundle_reader import Bundle, read_bundle
+from kzmitm.evidence.scan_document import SCHEMAS, schema_text, summary_of
+from kzmitm.report.language import _
+from kzmitm.report.rows import judged_of_row
+from kzmitm.report.safe import harmless
+from kzmitm.report.text import JudgedTarget, Line, explanation, target_line
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bundle", metavar="FOLDER", nargs="?", type=Path, help="the folder that a scan left")
+    parser.add_argument("target", metavar="TARGET", nargs="*", help="explain these targets only")
+    parser.add_argument("--json", action="store_true", help="the document (kzmitm.scan/1.0) on stdout")
+    parser.add_argument("--schema", choices=SCHEMAS, help="the JSON Schema of a document instead")
+    parser.epilog = "The exit code is that of the scan: 1 interception, 3 inconclusive or incomplete, else 0."
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.schema:
+        print_json(json.loads(schema_text(args.schema)))
+        return Exit.OK
+    if args.bundle is None:
+        raise UsageError(_("show what? no folder was given"), hint=_("kzmitm show FOLDER"))
+    bundle = read_bundle(args.bundle)
+    wanted = frozenset(args.target)
+    tally = Tally()
+    if args.json:
+        rows = [row for row, judged in _judged(bundle, wanted, tally)]
+        print_json(
+            bundle.document
+            | {"bundle": str(args.bundle), "summary": summary_of(tally.counts), "targets": rows}
+        )
+    else:
+        print_lines(_text(bundle, wanted, tally))
+    return tally.exit_code(complete=bundle.complete)
+
+
+def _judged(
+    bundle: Bundle, wanted: frozenset[str], tally: Tally
+) -> Iterator[tuple[dict[str, object], JudgedTarget]]:
+    for row, verdict in bundle.verdicts():
+        judged = judged_of_row(row, verdict)
+        if not wanted or judged.target in wanted:
+            tally.add(judged)
+            yield row, judged
+    if wanted and not tally.counts:
+        raise UsageError(_("none of these targets is in the result"), hint=_("kzmitm show FOLDER lists them"))
+
+
+def _text(bundle: Bundle, wanted: frozenset[str], tally: Tally) -> Iterator[Line]:
+    yield from _head(bundle)
+    for _row, judged in _judged(bundle, wanted, tally):
+        if wanted:
+            yield from (*explanation(judged), Line())
+        else:
+            yield target_line(judged)
+    if not wanted:
+        yield from tally.closing_lines()
+
+
+def _head(bundle: Bundle) -> Iterator[Line]:
+    document = bundle.document
+    store = " ".join(harmless(str(document["store"].get(key, "?"))) for key in ("name", "version", "date"))
+    registry = harmless(str(document["registry"].get("version", "?")))
+    yield Line(_("scan of {started}").format(started=harmless(document["started_at"])))
+    yield Line(
+        _("judged by rules {rules}, registry {registry}, store {store}").format(
+            rules=harmless(document["rules_version"]), registry=registry, store=store
+        )
+    )
+    if not bundle.complete:
+        yield Line(_("this scan was stopped before its end; targets that are not listed were not measured"))
+    yield Line()
