@@ -1,0 +1,97 @@
+"""Every distinct certificate is parsed once and every signature verified once, in bounded memory."""
+
+from collections import OrderedDict
+from hashlib import sha256
+from typing import Any, Generic, TypeVar
+
+from kzmitm.model.certificate import Certificate
+from kzmitm.pki.anatomy import Anatomy
+from kzmitm.pki.parse import dissect
+from kzmitm.pki.signatures import is_signature_valid, load_key
+
+MAX_ENTRIES = 1024
+"""Certificates kept: the few hundred issuers of the public web, and the leaves of the last while.
+
+Each costs about 12 KB, so that 100,000 targets cost no more memory than 1,000.
+"""
+
+MAX_EDGES = 8192
+"""Signatures kept: about 300 octets each."""
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class LRU(Generic[K, V]):
+    """A mapping that forgets what was used longest ago."""
+
+    __slots__ = ("_entries", "_max")
+
+    def __init__(self, max_entries: int) -> None:
+        self._entries: OrderedDict[K, V] = OrderedDict()
+        self._max = max_entries
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: K) -> V | None:
+        """The value of `key`, which becomes the most recent; None if it is not here (any more)."""
+        value = self._entries.get(key)
+        if value is not None:
+            self._entries.move_to_end(key)
+        return value
+
+    def put(self, key: K, value: V) -> V:
+        """Keeps a value, forgets the oldest one if there are too many, and returns it."""
+        self._entries[key] = value
+        if len(self._entries) > self._max:
+            self._entries.popitem(last=False)
+        return value
+
+
+class CertificateCache:
+    """Parsed certificates by SHA-256 and signatures by edge (child, issuer's key)."""
+
+    __slots__ = ("_anatomies", "_edges", "_keys")
+
+    def __init__(self, max_entries: int = MAX_ENTRIES) -> None:
+        self._anatomies: LRU[str, Anatomy] = LRU(max_entries)
+        self._keys: LRU[str, tuple[Any | None]] = LRU(max_entries)
+        self._edges: LRU[tuple[str, str], tuple[bool | None]] = LRU(max(MAX_EDGES, max_entries))
+
+    def parse(self, der: bytes) -> Certificate:
+        """The certificate in these octets; never raises (`parse_error` says what is wrong)."""
+        digest = sha256(der).hexdigest()
+        found = self._anatomies.get(digest) or self._anatomies.put(digest, dissect(der))
+        return found.certificate
+
+    def anatomy(self, certificate: Certificate) -> Anatomy:
+        """The certificate with its parts."""
+        digest = certificate.sha256
+        return self._anatomies.get(digest) or self._anatomies.put(digest, dissect(certificate.der))
+
+    def is_signed_by(self, child: Certificate, issuer: Certificate) -> bool:
+        """True if the issuer's key made the child's signature. Names and usage are not looked at."""
+        return self.signature(child, self.anatomy(issuer).spki) is True
+
+    def is_signed_by_key(self, child: Certificate, spki_der: bytes) -> bool:
+        """True if this key (SubjectPublicKeyInfo) made the child's signature."""
+        return self.signature(child, spki_der) is True
+
+    def signature(self, child: Certificate, spki: bytes, spki_sha256: str | None = None) -> bool | None:
+        """Whether this key made the child's signature, None where that cannot be computed."""
+        digest = spki_sha256 or sha256(spki).hexdigest()
+        edge = (child.sha256, digest)
+        known = self._edges.get(edge)
+        if known is None:
+            parts = self.anatomy(child)
+            key = (self._keys.get(digest) or self._keys.put(digest, (load_key(spki),)))[0]
+            result = (
+                None if key is None else is_signature_valid(key, parts.algorithm, parts.signature, parts.tbs)
+            )
+            known = self._edges.put(edge, (result,))
+        return known[0]
+
+    def has_edge(self, child: Certificate, issuer: Certificate) -> bool:
+        """True if this signature is known already, so that asking costs nothing."""
+        return self._edges.get((child.sha256, issuer.spki_sha256 or "")) is not None

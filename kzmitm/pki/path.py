@@ -1,0 +1,165 @@
+"""Path validation: the presented chain against a store, at a time, for a name (RFC 5280, 6; RFC 9525).
+
+Time, name and path are judged apart and every reason is kept, because a single string hides one
+behind the other. Revocation is not looked at: nothing here touches a network.
+
+Decisions that the standards leave open:
+
+- A leaf that is itself in the store is trusted, by exact equality, as in Go: whoever put it there
+  meant it.
+- An anchor is its name and key. A presented copy, reissue or cross-sign of it is passed over for the
+  store's own; the same name with another key is a stranger.
+- Anchors are checked like other issuers (time, CA, usage, constraints, critical extensions), but for
+  their signature; one of version 1 is a CA by being in the store.
+- Times are compared in whole seconds (RFC 5280, 4.1.2.5), both ends included.
+- RSA keys below 1,024 bits break a path, below 2,048 they are reported (as in Go and Chrome); the
+  strict profile refuses both.
+- Serial numbers, however odd, break a path in the strict profile alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import repeat
+
+from kzmitm.model.certificate import Certificate
+from kzmitm.pki.cache import CertificateCache
+from kzmitm.pki.checks import Rules, has_weak_key, path_faults
+from kzmitm.pki.go_order import go_verdict, is_current
+from kzmitm.pki.hostnames import judge_name
+from kzmitm.pki.missing import explain_absence
+from kzmitm.pki.path_search import Hit, Path, Search, anatomies
+from kzmitm.pki.report import NameStatus, PathReport, PathStatus, TimeStatus
+from kzmitm.pki.store import TrustStore
+
+WEB_RULES = Rules()
+
+_NAME_REASONS = {NameStatus.MISMATCH: "name_mismatch", NameStatus.NO_SAN: "no_san"}
+
+
+def validate_path(  # noqa: PLR0913 - the contract of the package; all but the chain are keywords
+    chain: Sequence[Certificate],
+    *,
+    store: TrustStore,
+    hostname: str | None,
+    now: datetime,
+    cache: CertificateCache,
+    intermediates: Sequence[Certificate] = (),
+    rules: Rules = WEB_RULES,
+) -> PathReport:
+    """What the presented `chain` (leaf first, then anything in any order) is worth for `hostname` at `now`.
+
+    `hostname` is a DNS name in ASCII or an IP address, None to leave names out. `now` is aware UTC.
+    `intermediates` are known public ones: a path that needs them is `MISSING_INTERMEDIATE`, proven.
+    Never raises on any certificates.
+    """
+    if not chain:
+        return _refused(PathStatus.EMPTY, "empty", None, now)
+    leaf, now = chain[0], now.replace(microsecond=0)
+    if not cache.anatomy(leaf).is_whole:
+        return _refused(PathStatus.UNPARSABLE, "unparsable", leaf, now)
+
+    def assess(path: Path) -> Hit:
+        return Hit(path, path_faults(anatomies(path, cache), rules), time_reasons(path, now))
+
+    search = Search(leaf, store, cache, assess)
+    presented, extra = distinct(chain, cache)
+    search.run(presented)
+    finding = _found(search.best) or _not_found(search, presented, intermediates, rules, now)
+    name = judge_name(leaf, hostname)
+    named = (_NAME_REASONS[name],) if name in _NAME_REASONS else ()
+    weak = ("weak_key",) if any(map(has_weak_key, finding.walked)) else ()
+    report = PathReport(
+        time=judge_time(leaf, now),
+        name=name,
+        path=finding.status,
+        reasons=tuple(dict.fromkeys((*finding.times, *named, *finding.reasons, *weak, *extra))),
+        validated_path=finding.validated,
+        topmost=search.longest[-1],
+        trusted=finding.status is PathStatus.TRUSTED and not finding.times and not named,
+    )
+    failure, stored = go_verdict(report, finding.walked, now)
+    return replace(report, failure=failure, stored=stored)
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """What the search came to; `walked` is the path that the reasons are about."""
+
+    status: PathStatus
+    walked: Path
+    validated: Path
+    reasons: tuple[str, ...]
+    times: tuple[str, ...]
+
+
+def _found(hit: Hit | None) -> _Finding | None:
+    if hit is None:
+        return None
+    status = PathStatus.INVALID if hit.faults else PathStatus.TRUSTED
+    return _Finding(status, hit.path, hit.path, hit.faults, hit.times)
+
+
+def _not_found(
+    search: Search,
+    presented: Sequence[Certificate],
+    intermediates: Sequence[Certificate],
+    rules: Rules,
+    now: datetime,
+) -> _Finding:
+    absence = explain_absence(search, presented, intermediates)
+    walked = search.longest
+    times = time_reasons(walked, now, anchored=False)
+    if absence.completed is not None:
+        hit = absence.completed
+        return _Finding(absence.status, walked, hit.path, absence.reasons, hit.times)
+    faults = path_faults(anatomies(walked, search.cache), rules, anchored=False)
+    return _Finding(absence.status, walked, (), (*absence.reasons, *sorted(search.notes), *faults), times)
+
+
+def _refused(status: PathStatus, reason: str, leaf: Certificate | None, now: datetime) -> PathReport:
+    report = PathReport(
+        time=TimeStatus.UNKNOWN, name=NameStatus.UNKNOWN, path=status, reasons=(reason,), topmost=leaf
+    )
+    failure, stored = go_verdict(report, (leaf,) if leaf else (), now)
+    return replace(report, failure=failure, stored=stored)
+
+
+def distinct(
+    chain: Sequence[Certificate], cache: CertificateCache
+) -> tuple[list[Certificate], tuple[str, ...]]:
+    """What was presented beside the leaf, each once, and a reason if some of it cannot be used at all."""
+    seen = {certificate.sha256: certificate for certificate in chain}
+    del seen[chain[0].sha256]
+    usable = [certificate for certificate in seen.values() if cache.anatomy(certificate).is_whole]
+    return usable, () if len(usable) == len(seen) else ("unparsable_certificate",)
+
+
+def judge_time(leaf: Certificate, now: datetime) -> TimeStatus:
+    """The leaf's validity at `now` (in whole seconds), both ends included."""
+    if leaf.not_before is None or leaf.not_after is None:
+        return TimeStatus.UNKNOWN
+    if now < leaf.not_before:
+        return TimeStatus.NOT_YET_VALID
+    return TimeStatus.EXPIRED if now > leaf.not_after else TimeStatus.VALID
+
+
+_TIME_REASONS = {
+    TimeStatus.EXPIRED: "expired",
+    TimeStatus.NOT_YET_VALID: "not_yet_valid",
+    TimeStatus.UNKNOWN: "time_unknown",
+}
+
+
+def time_reasons(path: Path, now: datetime, *, anchored: bool = True) -> tuple[str, ...]:
+    """The codes of what is not valid now on a path, leaf first."""
+    if all(map(is_current, path, repeat(now))):
+        return ()
+    top = len(path) - 1
+    reasons = []
+    for number, certificate in enumerate(path):
+        status = judge_time(certificate, now)
+        if status is not TimeStatus.VALID:
+            place = "leaf" if number == 0 else "anchor" if anchored and number == top else "intermediate"
+            reasons.append(f"{place}_{_TIME_REASONS[status]}")
+    return tuple(dict.fromkeys(reasons))
