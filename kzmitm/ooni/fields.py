@@ -66,7 +66,8 @@ class Fields:
 
     def object(self, key: str) -> "Fields":
         """The object at `key`; an empty one if there is none."""
-        return Fields(self._members.get(key) or {}, f"{self.path}.{key}")
+        value = self._members.get(key)
+        return Fields({} if value is None else value, f"{self.path}.{key}")
 
     def objects(self, key: str) -> Iterator["Fields"]:
         """The objects of the list at `key`, none if there is no list."""
