@@ -18,10 +18,13 @@ def read_chain(message: bytes, findings: Findings, *, tls13: bool) -> None:
         context, offset = vector(message, offset, 1)
         if context:
             raise ViolationError("the server's certificate has a request context", DECODE_ERROR)
-    block = whole_vector(message, offset, 3)
-    if not block:
+    start = offset + 3
+    stop = start + int.from_bytes(message[offset:start], "big")
+    _read_entries(message[start:stop], findings, tls13=tls13)
+    if stop != len(message):
+        raise ViolationError("the certificate list does not fill its message", DECODE_ERROR)
+    if not findings.chain:
         raise ViolationError("the certificate message is empty", DECODE_ERROR)
-    _read_entries(block, findings, tls13=tls13)
 
 
 def salvage_chain(message: bytes, findings: Findings, *, tls13: bool) -> None:

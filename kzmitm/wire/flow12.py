@@ -10,7 +10,7 @@ from kzmitm.wire.iana.alerts import (
     UNEXPECTED_MESSAGE,
     UNSUPPORTED_EXTENSION,
 )
-from kzmitm.wire.iana.groups import group_name
+from kzmitm.wire.iana.groups import GROUPS, group_name
 from kzmitm.wire.iana.messages import (
     CERTIFICATE,
     CERTIFICATE_REQUEST,
@@ -134,7 +134,7 @@ def _ecdhe_end(s: Session, message: bytes) -> int:
     if len(message) < MESSAGE_HEADER + 4 or message[MESSAGE_HEADER] != _NAMED_CURVE:
         raise ViolationError("the curve has no name", ILLEGAL_PARAMETER)
     group = uint16(message, MESSAGE_HEADER + 1)
-    if group not in s.profile.groups:
+    if group not in s.profile.groups or group not in GROUPS:
         raise ViolationError(f"group {group_name(group)} was not offered", ILLEGAL_PARAMETER)
     return vector(message, MESSAGE_HEADER + 3, 1)[1]
 

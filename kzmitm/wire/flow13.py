@@ -27,7 +27,8 @@ from kzmitm.wire.session import Expectation, Session
 from kzmitm.wire.violation import ViolationError
 
 _HELLO_EXTENSIONS = frozenset({ext.SUPPORTED_VERSIONS, ext.KEY_SHARE})
-_RETRY_EXTENSIONS = _HELLO_EXTENSIONS | {ext.COOKIE}
+_RETRY_EXTENSIONS = _HELLO_EXTENSIONS | {ext.COOKIE, ext.ENCRYPTED_CLIENT_HELLO}
+"""The last is for the sender of a GREASE one to ignore (RFC 9849, 6.2)."""
 _NOT_ENCRYPTED = frozenset(
     {
         ext.SUPPORTED_VERSIONS,

@@ -202,7 +202,7 @@ class ClientHello:
     def __init__(self, profile: HelloProfile, sni: bytes | None, alpn: tuple[str, ...], rng: Random) -> None:
         self._profile = profile
         self._layout = layout(profile, alpn)
-        self.offered = self._layout.offered
+        self.offered = self._layout.offered if sni is not None else self._layout.offered - {ext.SERVER_NAME}
         size = profile.session_id_size
         drawn = rng(RANDOM_SIZE + size + self._layout.greases)
         self.random = drawn[:RANDOM_SIZE]

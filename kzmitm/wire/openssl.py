@@ -1,8 +1,8 @@
 """The second engine: OpenSSL through pyOpenSSL on memory BIOs.
 
-It speaks what ours does not, and is the reference that ours is held against. It sends OpenSSL's own
-hello, of which a profile decides the highest version only, and gives no proof: pyOpenSSL has no way to
-the raw messages. Nor does it see the server's extensions.
+It speaks what ours does not, and is the reference that ours is held against. The hello is OpenSSL's own;
+a profile decides its highest version, the order of the suites and whether it has ALPN. It gives no proof
+and no server extensions: pyOpenSSL has no way to the raw messages.
 """
 
 import os
@@ -16,15 +16,17 @@ from kzmitm.model.observation import Alert, Hello, NetworkEvent, Role, Split, TL
 from kzmitm.model.target import Endpoint
 from kzmitm.wire.hello import cut_hello, encode_sni
 from kzmitm.wire.iana import alerts
+from kzmitm.wire.iana.extensions import ALPN
 from kzmitm.wire.iana.messages import ALERT
-from kzmitm.wire.iana.suites import FROM_OPENSSL
+from kzmitm.wire.iana.suites import FROM_OPENSSL, SUITES
 from kzmitm.wire.iana.versions import TLS12, version_name
 from kzmitm.wire.keyshare import Random
 from kzmitm.wire.limits import MAX_FIRST_BYTES, MAX_RECEIVED, RECORD_HEADER
 from kzmitm.wire.profiles import HelloProfile
 from kzmitm.wire.session import Findings
 
-CIPHERS = b"ALL:@SECLEVEL=0"
+CIPHERS = b":ALL:@SECLEVEL=0"
+"""Behind the suites of the profile: whatever else OpenSSL has."""
 MAX_OPENSSL_SNI = 255
 """OpenSSL silently sends no name beyond this (TLSEXT_MAXLEN_host_name)."""
 _READ_SIZE = 1 << 16
@@ -33,16 +35,20 @@ _MAX_ALERTS = 16
 
 
 @lru_cache(maxsize=16)
-def _context(highest_version: int, alpn: tuple[str, ...]) -> SSL.Context:
+def _context(profile: HelloProfile, alpn: tuple[str, ...]) -> SSL.Context:
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
     context.set_min_proto_version(SSL.TLS1_VERSION)
-    context.set_max_proto_version(highest_version)
-    context.set_cipher_list(CIPHERS)
+    context.set_max_proto_version(profile.highest_version)
+    suites = [SUITES[number] for number in profile.cipher_suites if number in SUITES]
+    modern = [name for name, same in suites if name == same]
+    context.set_cipher_list(":".join([same for name, same in suites if name != same]).encode() + CIPHERS)
+    if modern:
+        context.set_tls13_ciphersuites(":".join(modern).encode())
     context.set_options(SSL.OP_LEGACY_SERVER_CONNECT)
     context.set_verify(SSL.VERIFY_NONE, None)
     context.set_info_callback(_on_info)
     context.set_ocsp_client_callback(_on_staple)
-    if alpn:
+    if alpn and ALPN in profile.extensions:
         context.set_alpn_protos([name.encode("latin-1") for name in alpn])
     return context
 
@@ -82,7 +88,7 @@ class OpenSSLClient:
         name = b"" if sni is None else encode_sni(sni)
         if len(name) > MAX_OPENSSL_SNI or b"\x00" in name:
             raise UsageError("OpenSSL cannot send this server name")
-        self._connection = SSL.Connection(_context(profile.highest_version, alpn), None)
+        self._connection = SSL.Connection(_context(profile, alpn), None)
         self._connection.set_app_data(self)
         if name:
             self._connection.set_tlsext_host_name(name)
