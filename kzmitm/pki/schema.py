@@ -8,7 +8,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from kzmitm.errors import FingerprintError
@@ -158,4 +158,4 @@ def as_utc(value: date | None, *, end: bool = False) -> datetime | None:
         return None
     if isinstance(value, datetime):
         return value.astimezone(UTC)
-    return datetime(value.year, value.month, value.day, *((23, 59, 59) if end else ()), tzinfo=UTC)
+    return datetime.combine(value, time(23, 59, 59) if end else time(), UTC)
