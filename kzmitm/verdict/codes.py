@@ -35,6 +35,8 @@ class EvidenceCode(StrEnum):
     """The same handshake once more drew a publicly trusted chain."""
     ISSUER_SIGNS_UNRELATED_HOSTS = "issuer_signs_unrelated_hosts"
     """The same unknown issuer signs for hosts that have nothing to do with each other."""
+    ISSUER_MINTS_NAMES = "issuer_mints_names"
+    """The same issuer signs at this address for names that the site cannot own."""
     ISSUER_NOT_PUBLIC = "issuer_not_public"
     """Keys of a CDN rotate and vary, but they verify in the pinned store; this does not."""
     NOT_A_TIME_FAILURE = "not_a_time_failure"

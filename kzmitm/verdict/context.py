@@ -1,0 +1,139 @@
+"""What the other targets of a run show, in bounded memory and constant time per clean target."""
+
+from kzmitm.model.certificate import Certificate
+from kzmitm.verdict.facts import Facts, views
+from kzmitm.verdict.handshake import State
+from kzmitm.verdict.names import base_name
+
+MAX_KEYS = 2_000
+"""Leaves, keys, issuers and addresses remembered each; the oldest go first. A few hundred bytes apiece."""
+MAX_NAMES = 8
+"""Hosts remembered per entry: the rules ask for three."""
+MIN_HOSTS = 3
+"""Hosts of different operators that must agree before a run says something about each of them."""
+TIME_FAILURE_SHARE = 0.8
+"""Of hosts with a chain that must fail by time alone before our clock is blamed. Chosen, not measured:
+single hosts expire all the time, a wrong clock fails nearly all (Acer et al., CCS 2017)."""
+
+
+class _Witnesses:
+    """Key -> the few distinct names it was seen with; drops the oldest key when full."""
+
+    __slots__ = ("_names",)
+
+    def __init__(self) -> None:
+        self._names: dict[object, list[str]] = {}
+
+    def add(self, key: object, name: str) -> None:
+        names = self._names.get(key)
+        if names is None:
+            if len(self._names) >= MAX_KEYS:
+                del self._names[next(iter(self._names))]
+            self._names[key] = [name]
+        elif len(names) < MAX_NAMES and name not in names:
+            names.append(name)
+
+    def count(self, key: object) -> int:
+        return len(self._names.get(key, ()))
+
+    @property
+    def size(self) -> int:
+        return len(self._names)
+
+
+class RunContext:
+    """Counts over the targets of one run that went before, this one included once it was added.
+
+    Hosts of one operator count once (`base_name`). Only suspicious targets leave more than a count.
+    """
+
+    def __init__(self) -> None:
+        self.targets = 0
+        self.trusted = 0
+        """Targets with a handshake that was trusted for their name."""
+        self.with_chain = 0
+        self.time_failures = 0
+        """Targets whose chain fails by time alone."""
+        self._bases_by_leaf = _Witnesses()
+        self._addresses_by_leaf = _Witnesses()
+        self._bases_by_address = _Witnesses()
+        self._bases_by_issuer = _Witnesses()
+        self._bases_by_key = _Witnesses()
+        self._hosts_by_key = _Witnesses()
+        self._leaves_by_key = _Witnesses()
+
+    def add(self, facts: Facts) -> None:
+        """Count a target; call it once per target."""
+        self.targets += 1
+        if facts.is_plain:
+            self.trusted += 1
+            self.with_chain += 1
+            return
+        states = {view.state for view in views(facts)}
+        self.trusted += State.TRUSTED in states
+        self.with_chain += any(h.chain for h in facts.handshakes)
+        self.time_failures += any(v.focus is not None and v.focus.fails_by_time_only for v in views(facts))
+        for view in views(facts):
+            if view.state is State.UNTRUSTED:
+                self._remember(view)
+
+    def _remember(self, view: Facts) -> None:
+        focus = view.focus
+        if focus is None or not focus.chain:
+            return
+        leaf, base = focus.chain[0], base_name(focus.hostname)
+        ip = focus.observation.endpoint.ip
+        if not focus.covers_host:
+            self._bases_by_leaf.add(leaf.sha256, base)
+            self._addresses_by_leaf.add(leaf.sha256, ip)
+            if not view.address.is_given:
+                self._bases_by_address.add(ip, base)
+        if not view.is_forged:
+            return
+        if leaf.spki_sha256 is not None:
+            self._hosts_by_key.add(leaf.spki_sha256, focus.hostname)
+        if focus.covers_host:
+            self._bases_by_issuer.add(issuer_key(leaf), base)
+            if leaf.spki_sha256 is not None:
+                self._bases_by_key.add(leaf.spki_sha256, base)
+                self._leaves_by_key.add(leaf.spki_sha256, leaf.sha256)
+
+    def hosts_misnamed_by(self, leaf_sha256: str) -> int:
+        """Unrelated hosts that showed this very leaf, which names none of them."""
+        return self._bases_by_leaf.count(leaf_sha256)
+
+    def addresses_of(self, leaf_sha256: str) -> int:
+        """Distinct addresses that showed this leaf to hosts it does not name."""
+        return self._addresses_by_leaf.count(leaf_sha256)
+
+    def hosts_misnamed_at(self, ip: str) -> int:
+        """Unrelated hosts that a resolver sent to this address, where a certificate names someone else."""
+        return self._bases_by_address.count(ip)
+
+    def hosts_signed_by(self, leaf: Certificate) -> int:
+        """Unrelated hosts for which the leaf's issuer, which no public CA vouches for, signs leaves."""
+        return self._bases_by_issuer.count(issuer_key(leaf))
+
+    def hosts_with_key(self, spki_sha256: str) -> int:
+        """Unrelated hosts named by different untrusted leaves that share this key."""
+        if self._leaves_by_key.count(spki_sha256) < 2:
+            return 0
+        return self._bases_by_key.count(spki_sha256)
+
+    def shares_key(self, spki_sha256: str | None) -> bool | None:
+        """True if other hosts showed the same key, False if others were forged with other keys; None: too few."""
+        if spki_sha256 is None:
+            return None
+        if self._hosts_by_key.count(spki_sha256) > 1:
+            return True
+        return False if self._hosts_by_key.size > 1 else None
+
+    @property
+    def fails_by_time(self) -> bool:
+        """Nearly every host of the run fails by time alone: our clock, not the hosts."""
+        return self.time_failures >= MIN_HOSTS and self.time_failures >= TIME_FAILURE_SHARE * self.with_chain
+
+
+def issuer_key(leaf: Certificate) -> tuple[bytes, bytes | None]:
+    """What stands for the issuer of a leaf, whether or not its certificate was sent."""
+    return leaf.issuer.der, leaf.authority_key_id

@@ -1,0 +1,145 @@
+"""What a clean place gets for the same name, and how the chain here stands to it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from kzmitm.model.certificate import Certificate
+from kzmitm.model.measurement import ControlEntry
+from kzmitm.pki.path import validate_path
+from kzmitm.verdict.handshake import HandshakeFacts, Judging, State, validate
+
+MAX_CONTROL_CHAINS = 32
+"""Of one name; a name has a handful of leaves at once, the rest is somebody's attempt on our time."""
+
+_SCT_LIST = "1.3.6.1.4.1.11129.2.4.2"
+"""Signed certificate timestamps inside the certificate (RFC 6962, 3.3)."""
+_SCT_STAPLE = bytes.fromhex("2b06010401d679020405")
+"""The same inside an OCSP response: 1.3.6.1.4.1.11129.2.4.5 as DER content octets."""
+_SIGNED_CERTIFICATE_TIMESTAMP = 18
+"""The TLS extension type (RFC 6962, 3.3.1)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlFacts:
+    """The control of one target; `is_known` is False when there is none at all."""
+
+    is_known: bool = False
+    genuine: tuple[Certificate, ...] = ()
+    """Leaves that were publicly trusted for the name when they were seen."""
+    leaf_keys: frozenset[str] = frozenset()
+    """SPKI SHA-256 of every leaf, trusted or not."""
+    failures_by_key: frozenset[tuple[str, str]] = frozenset()
+    """(SPKI SHA-256, OONI's failure string) of the leaves that were not trusted."""
+    failures_by_issuer: frozenset[tuple[bytes, str]] = frozenset()
+    """(issuer name as DER, failure) of the same."""
+    issuers: frozenset[str] = frozenset()
+    """Who issued the genuine leaves: organisation, or the whole name where it has none."""
+    ips: frozenset[str] = frozenset()
+    has_only_failures: bool = False
+    """The control got no chain either."""
+    certificates: tuple[Certificate, ...] = ()
+    """Certificates above the leaves, for completing a chain."""
+    alpn: str | None = None
+    """What a second vantage negotiated; None if only a file is there."""
+    version: str | None = None
+
+    @property
+    def is_genuine(self) -> bool:
+        """The clean place is served a publicly trusted chain for this name."""
+        return bool(self.genuine)
+
+
+NO_CONTROL = ControlFacts()
+
+
+def control_facts(
+    entry: ControlEntry | None, observed: Iterable[HandshakeFacts], judging: Judging, *, hostname: str
+) -> ControlFacts:
+    """The control of a target: its entry in the control file, and handshakes of a second vantage."""
+    others = tuple(observed)
+    if entry is None and not others:
+        return NO_CONTROL
+    seen = [*_of_entry(entry, judging, hostname), *_of_handshakes(others)]
+    genuine = [chain[0] for chain, failure in seen if failure is None]
+    broken = [(chain[0], failure) for chain, failure in seen if failure is not None]
+    first = next((h.observation for h in others if h.state is State.TRUSTED), None)
+    failed = bool(entry is not None and entry.failures) or any(h.state is State.FAILED for h in others)
+    return ControlFacts(
+        is_known=bool(seen) or failed,
+        genuine=tuple(genuine),
+        leaf_keys=frozenset(key for chain, _ in seen if (key := chain[0].spki_sha256)),
+        failures_by_key=frozenset((key, failure) for leaf, failure in broken if (key := leaf.spki_sha256)),
+        failures_by_issuer=frozenset((leaf.issuer.der, failure) for leaf, failure in broken),
+        issuers=frozenset(issuer_of(leaf) for leaf in genuine),
+        ips=_ips(entry, others),
+        has_only_failures=failed and not seen,
+        certificates=tuple({c.sha256: c for chain, _ in seen for c in chain[1:]}.values()),
+        alpn=first.alpn if first else None,
+        version=first.version if first else None,
+    )
+
+
+def _of_entry(
+    entry: ControlEntry | None, judging: Judging, hostname: str
+) -> Iterator[tuple[tuple[Certificate, ...], str | None]]:
+    """Each chain of the file with its failure at the time it was seen."""
+    for control in entry.chains[:MAX_CONTROL_CHAINS] if entry is not None else ():
+        if control.chain:
+            chain = tuple(judging.cache.parse(der) for der in control.chain)
+            report = validate(chain, replace(judging, now=control.seen_at), hostname=hostname)
+            yield chain, None if report.trusted else report.failure or ""
+
+
+def _of_handshakes(
+    handshakes: tuple[HandshakeFacts, ...],
+) -> Iterator[tuple[tuple[Certificate, ...], str | None]]:
+    for handshake in handshakes[:MAX_CONTROL_CHAINS]:
+        if handshake.chain:
+            yield handshake.chain, None if handshake.state is State.TRUSTED else handshake.failure or ""
+
+
+def _ips(entry: ControlEntry | None, others: tuple[HandshakeFacts, ...]) -> frozenset[str]:
+    ips = {h.observation.endpoint.ip for h in others if h.chain}
+    if entry is not None:
+        ips.update(entry.ips)
+        ips.update(chain.ip for chain in entry.chains if chain.ip)
+    return frozenset(ips)
+
+
+def issuer_of(leaf: Certificate) -> str:
+    """Who issued a leaf: the organisation, since CAs change their issuing certificates every few months."""
+    return leaf.issuer.organization or str(leaf.issuer)
+
+
+def completes(handshake: HandshakeFacts, extra: tuple[Certificate, ...], judging: Judging) -> bool:
+    """True if the chain verifies once `extra` certificates are at hand: then it only lacked them."""
+    if not extra:
+        return False
+    report = validate_path(
+        handshake.chain,
+        store=judging.store,
+        hostname=handshake.hostname,
+        now=judging.now,
+        cache=judging.cache,
+        intermediates=(*judging.intermediates, *extra),
+    )
+    return report.trusted
+
+
+def anomalies(handshake: HandshakeFacts, control: ControlFacts) -> tuple[str, ...]:
+    """What else is odd about a trusted chain, as names: no proof of logging, or less than the control got."""
+    observation, leaf = handshake.observation, handshake.leaf
+    found = []
+    logged = (
+        leaf is None
+        or any(oid == _SCT_LIST for oid, _ in leaf.extensions)
+        or _SIGNED_CERTIFICATE_TIMESTAMP in observation.server_extensions
+        or _SCT_STAPLE in observation.ocsp_staple
+    )
+    if not logged:
+        found.append("no_sct")
+    if control.alpn == "h2" and observation.alpn != "h2":
+        found.append("alpn_loss")
+    if control.version == "TLSv1.3" and observation.version not in ("", "TLSv1.3"):
+        found.append("version_loss")
+    return tuple(found)

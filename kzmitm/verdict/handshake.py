@@ -1,0 +1,251 @@
+"""One handshake as judging sees it: its chain parsed, validated and attributed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from kzmitm.model.certificate import Certificate
+from kzmitm.model.failure import Failure
+from kzmitm.model.observation import Role, TLSObservation
+from kzmitm.pki.attribution import UNLINKED, Attribution, attribute
+from kzmitm.pki.cache import CertificateCache
+from kzmitm.pki.path import validate_path
+from kzmitm.pki.registry import Registry
+from kzmitm.pki.report import NameStatus, PathReport, PathStatus, TimeStatus
+from kzmitm.pki.store import TrustStore
+
+SUBJECT_ROLES = frozenset({Role.FIRST, Role.REPEAT, Role.OTHER_ADDRESS, Role.OTHER_HELLO})
+"""Handshakes from here that ask for the target's own name."""
+
+STRONG_MATCHES = frozenset({"certificate", "key", "signature"})
+"""Matches that rest on a key; the others rest on text that anybody can write."""
+
+ORIGIN_REASONS = frozenset(
+    {
+        "leaf_expired",
+        "leaf_not_yet_valid",
+        "intermediate_expired",
+        "intermediate_not_yet_valid",
+        "anchor_expired",
+        "anchor_not_yet_valid",
+        "name_mismatch",
+        "no_san",
+        "missing_intermediate",
+        "completed_by_known_intermediate",
+        "weak_signature",
+        "weak_key",
+        "key_usage",
+        "ext_key_usage",
+        "critical_extension",
+        "malformed_extension",
+        "duplicate_extension",
+        "signature_algorithm_mismatch",
+        "unparsable_certificate",
+        "version",
+        "policy",
+    }
+)
+"""What careless operators and CAs get wrong. Not in it: an unknown issuer, a signature that does not verify,
+a leaf that signs (not_a_ca, path_length), a name outside its CA's constraints (all forgers' doings), and what
+was not looked into (budget, too_long, unsupported_signature)."""
+
+PROVEN_INTERMEDIATE = "completed_by_known_intermediate"
+"""Without this reason a "missing" intermediate rests on names, which a forger writes as he likes."""
+
+
+MAX_SIGNATURE_CHECKS = 64
+"""Per chain: real ones need four at most; thousands of CAs of one name are somebody's attempt on our time."""
+
+
+class State(StrEnum):
+    """How a handshake ended."""
+
+    TRUSTED = "trusted"
+    """Time, name and path are fine in the pinned store, and nothing speaks against the proof."""
+    UNTRUSTED = "untrusted"
+    UNPROVEN = "unproven"
+    """The signature over our nonce is not by the leaf's key: whoever answered only copied the chain."""
+    CUT = "cut"
+    """A chain that is fine, but the handshake broke off after it."""
+    FAILED = "failed"
+    """No chain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """What a chain is judged against; `now` is aware UTC."""
+
+    registry: Registry
+    store: TrustStore
+    cache: CertificateCache
+    now: datetime
+    intermediates: tuple[Certificate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeFacts:
+    """What one handshake showed; `hostname` is the name its chain was judged for."""
+
+    observation: TLSObservation
+    state: State
+    hostname: str
+    chain: tuple[Certificate, ...] = ()
+    report: PathReport | None = None
+    attributions: tuple[Attribution, ...] = ()
+    """Strongest first; only those whose certificate stands in the leaf's own line of signatures."""
+    stray_attributions: tuple[Attribution, ...] = ()
+    """Of certificates that were sent along and signed nothing here: anybody can send a copy."""
+
+    @property
+    def leaf(self) -> Certificate | None:
+        return self.chain[0] if self.chain else None
+
+    @property
+    def leaf_sha256(self) -> str | None:
+        return self.chain[0].sha256 if self.chain else None
+
+    @property
+    def spki_sha256(self) -> str | None:
+        return self.chain[0].spki_sha256 if self.chain else None
+
+    @property
+    def is_anchored(self) -> bool:
+        """The path ends in the pinned store, whatever its name and time; proven, as far as tried."""
+        return (
+            self.report is not None
+            and self.report.path is PathStatus.TRUSTED
+            and self.state is not State.UNPROVEN
+        )
+
+    @property
+    def covers_host(self) -> bool:
+        """The leaf names the host that was asked for."""
+        return self.report is not None and self.report.name is NameStatus.MATCH
+
+    @property
+    def is_self_signed(self) -> bool:
+        return self.report is not None and self.report.path is PathStatus.SELF_SIGNED
+
+    @property
+    def is_forgeable(self) -> bool:
+        """Untrusted in a way that somebody without a public CA's key can bring about."""
+        return self.state is State.UNTRUSTED and not self.has_public_issuer
+
+    @property
+    def has_public_issuer(self) -> bool:
+        """A key of the pinned store vouches for the leaf, though time, name or policy fail."""
+        report = self.report
+        if report is None:
+            return False
+        if report.path is PathStatus.MISSING_INTERMEDIATE and PROVEN_INTERMEDIATE not in report.reasons:
+            return False
+        if report.path is PathStatus.TRUSTED:
+            return True
+        reached = (PathStatus.MISSING_INTERMEDIATE, PathStatus.INVALID)
+        return report.path in reached and ORIGIN_REASONS.issuperset(report.reasons)
+
+    @property
+    def claims_public_issuer(self) -> bool:
+        """The issuer's name is a public CA's, and nothing but that name says so."""
+        return (
+            self.report is not None
+            and self.report.path is PathStatus.MISSING_INTERMEDIATE
+            and not self.has_public_issuer
+        )
+
+    @property
+    def fails_by_time_only(self) -> bool:
+        """Nothing but time is wrong with the chain."""
+        report = self.report
+        if report is None or self.state is not State.UNTRUSTED or not self.covers_host:
+            return False
+        return report.path is PathStatus.TRUSTED and all(
+            reason.endswith(("_expired", "_not_yet_valid")) for reason in report.reasons
+        )
+
+    @property
+    def is_early(self) -> bool:
+        """The leaf is not valid yet."""
+        return self.report is not None and self.report.time is TimeStatus.NOT_YET_VALID
+
+    @property
+    def failure(self) -> str | None:
+        """OONI's single string: of the network or protocol first, then of the chain."""
+        if self.observation.failure is not None:
+            return self.observation.failure
+        if self.state is State.UNPROVEN:
+            return Failure.SSL_FAILED_HANDSHAKE
+        return self.report.failure if self.report is not None else None
+
+    @property
+    def is_answered(self) -> bool:
+        """Somebody spoke TLS with us: a chain, or an alert."""
+        return bool(self.chain) or any(not alert.sent for alert in self.observation.alerts)
+
+
+def assess(observation: TLSObservation, judging: Judging, *, hostname: str) -> HandshakeFacts:
+    """The facts of one handshake, its chain judged for `hostname` at `judging.now`."""
+    if not observation.presented_chain:
+        return HandshakeFacts(observation, State.FAILED, hostname)
+    cache = judging.cache
+    chain = tuple([cache.parse(der) for der in observation.presented_chain])
+    report = validate(chain, judging, hostname=hostname)
+    anchored = report.path is PathStatus.TRUSTED
+    found = attribute(chain, registry=judging.registry, cache=cache, trusted=anchored)
+    state = _state(observation, report)
+    if not found:
+        return HandshakeFacts(observation, state, hostname, chain, report)
+    line = _line_of_signatures(chain, report, cache)
+    linked = tuple([a for a in found if a.position in line and UNLINKED not in a.traits])
+    stray = tuple([a for a in found if a not in linked])
+    return HandshakeFacts(observation, state, hostname, chain, report, linked, stray)
+
+
+def validate(chain: tuple[Certificate, ...], judging: Judging, *, hostname: str | None) -> PathReport:
+    """The path report of a parsed chain."""
+    return validate_path(
+        chain,
+        store=judging.store,
+        hostname=hostname,
+        now=judging.now,
+        cache=judging.cache,
+        intermediates=judging.intermediates,
+    )
+
+
+def _state(observation: TLSObservation, report: PathReport) -> State:
+    proof = observation.proof
+    if proof is not None and proof.verified is False:
+        return State.UNPROVEN
+    if not report.trusted:
+        return State.UNTRUSTED
+    return State.TRUSTED if observation.failure is None else State.CUT
+
+
+def _line_of_signatures(
+    chain: tuple[Certificate, ...], report: PathReport, cache: CertificateCache
+) -> frozenset[int]:
+    """Positions reached from the leaf: over verified signatures, or in a trusted chain over its path alone.
+
+    A chain that validates owes nothing to what else was sent with it. In one that does not, a known CA
+    counts only where it signed: otherwise a copy of its root beside any self-signed leaf would be proof.
+    """
+    if report.path is PathStatus.TRUSTED:
+        path = {certificate.sha256 for certificate in report.validated_path}
+        return frozenset(i for i, certificate in enumerate(chain) if certificate.sha256 in path)
+    by_subject: dict[bytes, list[int]] = {}
+    for i, certificate in enumerate(chain):
+        by_subject.setdefault(certificate.subject.der, []).append(i)
+    reached = {0}
+    frontier = [0]
+    checks = 0
+    while frontier:
+        child = chain[frontier.pop()]
+        for i in by_subject.get(child.issuer.der, ()):
+            if i in reached or checks == MAX_SIGNATURE_CHECKS:
+                continue
+            checks += 1
+            if cache.is_signed_by(child, chain[i]):
+                reached.add(i)
+                frontier.append(i)
+    return frozenset(reached)

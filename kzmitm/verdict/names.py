@@ -1,0 +1,39 @@
+"""Host names as judging needs them: who is related to whom, and which are a state's own."""
+
+from kzmitm.model.target import is_ip
+
+_SECOND_LEVEL = frozenset({"ac", "co", "com", "edu", "go", "gob", "gov", "mil", "ne", "net", "or", "org"})
+"""Labels under which two-letter registries register names; enough to tell operators apart, no public suffix list."""
+
+_COUNTRY_DOMAINS = {
+    "KZ": frozenset({"kz", "xn--80ao21a"}),
+    "RU": frozenset({"ru", "su", "xn--p1ai"}),
+    "BY": frozenset({"by", "xn--90ais"}),
+}
+"""Country-code domains besides the plain code (IANA root zone database)."""
+
+_GOVERNMENT_LABELS = frozenset({"gov", "egov", "mil", "government"})
+"""Under a country's domain: KazNIC reserves gov.kz and mil.kz; egov.kz and government.kz are the state's portals."""
+
+
+def base_name(hostname: str) -> str:
+    """What stands for the operator of a host: the registered name as far as labels tell, an address itself."""
+    if is_ip(hostname):
+        return hostname
+    labels = hostname.lower().rstrip(".").split(".")
+    deep = len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _SECOND_LEVEL
+    return ".".join(labels[-3:] if deep else labels[-2:])
+
+
+def in_country(hostname: str, country: str | None) -> bool:
+    """True if the host is under the country-code domain of `country` (ISO 3166-1 alpha-2)."""
+    if country is None:
+        return False
+    top = hostname.lower().rstrip(".").rpartition(".")[2]
+    return top in _COUNTRY_DOMAINS.get(country.upper(), frozenset({country.lower()}))
+
+
+def is_government(hostname: str, country: str | None) -> bool:
+    """True if the host is a state service of `country`, which may use the state's own PKI."""
+    labels = hostname.lower().rstrip(".").split(".")
+    return in_country(hostname, country) and len(labels) > 1 and labels[-2] in _GOVERNMENT_LABELS

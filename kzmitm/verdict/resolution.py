@@ -1,0 +1,124 @@
+"""What the resolvers said, and whether the address that was asked belongs to the name."""
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from kzmitm.model.failure import Failure
+from kzmitm.model.measurement import Measurement
+from kzmitm.model.observation import DNSObservation
+from kzmitm.model.target import is_ip
+
+_DENIALS = frozenset({Failure.DNS_NXDOMAIN, Failure.DNS_NO_ANSWER, Failure.DNS_REFUSED})
+"""A resolver's word on the name; a timeout or SERVFAIL says something of the resolver."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """The answers of the system's resolver (or a plain one) and of encrypted ones; None = not observed."""
+
+    system_ips: frozenset[str] = frozenset()
+    doh_ips: frozenset[str] = frozenset()
+    system_failure: str | None = None
+    """The denial, else the failure, of a system resolver that gave no address."""
+    doh_denies: bool = False
+    """An encrypted resolver says that the name does not exist or has no address."""
+    asked_system: bool = False
+    asked_doh: bool = False
+
+    @property
+    def is_disjoint(self) -> bool | None:
+        """The two have no address in common; usual for a CDN, so never a verdict by itself."""
+        if not self.system_ips or not self.doh_ips:
+            return None
+        return self.system_ips.isdisjoint(self.doh_ips)
+
+    @property
+    def system_denies(self) -> bool:
+        """The system's resolver says there is no such name or address."""
+        return not self.system_ips and self.system_failure in _DENIALS
+
+    @property
+    def system_lies(self) -> bool:
+        """The system's resolver denies a name for which an encrypted one has public addresses."""
+        return self.system_denies and any(not is_private(ip) for ip in self.doh_ips)
+
+
+NOT_RESOLVED = Resolution()
+
+
+def resolution(observations: Iterable[DNSObservation]) -> Resolution:
+    """The answers by kind of resolver."""
+    system: set[str] = set()
+    doh: set[str] = set()
+    failures: list[str] = []
+    asked_system = asked_doh = doh_denies = False
+    for observation in observations:
+        if observation.engine == "doh":
+            asked_doh = True
+            doh.update(observation.ips)
+            doh_denies |= observation.failure in _DENIALS
+        else:
+            asked_system = True
+            system.update(observation.ips)
+            if observation.failure is not None:
+                failures.append(observation.failure)
+    failures.sort(key=lambda failure: (failure not in _DENIALS, failure))
+    return Resolution(
+        system_ips=frozenset(system),
+        doh_ips=frozenset(doh),
+        system_failure=failures[0] if failures and not system else None,
+        doh_denies=doh_denies and not doh,
+        asked_system=asked_system,
+        asked_doh=asked_doh,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressFacts:
+    """Whether the address of a handshake is the name's; `ip` is "" when there was none."""
+
+    ip: str = ""
+    is_given: bool = False
+    """Fixed by the user, or the target is an address: no resolver had a say."""
+    in_control: bool | None = None
+    in_doh: bool | None = None
+    is_private: bool = False
+    """Not a public address, though a resolver gave it for a name and no control has it."""
+    serves_name: bool = False
+    """It also showed a genuine certificate for the name."""
+
+    @property
+    def is_confirmed(self) -> bool:
+        """It is the name's, by the word of somebody else than the system's resolver."""
+        return self.is_given or self.serves_name or self.in_control is True or self.in_doh is True
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Somebody trustworthy has other addresses for the name, and nobody has this one."""
+        return not self.is_confirmed and (self.in_control is False or self.in_doh is False)
+
+
+def address_facts(
+    measurement: Measurement, ip: str, resolved: Resolution, *, control_ips: frozenset[str], serves_name: bool
+) -> AddressFacts:
+    """What is known of `ip` as an address of the target."""
+    target = measurement.target
+    given = target.address is not None or is_ip(target.hostname)
+    in_control = ip in control_ips if control_ips else None
+    return AddressFacts(
+        ip=ip,
+        is_given=given,
+        in_control=in_control,
+        in_doh=ip in resolved.doh_ips if resolved.doh_ips else None,
+        is_private=not given and in_control is not True and ip in resolved.system_ips and is_private(ip),
+        serves_name=serves_name,
+    )
+
+
+def is_private(ip: str) -> bool:
+    """True for an address that is not globally reachable (IANA special-purpose registries), or is none."""
+    try:
+        return not ipaddress.ip_address(ip).is_global
+    except ValueError:
+        return True

@@ -1,0 +1,88 @@
+"""Answers that send us elsewhere or nowhere (rule f). A resolver that disagrees is evidence, never proof."""
+
+from kzmitm.model.verdict import Confidence, Outcome
+from kzmitm.verdict.codes import UndecidedCode
+from kzmitm.verdict.context import MIN_HOSTS, RunContext
+from kzmitm.verdict.facts import Facts
+from kzmitm.verdict.handshake import State
+from kzmitm.verdict.rule import Tier, rule
+
+
+def _names_another(facts: Facts) -> bool:
+    """A certificate for somebody else: a block page names the operator, the ministry or the filter's vendor."""
+    focus = facts.focus
+    return focus is not None and focus.state is State.UNTRUSTED and not focus.covers_host
+
+
+def _has_no_handshake(facts: Facts) -> bool:
+    return facts.focus is None and not facts.measurement.tcp
+
+
+@rule(Tier.MASK, Outcome.DNS_HIJACK, confidence=Confidence.LIKELY)
+def genuine_elsewhere(facts: Facts, _context: RunContext) -> bool:
+    """An address that only the system's resolver knows shows someone else's certificate; another is genuine.
+
+    Rule f: "the same SNI sent to a control-resolved IP is genuine".
+    """
+    return _names_another(facts) and facts.address.is_doubtful and facts.contrast.other_address_is_genuine
+
+
+@rule(Tier.MASK, Outcome.DNS_HIJACK, confidence=Confidence.LIKELY)
+def private_answer(facts: Facts, _context: RunContext) -> bool:
+    """The system's resolver gives a private address where an encrypted one gives public addresses (a bogon)."""
+    return _names_another(facts) and facts.address.is_private and facts.resolved.is_disjoint is True
+
+
+@rule(Tier.MASK, Outcome.DNS_HIJACK, confidence=Confidence.SUSPECTED)
+def one_address_for_many_names(facts: Facts, context: RunContext) -> bool:
+    """Unrelated names were sent to this one address, which no other resolver and no control has for this name."""
+    return (
+        _names_another(facts)
+        and facts.address.is_doubtful
+        and context.hosts_misnamed_at(facts.address.ip) >= MIN_HOSTS
+    )
+
+
+@rule(Tier.MASK, Outcome.INCONCLUSIVE, asks=(UndecidedCode.ENCRYPTED_DNS,))
+def private_site_of_that_name(facts: Facts, _context: RunContext) -> bool:
+    """A private address with an untrusted certificate for this very name: a company's inner site looks so.
+
+    Split-horizon names have private CAs; a forger at a private address looks the same.
+    """
+    return (
+        facts.is_forged and facts.address.is_private and facts.focus is not None and facts.focus.covers_host
+    )
+
+
+@rule(Tier.CONTRAST, Outcome.BLOCKED, confidence=Confidence.LIKELY)
+def denied_but_genuine(facts: Facts, _context: RunContext) -> bool:
+    """The system's resolver denies the name; at the address of an encrypted one the genuine site answers.
+
+    Said as blocked, not as hijacked: nobody is led astray, the site is kept away (OONI: dns.nxdomain).
+    """
+    return facts.state is State.TRUSTED and facts.resolved.system_lies
+
+
+@rule(Tier.BASELINE, Outcome.BLOCKED, confidence=Confidence.SUSPECTED, asks=(UndecidedCode.CONTROL,))
+def denied(facts: Facts, _context: RunContext) -> bool:
+    """The system's resolver denies a name for which an encrypted one has public addresses; nobody was reached."""
+    return facts.resolved.system_lies and (facts.focus is None or facts.focus.state is State.FAILED)
+
+
+@rule(Tier.BASELINE, Outcome.UNREACHABLE)
+def no_such_name(facts: Facts, _context: RunContext) -> bool:
+    """The system's resolver has no address, and an encrypted one denies the name as well."""
+    resolved = facts.resolved
+    return _has_no_handshake(facts) and resolved.system_failure is not None and resolved.doh_denies
+
+
+@rule(Tier.BASELINE, Outcome.INCONCLUSIVE, asks=(UndecidedCode.ENCRYPTED_DNS,))
+def only_one_resolver_denies(facts: Facts, _context: RunContext) -> bool:
+    """The system's resolver has no address, and no other one could be asked: dead name, or lie."""
+    resolved = facts.resolved
+    return (
+        _has_no_handshake(facts)
+        and resolved.system_failure is not None
+        and not resolved.doh_ips
+        and not resolved.doh_denies
+    )

@@ -1,0 +1,60 @@
+"""A key that the registry knows signed what was presented (detection science 3.4, step 3; rule a)."""
+
+from kzmitm.model.verdict import Confidence, Outcome
+from kzmitm.pki.attribution import Attribution
+from kzmitm.pki.kinds import INTERCEPTION_KINDS
+from kzmitm.verdict.codes import UndecidedCode
+from kzmitm.verdict.context import RunContext
+from kzmitm.verdict.facts import Facts
+from kzmitm.verdict.handshake import STRONG_MATCHES, State
+from kzmitm.verdict.rule import Tier, rule
+
+
+def _interceptor(facts: Facts) -> Attribution | None:
+    """The known interception key in the leaf's own line of signatures."""
+    if facts.focus is None or facts.focus.state in (State.UNPROVEN, State.FAILED):
+        return None
+    return next(
+        (
+            a
+            for a in facts.attributions
+            if a.authority.kind in INTERCEPTION_KINDS and a.authority.match in STRONG_MATCHES
+        ),
+        None,
+    )
+
+
+@rule(Tier.ARTEFACT, Outcome.INTERCEPTION, confidence=Confidence.CONFIRMED)
+def signed(facts: Facts, _context: RunContext) -> bool:
+    """A known interception certificate, key or signature stands above the leaf, whatever the dates.
+
+    Kazakhstan kept serving expired intermediates for months (OONI 2024), so "not valid now" excuses
+    nothing. Also in a chain that the store trusts: a user may have been made to pin such a root.
+    """
+    return _interceptor(facts) is not None and not facts.has_genuine_key
+
+
+@rule(Tier.ARTEFACT, Outcome.INCONCLUSIVE, asks=(UndecidedCode.SECOND_NETWORK,))
+def signed_and_in_control(facts: Facts, _context: RunContext) -> bool:
+    """The control is served the same leaf key under a known interception key (rule a: "exonerate").
+
+    Either the site itself uses that CA, or the control's path is intercepted too: in 2019 the system
+    acted on both directions (IMC 2020). The leaf cannot tell which.
+    """
+    return _interceptor(facts) is not None and facts.has_genuine_key
+
+
+@rule(Tier.FALLBACK, Outcome.INCONCLUSIVE, asks=(UndecidedCode.WHOLE_CHAIN,))
+def beside_the_chain(facts: Facts, _context: RunContext) -> bool:
+    """A known interception certificate was sent along, but signed nothing here.
+
+    Roots are public: anybody can put a copy beside any leaf, to frame a state or to be taken for a fake.
+    """
+    return (
+        facts.focus is not None
+        and any(
+            a.authority.kind in INTERCEPTION_KINDS and a.authority.match in STRONG_MATCHES
+            for a in facts.focus.stray_attributions
+        )
+        and facts.focus.state is State.UNTRUSTED
+    )

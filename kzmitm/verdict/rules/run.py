@@ -1,0 +1,35 @@
+"""What several hosts of one run have in common, though nobody runs them all."""
+
+from kzmitm.model.verdict import Confidence, Outcome
+from kzmitm.verdict.context import MIN_HOSTS, RunContext
+from kzmitm.verdict.facts import Facts
+from kzmitm.verdict.handshake import HandshakeFacts
+from kzmitm.verdict.rule import Tier, rule
+
+
+def _forged_for_this_host(facts: Facts) -> HandshakeFacts | None:
+    focus = facts.focus
+    return focus if focus is not None and facts.is_forged and focus.covers_host else None
+
+
+@rule(Tier.CONTRAST, Outcome.INTERCEPTION, confidence=Confidence.LIKELY)
+def one_issuer_for_unrelated_hosts(facts: Facts, context: RunContext) -> bool:
+    """An issuer that no public CA vouches for signs leaves for hosts that have nothing to do with each other.
+
+    How the Kazakh episodes were found: grouping by issuer across domains (OONI 2024). A private CA signs
+    for its owner's hosts only.
+    """
+    focus = _forged_for_this_host(facts)
+    return (
+        focus is not None
+        and not focus.is_self_signed
+        and not focus.claims_public_issuer
+        and context.hosts_signed_by(focus.chain[0]) >= MIN_HOSTS
+    )
+
+
+@rule(Tier.CONTRAST, Outcome.INTERCEPTION, confidence=Confidence.LIKELY)
+def one_key_for_unrelated_hosts(facts: Facts, context: RunContext) -> bool:
+    """Different untrusted leaves for unrelated hosts have one key: sslsplit and mitmproxy do that (3.3)."""
+    focus = _forged_for_this_host(facts)
+    return focus is not None and context.hosts_with_key(focus.spki_sha256 or "") >= MIN_HOSTS
