@@ -5,12 +5,13 @@
 | `certificate` | a known certificate, and the leaf hangs on it by signatures          | confirmed  |
 | `key`         | a certificate with a known key (a re-issued root), and the same      | confirmed  |
 | `signature`   | a signature made by a known key, whose certificate was not sent      | confirmed  |
-| `family`      | all conditions of a family trait                                     | likely     |
+| `family`      | all conditions of a family trait: names and structure                | likely     |
 | `name`        | a name pattern only                                                  | suspected  |
 
 Names can be forged by anybody, and so can a family trait by whoever reads the registry, which is why it is
-never more than likely. Roots are public, too: one that was merely put beside a leaf which it did not sign is
-`suspected`, with the trait `unlinked`.
+never more than likely. Certificates are public, too: one that was merely put into the message, without a
+chain of signatures from the leaf to it, is `suspected`, with the trait `unlinked`. So read the confidence,
+not only the match.
 """
 
 from collections.abc import Iterator, Sequence
@@ -70,22 +71,19 @@ def attribute(
     ]
     if not known and (trusted or not chain):
         return ()
-    found = list(_by_hash(chain, known, registry, cache))
+    looked_at = chain[:MAX_CERTIFICATES]
+    linked = _linked_positions(looked_at, cache)
+    found = list(_by_hash(known, registry, linked))
     if not trusted and not any(one.confidence is Confidence.CONFIRMED for one in found):
-        looked_at = chain[:MAX_CERTIFICATES]
-        found += _by_signature(looked_at, registry, cache)
-        found += _by_family(looked_at, registry)
+        found += _by_signature(looked_at, registry, cache, linked)
+        found += _by_family(looked_at, registry, linked)
         found += _by_name(looked_at, registry)
     return _strongest(found)
 
 
 def _by_hash(
-    chain: Sequence[Certificate],
-    known: Sequence[tuple[int, Certificate]],
-    registry: Registry,
-    cache: CertificateCache,
+    known: Sequence[tuple[int, Certificate]], registry: Registry, linked: frozenset[int]
 ) -> Iterator[Attribution]:
-    linked = _linked_positions(chain[:MAX_CERTIFICATES], cache) if known else frozenset()
     for position, certificate in known:
         entry = registry.by_sha256.get(certificate.sha256) or registry.by_sha1.get(certificate.sha1)
         match, label = "certificate", f"certificate:{certificate.sha256}"
@@ -114,7 +112,7 @@ def _linked_positions(chain: Sequence[Certificate], cache: CertificateCache) -> 
 
 
 def _by_signature(
-    chain: Sequence[Certificate], registry: Registry, cache: CertificateCache
+    chain: Sequence[Certificate], registry: Registry, cache: CertificateCache, linked: frozenset[int]
 ) -> Iterator[Attribution]:
     """Certificates that a known key signed, although the certificate of that key was not sent.
 
@@ -122,7 +120,8 @@ def _by_signature(
     signed, and within MAX_SIGNATURE_CHECKS, every interceptor's key whose signature would have that length.
     """
     budget = MAX_SIGNATURE_CHECKS
-    for position, child in enumerate(chain):
+    for position in sorted(linked):
+        child = chain[position]
         fitting = [signer for signer in registry.signers if signature_fits(child, signer)]
         issuer = name_text(child.issuer)
         named = [signer for signer in fitting if _is_named(child, issuer, signer)]
@@ -175,14 +174,23 @@ def _signed(child: Certificate, signer: KnownCertificate, cache: CertificateCach
     return signer.public_key is not None and cache.is_signed_by_key(child, signer.public_key)
 
 
-def _by_family(chain: Sequence[Certificate], registry: Registry) -> Iterator[Attribution]:
-    for position, certificate in enumerate(chain):
-        for authority in registry.authorities.values():
-            traits = [trait for trait in authority.traits if trait.holds(certificate)]
-            if traits:
-                traits.sort(key=lambda trait: -len(trait.conditions))
-                ids = tuple(trait.id for trait in traits)
-                yield Attribution(_authority(authority, "family"), Confidence.LIKELY, position, ids)
+def _by_family(
+    chain: Sequence[Certificate], registry: Registry, linked: frozenset[int]
+) -> Iterator[Attribution]:
+    """One attribution for each trait that holds, the trait of most conditions first."""
+    held = [
+        (trait, authority, position)
+        for position, certificate in enumerate(chain)
+        for authority in registry.authorities.values()
+        for trait in authority.traits
+        if trait.holds(certificate)
+    ]
+    for trait, authority, position in sorted(held, key=lambda entry: -len(entry[0].conditions)):
+        family = _authority(authority, "family")
+        if position in linked:
+            yield Attribution(family, Confidence.LIKELY, position, (trait.id,))
+        else:
+            yield Attribution(family, Confidence.SUSPECTED, position, (trait.id, UNLINKED))
 
 
 def _by_name(chain: Sequence[Certificate], registry: Registry) -> Iterator[Attribution]:
@@ -217,10 +225,9 @@ def _authority(entry: KnownAuthority, match: str, matched_sha256: str = "") -> A
 _CONFIDENCES = (Confidence.CONFIRMED, Confidence.LIKELY, Confidence.SUSPECTED)
 
 
-def _strength(one: Attribution) -> tuple[int, int, int, int, str]:
-    """Sorts the strongest first; among family matches the one with more traits."""
-    rank = MATCHES.index(one.authority.match)
-    return _CONFIDENCES.index(one.confidence), rank, -len(one.traits), one.position, one.authority.id
+def _strength(one: Attribution) -> tuple[int, int]:
+    """Sorts the strongest first; the order in which they were found decides among equals."""
+    return _CONFIDENCES.index(one.confidence), MATCHES.index(one.authority.match)
 
 
 def _strongest(found: list[Attribution]) -> tuple[Attribution, ...]:

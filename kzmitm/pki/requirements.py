@@ -19,7 +19,7 @@ from kzmitm.pki.relations import (
     ValidityRelation,
 )
 from kzmitm.pki.schema import fail
-from kzmitm.pki.traits import name_has
+from kzmitm.pki.traits import name_attribute, name_has
 
 SHIFT_TOLERANCE_S = 60
 """Published shifts are said in hours; a minute is far below what tells one from another."""
@@ -158,7 +158,7 @@ def _extensions(
 
 
 def _issuer(argument: Any) -> Condition:
-    wanted = frozenset(argument)
+    wanted = tuple(name_attribute(text) for text in argument)
     return lambda relations, _: name_has(relations.issuer, wanted)
 
 

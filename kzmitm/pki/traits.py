@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kzmitm.model.certificate import SHORT_NAMES, Certificate, Name
+from kzmitm.model.certificate import SHORT_NAMES, Certificate, Name, NameAttribute
 from kzmitm.pki import schema
-from kzmitm.pki.patterns import name_text, pattern
+from kzmitm.pki.patterns import MAX_ATTRIBUTES, name_text, pattern
 from kzmitm.pki.schema import fail
 
 SKI_OCTETS = 20
@@ -48,19 +48,29 @@ def validity_seconds(certificate: Certificate) -> int | None:
     return int((certificate.not_after - certificate.not_before).total_seconds())
 
 
-def name_has(name: Name, wanted: frozenset[str]) -> bool:
-    """True if the name has all of these `SHORT=value` attributes, whatever their order."""
-    return wanted <= {f"{SHORT_NAMES.get(a.oid, a.oid)}={a.value}" for a in name.attributes}
+def name_attribute(text: str) -> NameAttribute:
+    """The attribute written `SHORT=value` or `1.2.3=value`."""
+    key, _, value = text.partition("=")
+    return NameAttribute(_OIDS.get(key, key), value)
+
+
+_OIDS = {short: oid for oid, short in SHORT_NAMES.items()}
+
+
+def name_has(name: Name, wanted: tuple[NameAttribute, ...]) -> bool:
+    """True if the name has all of these attributes, whatever their order; of a long name the first ones."""
+    attributes = name.attributes[:MAX_ATTRIBUTES]
+    return all(attribute in attributes for attribute in wanted)
 
 
 def name_order(name: Name) -> tuple[str, ...]:
-    """The short names of the attribute types in the order of the encoding."""
-    return tuple(SHORT_NAMES.get(attribute.oid, attribute.oid) for attribute in name.attributes)
+    """The short names of the attribute types in the order of the encoding; of a long name the first ones."""
+    return tuple(SHORT_NAMES.get(a.oid, a.oid) for a in name.attributes[: MAX_ATTRIBUTES + 1])
 
 
 def _has(of: Callable[[Certificate], Name]) -> Callable[[Any], Condition]:
     def build(argument: Any) -> Condition:
-        wanted = frozenset(argument)
+        wanted = tuple(name_attribute(text) for text in argument)
         return lambda certificate: name_has(of(certificate), wanted)
 
     return build
