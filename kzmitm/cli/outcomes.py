@@ -28,6 +28,10 @@ class Tally:
         if self.worst is None or gravity(judged.verdict) < gravity(self.worst.verdict):
             self.worst = judged
 
+    def counted(self) -> dict[str, int]:
+        """How often each outcome was reached, by its name."""
+        return {str(outcome): count for outcome, count in self.counts.items()}
+
     def exit_code(self, *, complete: bool = True) -> Exit:
         """1 for any interception; 3 for doubt, for not one certificate, or for a run that was stopped."""
         if self.counts[Outcome.INTERCEPTION]:

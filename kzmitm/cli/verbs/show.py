@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
         rows = [row for row, judged in _judged(bundle, wanted, tally)]
         print_json(
             bundle.document
-            | {"bundle": str(args.bundle), "summary": summary_of(tally.counts), "targets": rows}
+            | {"bundle": str(args.bundle), "summary": summary_of(tally.counted()), "targets": rows}
         )
     else:
         print_lines(_text(bundle, wanted, tally))

@@ -1,0 +1,186 @@
+"""The options of a scan: read once, checked whole, before anything is sent or written."""
+
+import argparse
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from kzmitm.cli import clock
+from kzmitm.errors import UsageError
+from kzmitm.model.observation import Split
+from kzmitm.report.language import _
+from kzmitm.wire.profiles import PROFILES
+
+MAX_CONCURRENCY = 10_000
+"""Sockets that one process may have open on common systems once its limit was raised."""
+MAX_TIMEOUT_S = 600.0
+MAX_RATE = 100_000.0
+
+ENGINES = ("kzmitm", "openssl")
+LANGUAGES = ("en",)
+
+_ASN = re.compile(r"(?:AS)?([1-9][0-9]{0,9})", re.ASCII | re.IGNORECASE)
+_COUNTRY = re.compile(r"[A-Za-z]{2}", re.ASCII)
+_URI = re.compile(r"direct:|[A-Za-z][A-Za-z0-9+.-]*://", re.ASCII)
+
+EXAMPLES = """examples:
+  kzmitm scan                                     the default list, one site at a time, gently
+  kzmitm scan example.org mail.example.org:8443   these sites
+  kzmitm scan --list names.txt --concurrency 50   a list of your own
+  kzmitm scan --dry-run                           what would be scanned; nothing is sent
+  kzmitm scan --record-control clean.json         at a clean place: what these sites look like
+  kzmitm scan --control clean.json                elsewhere: compare with it
+  kzmitm scan --json example.org > result.json    one document, for programs
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add every option of a scan."""
+    parser.epilog = EXAMPLES
+    parser.add_argument("targets", metavar="TARGET", nargs="*", help="HOST, HOST:PORT or https://HOST/")
+    _configure_what(parser.add_argument_group("what is scanned"))
+    _configure_judging(parser.add_argument_group("what it is judged by"))
+    _configure_way(parser.add_argument_group("how it is reached"))
+    _configure_pace(parser.add_argument_group("how fast"))
+    _configure_result(parser.add_argument_group("what becomes of it"))
+
+
+def _configure_what(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--list", metavar="NAME|FILE", action="append", default=[], dest="lists",
+        help="list of the registry, or file, one target a line (- for stdin); may be repeated")  # fmt: skip
+    add("--include-sensitive", action="store_true", help="use a sensitive list without being asked")
+    add("--sni", metavar="NAME", help="ask every target for this name instead of its own; `none` for no name")
+    add("--dry-run", action="store_true", help="print the targets; send and write nothing")
+    add(
+        "--thorough", action="store_true", help="go on after two interceptions (the default list stops there)"
+    )
+
+
+def _configure_judging(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--store", metavar="FILE", help="trust the roots in this PEM file instead of the pinned ones")
+    add("--fingerprints", metavar="DIR", type=Path, action="append", default=[],
+        help="lay the files of DIR over our registry; may be repeated")  # fmt: skip
+    add("--control", metavar="FILE|URI",
+        help="what a clean place sees: a file of --record-control, or a proxy at such a place")  # fmt: skip
+    add("--record-control", metavar="FILE", help="write what is seen here as a control for others")
+    add("--now", metavar="TIME", help="judge as if it were this time (ISO 8601), for replays")
+
+
+def _configure_way(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add(
+        "--via",
+        metavar="URI",
+        default="direct:",
+        help="direct: (default), socks5://, socks5h:// or http://HOST:PORT",
+    )
+    add("--connect-to", metavar="HOST:PORT:ADDR:PORT", action="append", default=[],
+        help="connect to ADDR:PORT for HOST:PORT (empty: any), as curl does; may be repeated")  # fmt: skip
+    add("--resolve", metavar="HOST:PORT:ADDR", action="append", default=[],
+        help="the addresses of HOST:PORT, as curl does; may be repeated")  # fmt: skip
+    add("--doh", metavar="URL|none", help="the resolver for DNS over HTTPS, or none")
+    family = group.add_mutually_exclusive_group()
+    family.add_argument("-4", dest="family", action="store_const", const=4, help="IPv4 only")
+    family.add_argument("-6", dest="family", action="store_const", const=6, help="IPv6 only")
+    add("--profile", choices=sorted(PROFILES), default="small", help="what the hello offers (default: small)")
+    add(
+        "--split",
+        choices=[split.value for split in Split],
+        default=Split.NONE.value,
+        help="how the hello is cut",
+    )
+    add("--engine", choices=ENGINES, default=ENGINES[0], help="who speaks TLS (default: kzmitm)")
+    add("--no-follow-up", action="store_true", help="one handshake per target, however suspicious")
+    add(
+        "--probe-asn", metavar="ASN", help="the number of your network, for the result; it is never looked up"
+    )
+    add("--probe-cc", metavar="CC", help="your country, for the result")
+
+
+def _configure_pace(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--concurrency", metavar="N", type=int, help="targets at once (default: 20; the default list: 1)")
+    add(
+        "--timeout",
+        metavar="S",
+        type=float,
+        help="seconds for a connect and again for a handshake (default: 10)",
+    )
+    add("--rate", metavar="N", type=float, help="targets begun per second, at most")
+
+
+def _configure_result(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        help="a new folder for the result (default: in the data of this user)",
+    )
+    add("--no-save", action="store_true", help="write nothing")
+    add("--json", action="store_true", help="one JSON document (kzmitm.scan/1.0) on stdout")
+    add("--i-understand", action="store_true", help="I know what `kzmitm consent` says; scan without asking")
+    add("--lang", choices=LANGUAGES, default="en", help="language of the talk")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Options that needed reading."""
+
+    control_file: str | None
+    control_uri: str | None
+    now: datetime | None
+    asn: str
+    cc: str
+
+
+def check(args: argparse.Namespace) -> Checked:
+    """The options that need reading; raises UsageError for what cannot be or contradicts itself."""
+    _within("--concurrency", args.concurrency, 1, MAX_CONCURRENCY)
+    _within("--timeout", args.timeout, 0.01, MAX_TIMEOUT_S)
+    _within("--rate", args.rate, 0.001, MAX_RATE)
+    if args.no_save and args.out:
+        raise UsageError("--no-save and --out contradict each other", hint="leave one of them out")
+    if args.record_control and args.control:
+        raise UsageError(
+            "--record-control and --control contradict each other",
+            hint="record a control without another one",
+        )
+    if args.engine == "openssl" and args.split != Split.NONE.value:
+        raise UsageError("--split works with our own engine only", hint="leave out --engine openssl")
+    is_uri = args.control is not None and _URI.match(args.control) is not None
+    return Checked(
+        control_file=None if is_uri else args.control,
+        control_uri=args.control if is_uri else None,
+        now=clock.parse_time(args.now) if args.now else None,
+        asn=_asn(args.probe_asn),
+        cc=_country(args.probe_cc),
+    )
+
+
+def _within(option: str, value: float | None, least: float, most: float) -> None:
+    # not (a <= x <= b) refuses NaN too.
+    if value is not None and not least <= value <= most:
+        raise UsageError(
+            f"{option}: {value:g} is not possible", hint=f"give a number from {least:g} to {most:g}"
+        )
+
+
+def _asn(text: str | None) -> str:
+    if text is None:
+        return "AS0"
+    found = _ASN.fullmatch(text)
+    if found is None:
+        raise UsageError(f"--probe-asn: not a network number: {text}", hint="write it like AS9198")
+    return f"AS{found[1]}"
+
+
+def _country(text: str | None) -> str:
+    if text is None:
+        return "ZZ"
+    if not _COUNTRY.fullmatch(text):
+        raise UsageError(f"--probe-cc: not a country code: {text}", hint=_("two letters, like KZ"))
+    return text.upper()
