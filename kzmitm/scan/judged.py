@@ -1,0 +1,71 @@
+"""What a scan asks for and gives: a judge, an observer, and judged measurements."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from kzmitm.model.measurement import Measurement
+from kzmitm.model.target import Target
+from kzmitm.model.verdict import Verdict
+from kzmitm.verdict.facts import Facts
+from kzmitm.verdict.followup import FollowUp
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A measurement, what is known of it and what that means."""
+
+    measurement: Measurement
+    facts: Facts
+    verdict: Verdict
+
+
+class ScanJudge(Protocol):
+    """Who judges: `kzmitm.verdict.judge.Judge`."""
+
+    def facts(self, measurement: Measurement, now: datetime) -> Facts:
+        """What is known of a measurement."""
+        ...
+
+    def follow_ups(
+        self, facts: Facts, *, benign_sni: Sequence[str], nonsense_sni: str
+    ) -> tuple[FollowUp, ...]:
+        """What else to try, () for a target that is beyond suspicion."""
+        ...
+
+    def verdict_of(self, facts: Facts) -> Verdict:
+        """What the facts mean; the target counts as seen from here on."""
+        ...
+
+
+class ScanObserver(Protocol):
+    """Told of a scan's progress; must return quickly and never raise."""
+
+    def on_start(self, target: Target) -> None:
+        """A target is being measured."""
+        ...
+
+    def on_follow_up(self, target: Target, follow_up: FollowUp) -> None:
+        """A suspicious target is being looked at once more."""
+        ...
+
+    def on_judged(self, judged: Judged) -> None:
+        """A target is done."""
+        ...
+
+    def on_note(self, code: str) -> None:
+        """Of the run itself, each at most once: `doh_given_up`, `ipv6_unusable`, `stopped_early`."""
+        ...
+
+
+class SilentObserver:
+    """Takes note of nothing."""
+
+    def on_start(self, target: Target) -> None: ...
+
+    def on_follow_up(self, target: Target, follow_up: FollowUp) -> None: ...
+
+    def on_judged(self, judged: Judged) -> None: ...
+
+    def on_note(self, code: str) -> None: ...
