@@ -4,8 +4,6 @@ The server's Finished is not waited for: that the records decrypt proves the key
 signature over the transcript proves the rest of what we came for.
 """
 
-import hashlib
-
 from kzmitm.model.observation import Proof, ProofKind
 from kzmitm.wire.chain import read_chain
 from kzmitm.wire.iana import extensions as ext
@@ -67,7 +65,7 @@ def accept_hello13(s: Session, message: bytes, suite: int, found: dict[int, byte
     secret = share.agree(whole_vector(entry, 2, 2))
     s.transcript.append(message)
     parameters = s.suite13 = SUITES[suite]
-    digest = hashlib.new(parameters.algorithm, b"".join(s.transcript)).digest()
+    digest = parameters.hash(b"".join(s.transcript)).digest()
     s.keys = HandshakeKeys(parameters, secret, digest)
     s.expected = _AFTER_HELLO
 
@@ -90,8 +88,7 @@ def retry_hello(s: Session, message: bytes, suite: int, found: dict[int, bytes])
             raise ViolationError(f"the retry asks for {group_name(group)}, wrongly", ILLEGAL_PARAMETER)
     if group is None and cookie is None:
         raise ViolationError("the HelloRetryRequest asks for nothing", ILLEGAL_PARAMETER)
-    algorithm = SUITES[suite].algorithm
-    digest = hashlib.new(algorithm, s.hello.message).digest()
+    digest = SUITES[suite].hash(s.hello.message).digest()
     if not s.hello.retry(group, cookie, s.rng):
         raise ViolationError(f"the retry asks for {group_name(group or 0)}, wrongly", ILLEGAL_PARAMETER)
     s.retried_suite = suite
@@ -147,7 +144,7 @@ def _certificate_verify(s: Session, message: bytes) -> None:
     signature = whole_vector(message, MESSAGE_HEADER + 2, 2)
     transcript = b"".join(s.transcript)
     assert s.suite13 is not None  # noqa: S101 - set by accept_hello13, which alone leads here
-    signed = SERVER_CONTEXT + hashlib.new(s.suite13.algorithm, transcript).digest()
+    signed = SERVER_CONTEXT + s.suite13.hash(transcript).digest()
     s.findings.proof = proof = Proof(
         kind=ProofKind.TLS13,
         scheme=scheme,

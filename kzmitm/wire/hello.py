@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
+from struct import Struct
 
 from kzmitm.errors import UsageError
 from kzmitm.model.observation import Split
@@ -166,15 +167,22 @@ def encode_sni(sni: str) -> bytes:
     return name
 
 
+_SNI_HEADER = Struct(">HHHBH")
+_SHARE_HEADER = Struct(">HH")
+_KEY_SHARE_HEADER = Struct(">HHH")
+
+
 def _server_name(name: bytes | None) -> bytes:
     if name is None:
         return b""
-    return u16(ext.SERVER_NAME) + _prefixed(_prefixed(b"\x00" + _prefixed(name, 2), 2), 2)
+    size = len(name)
+    return _SNI_HEADER.pack(ext.SERVER_NAME, size + 5, size + 3, 0, size) + name
 
 
 def _key_share(entries: Sequence[tuple[int, bytes]]) -> bytes:
-    shares = b"".join(u16(group) + _prefixed(public, 2) for group, public in entries)
-    return u16(ext.KEY_SHARE) + _prefixed(_prefixed(shares, 2), 2)
+    shares = b"".join([_SHARE_HEADER.pack(group, len(public)) + public for group, public in entries])
+    size = len(shares)
+    return _KEY_SHARE_HEADER.pack(ext.KEY_SHARE, size + 2, size) + shares
 
 
 def _grease_ech(profile: HelloProfile, rng: Random) -> bytes:
@@ -272,12 +280,11 @@ class ClientHello:
 
     def segments(self, split: Split) -> tuple[bytes, ...]:
         """The message in records, as sends."""
-        name = self._values[Gap.SERVER_NAME][SNI_HEADER:]
-        return cut_hello(self.message, self._profile.record_version, name, split)
-
-
-SNI_HEADER = 9
-"""Octets of a server_name extension before the name."""
+        message, version = self.message, self._profile.record_version
+        if split is Split.NONE and len(message) <= MAX_PLAINTEXT:
+            return (bytes((HANDSHAKE,)) + u16(version) + _prefixed(message, 2),)
+        name = self._values[Gap.SERVER_NAME][_SNI_HEADER.size :]
+        return cut_hello(message, version, name, split)
 
 
 def cut_hello(message: bytes, record_version: int, name: bytes, split: Split) -> tuple[bytes, ...]:

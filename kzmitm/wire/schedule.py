@@ -5,6 +5,7 @@ HKDF is HMAC by the standard library's one-shot call: each output here fits one 
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
@@ -13,20 +14,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from kzmitm.wire.iana.alerts import BAD_RECORD_MAC, UNEXPECTED_MESSAGE
 from kzmitm.wire.violation import ViolationError
 
-
-def expand_label(algorithm: str, secret: bytes, label: bytes, context: bytes, size: int) -> bytes:
-    """HKDF-Expand-Label for outputs of at most one hash block."""
-    return _expand(algorithm, secret, _label(label, size), context, size)
+_BLOCK = b"\x01"
+"""Number of the one block of HKDF-Expand."""
 
 
-def _label(label: bytes, size: int) -> bytes:
+def _info(label: bytes, size: int, context_size: int) -> bytes:
+    """The HkdfLabel up to its context."""
     full = b"tls13 " + label
-    return size.to_bytes(2, "big") + bytes((len(full),)) + full
-
-
-def _expand(algorithm: str, secret: bytes, label: bytes, context: bytes, size: int) -> bytes:
-    info = label + bytes((len(context),)) + context + b"\x01"
-    return hmac.digest(secret, info, algorithm)[:size]
+    return size.to_bytes(2, "big") + bytes((len(full),)) + full + bytes((context_size,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,32 +29,35 @@ class Suite:
     """A suite of TLS 1.3: its hash, its AEAD, and the schedule's constants for this hash."""
 
     algorithm: str
-    hash_size: int
+    hash: "Callable[[bytes], hashlib._Hash]"
     aead: type[AESGCM] | type[ChaCha20Poly1305]
     derived: bytes
     """Derive-Secret(Early Secret, "derived", ""): constant, as we offer no PSK."""
-    server_label: bytes
-    client_label: bytes
-    key_label: bytes
+    server_info: bytes
+    """HkdfLabels; these two want the transcript hash and the block number behind them."""
+    client_info: bytes
+    key_info: bytes
     key_size: int
 
 
 def _suite(algorithm: str, aead: type[AESGCM] | type[ChaCha20Poly1305], key_size: int) -> Suite:
-    size = hashlib.new(algorithm).digest_size
+    constructor = hashlib.sha256 if algorithm == "sha256" else hashlib.sha384
+    empty = constructor().digest()
+    size = len(empty)
     early = hmac.digest(bytes(size), bytes(size), algorithm)
     return Suite(
         algorithm=algorithm,
-        hash_size=size,
+        hash=constructor,
         aead=aead,
-        derived=expand_label(algorithm, early, b"derived", hashlib.new(algorithm).digest(), size),
-        server_label=_label(b"s hs traffic", size),
-        client_label=_label(b"c hs traffic", size),
-        key_label=_label(b"key", key_size),
+        derived=hmac.digest(early, _info(b"derived", size, size) + empty + _BLOCK, algorithm),
+        server_info=_info(b"s hs traffic", size, size),
+        client_info=_info(b"c hs traffic", size, size),
+        key_info=_info(b"key", key_size, 0) + _BLOCK,
         key_size=key_size,
     )
 
 
-_IV_LABEL = _label(b"iv", 12)
+_IV_INFO = _info(b"iv", 12, 0) + _BLOCK
 
 SUITES: dict[int, Suite] = {
     0x1301: _suite("sha256", AESGCM, 16),
@@ -76,8 +74,8 @@ class Protection:
 
     def __init__(self, suite: Suite, secret: bytes) -> None:
         algorithm = suite.algorithm
-        self._aead = suite.aead(_expand(algorithm, secret, suite.key_label, b"", suite.key_size))
-        self._iv = int.from_bytes(_expand(algorithm, secret, _IV_LABEL, b"", 12), "big")
+        self._aead = suite.aead(hmac.digest(secret, suite.key_info, algorithm)[: suite.key_size])
+        self._iv = int.from_bytes(hmac.digest(secret, _IV_INFO, algorithm)[:12], "big")
         self._sequence = 0
 
     def open(self, header: bytes, body: bytes) -> tuple[int, bytes]:
@@ -111,12 +109,11 @@ class HandshakeKeys:
         self._suite = suite
         self._secret = hmac.digest(suite.derived, shared_secret, suite.algorithm)
         self._transcript_hash = transcript_hash
-        self.server = Protection(suite, self._traffic_secret(suite.server_label))
+        self.server = Protection(suite, self._traffic_secret(suite.server_info))
 
     def client(self) -> Protection:
         """What protects our own records."""
-        return Protection(self._suite, self._traffic_secret(self._suite.client_label))
+        return Protection(self._suite, self._traffic_secret(self._suite.client_info))
 
-    def _traffic_secret(self, label: bytes) -> bytes:
-        suite = self._suite
-        return _expand(suite.algorithm, self._secret, label, self._transcript_hash, suite.hash_size)
+    def _traffic_secret(self, info: bytes) -> bytes:
+        return hmac.digest(self._secret, info + self._transcript_hash + _BLOCK, self._suite.algorithm)
