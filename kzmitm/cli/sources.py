@@ -1,22 +1,50 @@
 """What a verb is given to judge by: the registry, the pinned store, files of the user."""
 
+import hashlib
 import sys
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
 from kzmitm import resources
-from kzmitm.errors import UsageError
+from kzmitm.errors import FingerprintError, UsageError
 from kzmitm.pki.registry import Registry, parse_registry
+from kzmitm.pki.store import TrustStore, parse_store
 
 MAX_STORE_OCTETS = 16 << 20
 """The store of every program on earth together is below 2 MiB."""
 
 STDIN = "-"
 
+PINNED = "mozilla"
+"""The pinned store: NAME.pem, and NAME.toml that says where and when it was taken."""
+
 
 def registry_of(overlays: Sequence[Path]) -> Registry:
     """The registry with the overlays laid over it, the last one on top."""
     return parse_registry(resources.fingerprint_files(overlays))
+
+
+def store_of(path: str | None) -> TrustStore:
+    """The pinned store, or the one in the PEM file of `--store`, of which only the hash tells the version."""
+    if path is None:
+        return _pinned_store()
+    pem = read_file(path, option="--store", max_octets=MAX_STORE_OCTETS)
+    return parse_store(pem, name=Path(path).name, version="", date="")
+
+
+def _pinned_store() -> TrustStore:
+    files = resources.truststore_files()
+    try:
+        pem, about = files[f"{PINNED}.pem"], tomllib.loads(files[f"{PINNED}.toml"].decode())
+        name, version, date, sha256 = (str(about[key]) for key in ("name", "version", "date", "sha256"))
+    except (KeyError, ValueError) as exc:
+        raise FingerprintError(
+            f"the pinned trust store is damaged: {exc}", hint="install kzmitm again"
+        ) from exc
+    if hashlib.sha256(pem).hexdigest() != sha256:
+        raise FingerprintError("the pinned trust store is not the one described", hint="install kzmitm again")
+    return parse_store(pem, name=name, version=version, date=date)
 
 
 def read_file(path: str, *, option: str, max_octets: int) -> bytes:

@@ -1,0 +1,46 @@
+"""From facts and a verdict to what is told and kept of a target."""
+
+from collections.abc import Sequence
+
+from kzmitm.model.certificate import Certificate
+from kzmitm.model.measurement import Measurement
+from kzmitm.model.verdict import Outcome, Verdict
+from kzmitm.pki.cache import CertificateCache
+from kzmitm.report.text import JudgedTarget, shown_certificate
+from kzmitm.verdict.facts import Facts
+
+MAX_CERTIFICATES = 32
+"""Certificates of a chain that are told; the bundle keeps all of them as they came."""
+
+
+def chain_of(measurement: Measurement, cache: CertificateCache) -> tuple[Certificate, ...]:
+    """The parsed chain of the handshake that the verdict is about."""
+    first = measurement.first
+    return tuple(map(cache.parse, first.presented_chain[:MAX_CERTIFICATES])) if first else ()
+
+
+def failures_of(facts: Facts) -> tuple[str | None, ...]:
+    """What OONI calls the failure of each handshake's chain, in the order of the measurement."""
+    return tuple(each.report.failure if each.report else None for each in facts.handshakes)
+
+
+def judged_target(measurement: Measurement, verdict: Verdict, chain: Sequence[Certificate]) -> JudgedTarget:
+    """What is told of a target."""
+    return JudgedTarget(
+        target=str(measurement.target),
+        verdict=verdict,
+        chain=tuple(map(shown_certificate, chain)),
+        failure=None if verdict.outcome is Outcome.CLEAN else network_failure(measurement),
+    )
+
+
+def network_failure(measurement: Measurement) -> str | None:
+    """The failure of the furthest step that was reached: handshake, connect, lookup."""
+    first = measurement.first
+    if first is not None:
+        return first.failure
+    for step in (measurement.tcp, measurement.dns):
+        found = next((observation.failure for observation in step if observation.failure), None)
+        if found is not None:
+            return found
+    return None

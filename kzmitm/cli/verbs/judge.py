@@ -1,0 +1,163 @@
+"""Judge a result again, with today's rules and registry; nothing is sent."""
+
+import argparse
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from kzmitm.cli import clock
+from kzmitm.cli.judging import chain_of, judged_target
+from kzmitm.cli.outcomes import Tally
+from kzmitm.cli.sources import registry_of, store_of
+from kzmitm.cli.terminal import print_json, print_lines, say
+from kzmitm.evidence.bundle_reader import Bundle, read_bundle
+from kzmitm.evidence.control import read_control
+from kzmitm.evidence.scan_document import summary_of, target_row
+from kzmitm.model.measurement import Measurement
+from kzmitm.model.verdict import Verdict
+from kzmitm.report import texts
+from kzmitm.report.language import _
+from kzmitm.report.text import JudgedTarget, Line, explanation_sentence, target_line
+from kzmitm.verdict.engine import RULES_VERSION
+from kzmitm.verdict.judge import Judge
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("bundle", metavar="FOLDER", type=Path, help="the folder that a scan left")
+    add("--store", metavar="FILE", help="trust the roots in this PEM file instead of the pinned ones")
+    add("--fingerprints", metavar="DIR", type=Path, action="append", default=[],
+        help="lay the files of DIR over our registry; may be repeated")  # fmt: skip
+    add("--control", metavar="FILE", type=Path, help="what a clean place saw (made by scan --record-control)")
+    add("--now", metavar="TIME", help="judge at this time (ISO 8601); default: when each was measured")
+    add("--json", action="store_true", help="one JSON document (kzmitm.scan/1.0, with `before`) on stdout")
+    parser.epilog = "The exit code is that of the new verdicts: 1 interception, 3 inconclusive, else 0."
+
+
+@dataclass(slots=True)
+class _Again:
+    """A target judged again; `before` is None where the bundle holds no verdict (a scan that was killed)."""
+
+    judged: JudgedTarget
+    before: Verdict | None
+    row: dict[str, Any] | None
+
+    @property
+    def is_changed(self) -> bool:
+        return self.before is None or _gist(self.before) != _gist(self.judged.verdict)
+
+
+def run(args: argparse.Namespace) -> int:
+    now = clock.parse_time(args.now) if args.now else None
+    judge = Judge(
+        registry=registry_of(args.fingerprints),
+        store=store_of(args.store),
+        control=read_control(args.control) if args.control else None,
+    )
+    bundle = read_bundle(args.bundle)
+    _say_what_differs(bundle, judge)
+    again = _judge_all(bundle, judge, now, with_rows=args.json)
+    tally = Tally()
+    for each in again:
+        tally.add(each.judged)
+    if args.json:
+        print_json(_document(bundle, judge, again, tally, args.bundle))
+    else:
+        print_lines(_text(again, tally))
+    return tally.exit_code(complete=bundle.complete)
+
+
+def _judge_all(bundle: Bundle, judge: Judge, now: datetime | None, *, with_rows: bool) -> list[_Again]:
+    before = _verdicts_before(bundle)
+    again: list[_Again] = []
+    places: dict[int, int] = {}  # by identity: the judge keeps those alive that it may settle
+    for measurement in bundle.measurements():
+        verdict = judge.verdict(measurement, now or measurement.started_at)
+        earlier = before[_key(measurement)]
+        places[id(measurement)] = len(again)
+        known = earlier.popleft() if earlier else None
+        again.append(_told(judge, measurement, verdict, known, with_row=with_rows))
+    for settled in judge.settle():
+        place = places[id(settled.facts.measurement)]
+        known = again[place].before
+        again[place] = _told(judge, settled.facts.measurement, settled.verdict, known, with_row=with_rows)
+    return again
+
+
+def _verdicts_before(bundle: Bundle) -> defaultdict[Any, deque[Verdict]]:
+    """The verdicts of the bundle by target: one that was scanned twice has two, in order."""
+    before: defaultdict[Any, deque[Verdict]] = defaultdict(deque)
+    for row, verdict in bundle.verdicts():
+        before[tuple(str(row.get(name)) for name in ("hostname", "port", "sni"))].append(verdict)
+    return before
+
+
+def _key(measurement: Measurement) -> tuple[str, str, str]:
+    target = measurement.target
+    return target.hostname, str(target.port), str(target.sni)
+
+
+def _told(
+    judge: Judge, measurement: Measurement, verdict: Verdict, before: Verdict | None, *, with_row: bool
+) -> _Again:
+    chain = chain_of(measurement, judge.cache)
+    judged = judged_target(measurement, verdict, chain)
+    if not with_row:
+        return _Again(judged, before, None)
+    row = target_row(measurement, verdict, certificates=chain, explanation=explanation_sentence(judged))
+    told = {"outcome": before.outcome, "confidence": before.confidence} if before else None
+    return _Again(judged, before, row | {"before": told})
+
+
+def _gist(verdict: Verdict) -> tuple[object, ...]:
+    """What makes a verdict another one; reasons may grow without that."""
+    return verdict.outcome, verdict.confidence, verdict.scope, verdict.authority and verdict.authority.id
+
+
+def _say_what_differs(bundle: Bundle, judge: Judge) -> None:
+    """Another store or registry than the scan's explains more changes than the rules do."""
+    document = bundle.document
+    for name, then, today, advice in (
+        (_("store"), document["store"].get("sha256"), judge.store.sha256, "--store"),
+        (_("registry"), document["registry"].get("version"), judge.registry.version, "--fingerprints"),
+    ):
+        if then != today:
+            say(
+                _("another {name} than the scan's is used ({option} gives it back)").format(
+                    name=name, option=advice
+                )
+            )
+
+
+def _text(again: Sequence[_Again], tally: Tally) -> Iterator[Line]:
+    changed = 0
+    for each in again:
+        line = target_line(each.judged)
+        if each.is_changed:
+            changed += 1
+            was = texts.WORDS[each.before.outcome] if each.before else _("not judged")
+            line = replace(line, text=f"{line.text}  ({_('before')}: {was}{_sure(each.before)})")
+        yield line
+    yield from tally.closing_lines()
+    yield Line(_("{changed} of {total} verdicts changed").format(changed=changed, total=len(again)))
+
+
+def _sure(verdict: Verdict | None) -> str:
+    return f", {texts.CONFIDENCES[verdict.confidence]}" if verdict and verdict.confidence else ""
+
+
+def _document(
+    bundle: Bundle, judge: Judge, again: Sequence[_Again], tally: Tally, path: Path
+) -> dict[str, Any]:
+    store = judge.store
+    return bundle.document | {
+        "rules_version": RULES_VERSION,
+        "registry": {"version": judge.registry.version},
+        "store": {"name": store.name, "version": store.version, "date": store.date, "sha256": store.sha256},
+        "bundle": str(path),
+        "summary": summary_of(tally.counted()),
+        "targets": [each.row for each in again],
+    }
