@@ -69,15 +69,20 @@ class KnownForger:
 _Build = Callable[[Any], Condition]
 
 
-def _one_of(read: Callable[[FieldRelations], tuple[str | None, ...]]) -> _Build:
-    """True if one of the values read is wanted; None if none of them could be told."""
+def _one_of(read: Callable[[FieldRelations], tuple[str | None, str | None]]) -> _Build:
+    """True if either of (relation to the genuine field, relation to the SNI) is wanted.
+
+    Without a genuine leaf "it is the SNI" can be seen, "it is a copy" cannot: None then, not false.
+    """
 
     def build(argument: Any) -> Condition:
         wanted = frozenset(argument)
 
         def condition(relations: FieldRelations, _: bool | None) -> bool | None:  # noqa: FBT001 (tri-state fact)
-            told = [value for value in read(relations) if value is not None]
-            return any(value in wanted for value in told) if told else None
+            against, alone = read(relations)
+            if against in wanted or alone in wanted:
+                return True
+            return None if against is None else False
 
         return condition
 
@@ -106,18 +111,6 @@ def _between(read: Callable[[FieldRelations], int | None]) -> _Build:
         return condition
 
     return build
-
-
-def _by_sni(
-    read: Callable[[FieldRelations], tuple[str | None, str | None]],
-) -> Callable[[FieldRelations], tuple[str | None, ...]]:
-    """Without a genuine leaf, "it is the SNI" can be seen and "it is a copy" cannot: None, not false."""
-
-    def told(relations: FieldRelations) -> tuple[str | None, ...]:
-        against, alone = read(relations)
-        return (against, alone) if against is not None else (None,)
-
-    return told
 
 
 def _serial_bits(argument: Any) -> Condition:
@@ -173,17 +166,17 @@ _EXTENSION_LIST = s.list_of(s.choice(*EXTENSIONS))
 _CONDITIONS: Mapping[str, tuple[s.Check, _Build]] = {
     "subject": (
         s.list_of(s.choice(*SubjectRelation)),
-        _one_of(_by_sni(lambda r: (r.subject, r.subject_by_sni))),
+        _one_of(lambda r: (r.subject, r.subject_by_sni)),
     ),
-    "san": (s.list_of(s.choice(*SANRelation)), _one_of(_by_sni(lambda r: (r.san, r.san_by_sni)))),
-    "serial": (s.list_of(s.choice(*SerialRelation)), _one_of(lambda r: (r.serial,))),
+    "san": (s.list_of(s.choice(*SANRelation)), _one_of(lambda r: (r.san, r.san_by_sni))),
+    "serial": (s.list_of(s.choice(*SerialRelation)), _one_of(lambda r: (r.serial, None))),
     "serial_low_bits_max": (s.integer, _low_bits),
     "serial_bits_max": (s.integer, _serial_bits),
-    "validity": (s.list_of(s.choice(*ValidityRelation)), _one_of(lambda r: (r.validity,))),
+    "validity": (s.list_of(s.choice(*ValidityRelation)), _one_of(lambda r: (r.validity, None))),
     "validity_shift_hours": (s.list_of(s.integer), _shift),
     "duration_s": (_range, _between(lambda r: r.duration_s)),
     "backdated_s": (_range, _between(lambda r: r.backdated_s)),
-    "key": (s.TEXTS, _one_of(lambda r: (r.key,))),
+    "key": (s.TEXTS, _one_of(lambda r: (r.key, None))),
     "exponent": (s.integer, _equals(lambda r: r.exponent)),
     "key_equals_issuer_key": (s.boolean, _equals(lambda r: r.key_equals_issuer_key)),
     "shared_key": (s.boolean, _shared),
