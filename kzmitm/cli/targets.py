@@ -1,146 +1,100 @@
-"""What to scan: words of the command line, a watch list of the registry, or a file with one target a line."""
+"""What to scan: words of the command line, watch lists of the registry, files with one target a line."""
 
 import difflib
+import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
-from kzmitm.cli.sources import STDIN, read_file
+from kzmitm.cli.sources import STDIN
 from kzmitm.errors import UsageError
-from kzmitm.model.target import Target, parse_target
+from kzmitm.model.target import SAME_AS_HOSTNAME, Target
 from kzmitm.pki.registry import Registry
+from kzmitm.report.language import _
+from kzmitm.targets import TargetList, parse_targets, read_targets, spooled_targets
 
 DEFAULT = "default"
 CONTROLS = "controls"
 """Watch lists of the registry: the one scanned unless something is named, and names nobody would touch."""
 
-MAX_LIST_OCTETS = 256 << 20
-"""Ten million names; what is larger is no list of names."""
-
-MAX_LINE = 2000
-"""Octets of one line; a host name has 253."""
+DEFAULT_CONTROLS = 3
+"""Controls that go with the default list: enough to be outvoted by no accident, few enough to be quick."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TargetList:
-    """Targets in order, each once.
+class Selection:
+    """The targets of a scan in order; iterate it as often as needed."""
 
-    Lines are kept as octets and parsed as they are asked for: a long list costs little more memory than
-    its file.
-    """
-
-    origin: str
-    """What it is called in messages: a file, or the name of a watch list."""
-    lines: tuple[bytes, ...] | bytes
+    parts: tuple[Iterable[Target], ...]
     count: int
-    sensitive: bool = False
+    names: tuple[str, ...] = ()
+    """The lists they come from; empty for those of the command line."""
+    sensitive: tuple[str, ...] = ()
+    """Those of the lists that expose who scans them."""
     gentle: bool = False
     """Scanned one at a time with pauses, unless the user says otherwise."""
+    sni: str | None = SAME_AS_HOSTNAME
+    """Asked for instead of the host name."""
 
     def __iter__(self) -> Iterator[Target]:
-        seen: set[int] = set()
-        for _number, line in _lines(self.lines):
-            target = parse_target(line.decode())
-            if hash(target) not in seen:
-                seen.add(hash(target))
-                yield target
+        targets = chain.from_iterable(self.parts)
+        if self.sni == SAME_AS_HOSTNAME:
+            return targets
+        return (replace(target, sni=self.sni) for target in targets)
 
 
-def targets_of(words: Sequence[str], names: Sequence[str], registry: Registry) -> TargetList:
-    """The targets that the command line means; without any, the default list and its controls."""
-    if words and names:
+def select(words: Sequence[str], lists: Sequence[str], registry: Registry, stack: ExitStack) -> Selection:
+    """The targets that the command line means: without any, the default list and its controls.
+
+    A list that can be read only once (stdin, a pipe) is kept in a temporary file until `stack` is closed.
+    """
+    if words and lists:
         raise UsageError(
-            "give either targets or --list, not both", hint="put the targets into the file of the list"
+            _("give either targets or --list, not both"), hint=_("put the targets into the file of the list")
         )
     if words:
-        return _of_words(words)
-    lists = [_named(name, registry) for name in names] or [
-        _watchlist(DEFAULT, registry),
-        _watchlist(CONTROLS, registry),
-    ]
-    return lists[0] if len(lists) == 1 else _joined(lists)
+        targets = parse_targets(words)
+        return Selection(parts=(targets,), count=len(targets))
+    wanted = [(name, _find(name, registry, stack)) for name in lists]
+    if not lists:
+        for name, most in ((DEFAULT, None), (CONTROLS, DEFAULT_CONTROLS)):
+            wanted.append((name, _watchlist(name, registry)[:most]))
+    watched = [name for name, found in wanted if not isinstance(found, TargetList)]
+    return Selection(
+        parts=tuple(found for _name, found in wanted),
+        count=sum(len(found) for _name, found in wanted),
+        names=tuple(name for name, _found in wanted),
+        sensitive=tuple(name for name in watched if registry.watchlists[name].sensitive),
+        gentle=DEFAULT in watched,
+    )
 
 
-def _of_words(words: Sequence[str]) -> TargetList:
-    lines = []
-    for word in words:
-        try:
-            lines.append(str(parse_target(word)).encode())
-        except ValueError as exc:
-            raise UsageError(f"{word}: {exc}", hint="write HOST, HOST:PORT or https://HOST/") from exc
-    return _counted("the command line", tuple(lines))
+def default_count(registry: Registry) -> int:
+    """How many targets the default scan has."""
+    with ExitStack() as stack:
+        return select((), (), registry, stack).count
 
 
-def _named(name: str, registry: Registry) -> TargetList:
+def _watchlist(name: str, registry: Registry) -> tuple[Target, ...]:
+    if name not in registry.watchlists:
+        raise UsageError(f"the registry holds no list {name}", hint=_("name targets, or --list FILE"))
+    return parse_targets(registry.watchlists[name].names)
+
+
+def _find(name: str, registry: Registry, stack: ExitStack) -> TargetList | tuple[Target, ...]:
     if name in registry.watchlists:
         return _watchlist(name, registry)
-    if name != STDIN and not Path(name).exists():
-        near = difflib.get_close_matches(name, registry.watchlists, n=1)
-        known = (
-            f"did you mean {near[0]}?" if near else f"lists: {', '.join(registry.watchlists)}; or name a file"
-        )
-        raise UsageError(f"--list: no list and no file is called {name}", hint=known)
-    content = read_file(name, option="--list", max_octets=MAX_LIST_OCTETS).removeprefix(b"\xef\xbb\xbf")
-    for number, line in _lines(content):
-        try:
-            parse_target(line[: MAX_LINE + 1].decode())
-            if len(line) > MAX_LINE:
-                raise ValueError(f"longer than {MAX_LINE} octets")  # noqa: TRY301 (one message for all)
-        except ValueError as exc:
-            reason = "not UTF-8" if isinstance(exc, UnicodeDecodeError) else str(exc)
-            raise UsageError(
-                f"{name}:{number}: {reason}", hint="one target a line; # begins a comment"
-            ) from exc
-    return _counted(name, content)
-
-
-def _watchlist(name: str, registry: Registry) -> TargetList:
-    if name not in registry.watchlists:
-        raise UsageError(f"the registry holds no list {name}", hint="name targets, or --list FILE")
-    entry = registry.watchlists[name]
-    lines = tuple(host.encode() for host in entry.names)
-    found = _counted(name, lines, sensitive=entry.sensitive)
-    return TargetList(
-        origin=found.origin,
-        lines=found.lines,
-        count=found.count,
-        sensitive=entry.sensitive,
-        gentle=name in {DEFAULT, CONTROLS},
-    )
-
-
-def _joined(lists: Iterable[TargetList]) -> TargetList:
-    parts = tuple(lists)
-    lines = tuple(line for part in parts for _number, line in _lines(part.lines))
-    return TargetList(
-        origin=", ".join(part.origin for part in parts),
-        lines=lines,
-        count=_counted("", lines).count,
-        sensitive=any(part.sensitive for part in parts),
-        gentle=any(part.gentle for part in parts),
-    )
-
-
-def _counted(origin: str, lines: tuple[bytes, ...] | bytes, *, sensitive: bool = False) -> TargetList:
-    unread = TargetList(origin=origin, lines=lines, count=0)
-    count = sum(1 for _target in unread)
-    if not count:
-        raise UsageError(f"{origin}: no target is in it", hint="one target a line; # begins a comment")
-    return TargetList(origin=origin, lines=lines, count=count, sensitive=sensitive)
-
-
-def _lines(content: tuple[bytes, ...] | bytes) -> Iterator[tuple[int, bytes]]:
-    """(line number, line) of what is no comment and not empty."""
-    for number, line in enumerate(content if isinstance(content, tuple) else _split(content), 1):
-        body = line.split(b"#", 1)[0].strip()
-        if body:
-            yield number, body
-
-
-def _split(content: bytes) -> Iterator[bytes]:
-    start = 0
-    while start < len(content):
-        end = content.find(b"\n", start)
-        end = len(content) if end < 0 else end
-        yield content[start:end]
-        start = end + 1
+    path = Path(name)
+    if name == STDIN:
+        return stack.enter_context(spooled_targets(sys.stdin.buffer))
+    if path.is_file():
+        return read_targets(path)
+    if path.is_dir():
+        raise UsageError(f"--list: {name} is a directory", hint=_("name a file with one target a line"))
+    if path.exists():
+        return stack.enter_context(spooled_targets(stack.enter_context(path.open("rb")), name=name))
+    near = difflib.get_close_matches(name, registry.watchlists, n=1)
+    known = f"did you mean {near[0]}?" if near else f"lists: {', '.join(registry.watchlists)}; or name a file"
+    raise UsageError(f"--list: no list and no file is called {name}", hint=known)

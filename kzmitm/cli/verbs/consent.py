@@ -5,7 +5,7 @@ import argparse
 from kzmitm.cli import clock, consent
 from kzmitm.cli.exits import Exit
 from kzmitm.cli.sources import registry_of
-from kzmitm.cli.targets import targets_of
+from kzmitm.cli.targets import default_count
 from kzmitm.cli.terminal import print_lines, say
 from kzmitm.errors import ConsentError
 from kzmitm.report.language import _
@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     if args.revoke:
         say(_("consent taken back") if consent.revoke() else _("there was no consent"))
         return Exit.OK
-    lines = [Line(line) for line in consent.text(targets_of((), (), registry_of(())).count)]
+    lines = [Line(line) for line in consent.text(default_count(registry_of(())))]
     if args.show:
         print_lines(lines)
         return Exit.OK
