@@ -11,13 +11,8 @@ from typing import Any
 
 from kzmitm.pki import schema as s
 from kzmitm.pki.entries import Document
-from kzmitm.pki.relations import (
-    FieldRelations,
-    SANRelation,
-    SerialRelation,
-    SubjectRelation,
-    ValidityRelation,
-)
+from kzmitm.pki.fields import SANRelation, SerialRelation, SubjectRelation, ValidityRelation
+from kzmitm.pki.relations import FieldRelations
 from kzmitm.pki.schema import fail
 from kzmitm.pki.traits import name_attribute, name_has
 

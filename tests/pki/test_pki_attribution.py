@@ -490,3 +490,36 @@ def timed(rounds, chain, registry, cache):
     for _ in range(rounds):
         attribute(chain, registry=registry, cache=cache, trusted=True)
     return time.perf_counter() - began
+
+
+def test_a_trait_needs_a_key_identifier_of_the_right_length_and_dates():
+    bare = make(SITE)
+    assert not serial_is_key_id_top_bit_cleared(bare)
+    assert not serial_is_key_id_top_bit_cleared(dataclasses.replace(bare, subject_key_id=b"1234"))
+    assert validity_seconds(dataclasses.replace(bare, not_after=None)) is None
+
+
+CONDITIONS = [
+    ('subject_has = ["CN=www.example.com"]', True),
+    ('issuer_order = ["CN"]', True),
+    ('issuer_order = ["C", "CN"]', False),
+    ("issuer_pattern = '^CN=www'", True),
+    ("subject_pattern = '^CN=vvv'", False),
+    ('subject_has = ["2.5.4.3=www.example.com"]', True),
+    ("self_issued = false", False),
+    ("is_ca = false", True),
+    ("is_ca = true", False),
+    ("rsa_exponent = 65537", True),
+    ('key_usage = ["crl_sign"]', False),
+    ("validity_days = [90, 90]", True),
+    ("validity_days = [91, 92]", False),
+    ("not_before_date = 2024-01-01", True),
+    ("serial_is_key_id_top_bit_cleared = false", True),
+]
+
+
+@pytest.mark.parametrize(("condition", "holds"), CONDITIONS)
+def test_conditions_of_traits(condition, holds):
+    text = (MINIMAL % b"xx").decode() + f'[[traits]]\nid = "t"\nkey = ["rsa2048"]\n{condition}\n'
+    registry = parse_registry({"authorities/xx.toml": text.encode()})
+    assert bool(found(make(SITE), registry=registry)) is holds

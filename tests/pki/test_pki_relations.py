@@ -11,16 +11,9 @@ from hypothesis import strategies as st
 from registry_tools import START, ec_key, make, rsa_key
 
 from kzmitm.model.certificate import Certificate, Name, NameAttribute
+from kzmitm.pki.fields import SANRelation, SerialRelation, SubjectRelation, ValidityRelation
 from kzmitm.pki.parse import parse_certificate
-from kzmitm.pki.relations import (
-    FieldRelations,
-    SANRelation,
-    SerialRelation,
-    SubjectRelation,
-    ValidityRelation,
-    relate,
-    relate_closest,
-)
+from kzmitm.pki.relations import FieldRelations, relate, relate_closest
 
 SNI = "www.example.com"
 SERIAL = 0x0405_1122_3344_5566_7788_99AA_BBCC_DDEE
