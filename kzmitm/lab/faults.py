@@ -1,4 +1,4 @@
-"""What stands in the path and is no interceptor: reset, silence, a web server without TLS."""
+"""What stands in the path and is no interceptor: filters that reset, swallow, or answer in the clear."""
 
 import asyncio
 import enum
@@ -9,6 +9,10 @@ from collections.abc import Collection
 from kzmitm.lab.servers import Connection
 from kzmitm.model.target import Endpoint
 
+PAGE = (
+    b"HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nThis site is blocked.\n"
+)
+
 DECISION_OCTETS = 2000
 """Where such boxes stop looking for a name in a connection."""
 
@@ -18,6 +22,8 @@ class Fault(enum.Enum):
 
     RESET = "reset"
     DROP = "drop"
+    PLAIN = "plain"
+    """A page in the clear where TLS was asked for, as squid's 409 and some block pages."""
 
 
 class NameFilter(Connection):
@@ -62,6 +68,9 @@ class NameFilter(Connection):
         self._dead = True
         if self._fault is Fault.RESET:
             reset(self.transport)
+        elif self._fault is Fault.PLAIN:
+            self.transport.write(PAGE)
+            self.transport.close()
 
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
@@ -92,16 +101,6 @@ class _Back(Connection):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._front.transport.close()
-
-
-class PlainHTTP(Connection):
-    """Answers whatever comes with HTTP in the clear, as a web server on the wrong port does."""
-
-    ANSWER = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nnot TLS\n"
-
-    def data_received(self, data: bytes) -> None:  # noqa: ARG002 - whatever it is
-        self.transport.write(self.ANSWER)
-        self.transport.close()
 
 
 def reset(transport: asyncio.Transport) -> None:

@@ -39,7 +39,7 @@ class Lab:
         self._servers = ServerThread()
         self._children = Children()
         self._shown = {name: self.public_ca.issue(Leaf(hostname=name)) for name in self.sites}
-        self._origins = {name: self.serve(self._origin(name)) for name in self.sites}
+        self._origins = {name: self.serve(self._origin(name), next(self._addresses)) for name in self.sites}
         self._profiles: dict[str, tuple[str, ...]] = {}
         self._routes: dict[str, dict[str, Endpoint]] = {}
 
@@ -79,13 +79,12 @@ class Lab:
         """The sites that a profile stands in front of."""
         return self._profiles[profile]
 
-    def serve(self, connection: Callable[[], Connection]) -> Endpoint:
-        """Serve connections at a fresh loopback endpoint."""
-        return self._servers.listen(connection, next(self._addresses))
+    def serve(self, connection: Callable[[], Connection], ip: str) -> Endpoint:
+        """Serve connections at an address of the laboratory, on a port that the kernel chooses."""
+        return self._servers.listen(connection, ip)
 
-    def free_endpoint(self) -> Endpoint:
-        """A loopback endpoint that nobody listens on, for a product that wants to be told its port."""
-        ip = next(self._addresses)
+    def free_endpoint(self, ip: str) -> Endpoint:
+        """An endpoint that nobody listens on, for a product that wants to be told its port."""
         with socket(AF_INET, SOCK_STREAM) as sock:
             sock.bind((ip, 0))
             return Endpoint(ip, sock.getsockname()[1])
@@ -103,9 +102,12 @@ class Lab:
         self._routes[profile][hostname] = endpoint
 
     def relay(self, profile: str) -> Iterator[tuple[Endpoint, Endpoint]]:
-        """A fresh endpoint routed to for each site of a profile, and the origin to relay it to."""
+        """A fresh endpoint routed to for each site of a profile, and the origin to relay it to.
+
+        It has the address of the origin and another port: what stands in a path does not change addresses.
+        """
         for hostname in self.sites_of(profile):
-            endpoint = self.free_endpoint()
+            endpoint = self.free_endpoint(self.origin(hostname).ip)
             self.route(profile, hostname, endpoint)
             yield endpoint, self.origin(hostname)
 

@@ -1,7 +1,7 @@
 """Certificates of the laboratory: a small public CA, and a look-alike of the Kazakh chain of 2019.
 
 Everything is made on the spot with fresh keys that are only ever in memory or in the laboratory's private
-directory. Every CA is name-constrained (critical; `lab.test` and loopback addresses only) and says in its
+directory. Every CA is name-constrained (critical; `.test` names and loopback addresses only) and says in its
 names and in a Netscape comment that it is not real, so that a copy that escapes is of no use to anyone.
 """
 
@@ -18,8 +18,8 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsag
 
 from kzmitm.lab.sct import sct_list
 
-DOMAIN = "lab.test"
-"""RFC 6761 reserves `.test`: no resolver of the Internet answers for it."""
+DOMAIN = "test"
+"""What the CAs are held to. RFC 6761 reserves `.test`: no resolver of the Internet answers for it."""
 
 PERMITTED_NETWORKS = ("127.0.0.0/8", "::1/128")
 """Only these and not "no address at all": mitmproxy puts the address it relays to into the leaf."""

@@ -1,4 +1,4 @@
-"""The sites of the laboratory. All are under `lab.test`, which no resolver of the Internet answers for."""
+"""The sites of the laboratory, all under `.test`, which no resolver of the Internet knows (RFC 6761)."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,9 @@ class Site:
 SITES = (
     Site("social.lab.test", watched=True),
     Site("video.lab.test", watched=True),
+    Site("music.lab.test", watched=True),
     Site("mail.lab.test", watched=True),
+    Site("chat.lab.test", watched=True),
     Site("news.lab.test"),
     Site("bank.lab.test"),
     Site("expired.lab.test"),
@@ -24,9 +26,11 @@ SITES = (
     Site("nochain.lab.test"),
     Site("forum.lab.test", watched=True),
     Site("radio.lab.test", watched=True),
-    Site("cafe.lab.test"),
-    Site("hotel.lab.test"),
-    Site("kiosk.lab.test"),
+    Site("archive.lab.test", watched=True),
+    # of three operators, as one portal for the hosts of one operator would be that operator's own doing
+    Site("www.weather.test"),
+    Site("www.maps.test"),
+    Site("www.timetable.test"),
 )
 
 WATCHED = tuple(site.hostname for site in SITES if site.watched)

@@ -1,28 +1,11 @@
-"""HTTP in the clear where TLS was asked for."""
+"""A page in the clear comes instead of TLS once the ClientHello names a watched site."""
 
-from kzmitm.lab.faults import PlainHTTP
-from kzmitm.lab.laboratory import Lab
-from kzmitm.lab.profile import Place, Profile, expect
-from kzmitm.model.verdict import Outcome
+from kzmitm.lab.faults import Fault
+from kzmitm.lab.path_fault import path_fault
 
-NAME = "plain_http"
-
-
-def _on(lab: Lab) -> None:
-    for hostname in lab.sites_of(NAME):
-        lab.route(NAME, hostname, lab.serve(PlainHTTP))
-
-
-def _off(_lab: Lab) -> None:
-    """The server is left without a route to it."""
-
-
-PROFILE = Profile(
-    name=NAME,
-    title="a server that answers in the clear instead of TLS",
-    place=Place.PATH,
-    sites=("kiosk.lab.test",),
-    expected=expect(Outcome.BLOCKED, Outcome.INCONCLUSIVE),
-    on=_on,
-    off=_off,
+PROFILE = path_fault(
+    "plain_http",
+    title="a filter that answers for watched names, in the clear",
+    site="archive.lab.test",
+    fault=Fault.PLAIN,
 )

@@ -12,8 +12,10 @@ LOGIN = "login.wifi.lab.test"
 
 def _on(lab: Lab) -> None:
     credential = lab.public_ca.issue(Leaf(hostname=LOGIN))
-    endpoint = lab.serve(lambda: TLSOrigin(lambda _sni: credential, hostname=LOGIN))
     for hostname in lab.sites_of(NAME):
+        endpoint = lab.serve(
+            lambda: TLSOrigin(lambda _sni: credential, hostname=LOGIN), lab.origin(hostname).ip
+        )
         lab.route(NAME, hostname, endpoint)
 
 
@@ -25,7 +27,7 @@ PROFILE = Profile(
     name=NAME,
     title="a captive portal that wants a login first",
     place=Place.PATH,
-    sites=("cafe.lab.test", "hotel.lab.test"),
+    sites=("www.weather.test", "www.maps.test", "www.timetable.test"),
     expected=expect(Outcome.CAPTIVE_PORTAL),
     on=_on,
     off=_off,

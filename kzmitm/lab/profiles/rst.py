@@ -1,33 +1,8 @@
 """The connection is reset once the ClientHello names a watched site."""
 
-from functools import partial
+from kzmitm.lab.faults import Fault
+from kzmitm.lab.path_fault import path_fault
 
-from kzmitm.lab.faults import Fault, NameFilter
-from kzmitm.lab.laboratory import Lab
-from kzmitm.lab.profile import Place, Profile, expect
-from kzmitm.lab.sites import WATCHED
-from kzmitm.model.verdict import Outcome
-
-NAME = "rst"
-
-
-def _on(lab: Lab) -> None:
-    for hostname in lab.sites_of(NAME):
-        connection = partial(NameFilter, lab.origin(hostname), WATCHED, Fault.RESET)
-        lab.route(NAME, hostname, lab.serve(connection))
-
-
-def _off(_lab: Lab) -> None:
-    """The filter is left without a route to it."""
-
-
-PROFILE = Profile(
-    name=NAME,
-    title="a filter that resets connections to watched names",
-    place=Place.PATH,
-    sites=("forum.lab.test",),
-    expected=expect(Outcome.BLOCKED),
-    on=_on,
-    off=_off,
-    selective=True,
+PROFILE = path_fault(
+    "rst", title="a filter that resets connections to watched names", site="forum.lab.test", fault=Fault.RESET
 )

@@ -1,0 +1,199 @@
+"""The demonstration: a real interceptor on this computer, and what the scanner says of it. No Internet."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from kzmitm.errors import UsageError
+from kzmitm.lab.check import Row, misjudged
+from kzmitm.lab.laboratory import Lab, connect_to
+from kzmitm.lab.overlay import write_overlay, write_store
+from kzmitm.lab.products import Products, how_to_get
+from kzmitm.lab.profile import Place, Profile, all_profiles
+from kzmitm.model.target import Endpoint
+
+TIMEOUT_S = 1.0
+"""Loopback answers within a millisecond; what takes longer here is a filter that swallows packets."""
+PORTAL = "portal"
+
+
+class Scan(Protocol):
+    """The command `kzmitm scan`."""
+
+    def __call__(self, words: Sequence[str], *, out: Path | None, shown: bool) -> Sequence[Row]:
+        """Scan; keep the bundle in `out` and return its rows, or keep nothing and return none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What the demonstration uses of the outside: `tell` shows a title and lines, `wait` lets people read."""
+
+    scan: Scan
+    tell: Callable[[str, str], None]
+    wait: Callable[[], None]
+
+
+def placement(products: Products) -> Mapping[str, tuple[str, ...]]:
+    """Which profile of an interceptor stands in front of which sites; raises UsageError if there is none."""
+    interceptors = [profile for profile in all_profiles().values() if profile.needs]
+    usable = [profile for profile in interceptors if not products.lacks(profile.needs)]
+    if not usable:
+        missing = tuple(dict.fromkeys(need for profile in interceptors for need in profile.needs))
+        raise UsageError(
+            "the demo needs a real interceptor, and this computer has none",
+            hint=f"install one of: {how_to_get(missing)}",
+        )
+    placed = {profile.name: profile.sites for profile in usable}
+    for number, orphan in enumerate(site for p in interceptors if p not in usable for site in p.sites):
+        heir = usable[number % len(usable)].name
+        placed[heir] = (*placed[heir], orphan)
+    return placed
+
+
+class Demo:
+    """One run of the demonstration in a laboratory that is up."""
+
+    def __init__(self, lab: Lab, stage: Stage, interceptors: Mapping[str, tuple[str, ...]]) -> None:
+        self._lab = lab
+        self._stage = stage
+        self._interceptors = interceptors
+        self._store = lab.directory / "public-root.pem"
+        self._overlay = lab.directory / "overlay"
+        self._control = lab.directory / "control.json"
+        self._portal_sites = all_profiles()[PORTAL].sites
+        self._sites = tuple(name for name in lab.sites if name not in self._portal_sites)
+
+    def run(self, out: Path) -> tuple[str, ...]:
+        """All steps; leaves the bundle of the main scan in `out`. Returns a line for each misjudged site."""
+        write_store(self._lab, self._store)
+        for profile in self._profiles(Place.ORIGIN):
+            self._lab.switch_on(profile.name)
+        self._introduce()
+        with ThreadPoolExecutor() as pool:
+            started = self._start_path(pool)
+            self._record_control()
+            for future in started:
+                future.result()
+        write_overlay(self._lab, self._overlay)
+        self._explain_path()
+        wrong = list(self._scan_path(out))
+        self._explain_others()
+        wrong += self._scan_portal()
+        self._conclude(wrong, out)
+        return tuple(wrong)
+
+    def _profiles(self, place: Place) -> list[Profile]:
+        """The profiles of a place that need nothing; the portal has a scan of its own."""
+        known = all_profiles().values()
+        return [p for p in known if p.place is place and not p.needs and p.name != PORTAL]
+
+    def _start_path(self, pool: ThreadPoolExecutor) -> list[Future[None]]:
+        """Begin to start all that stands in the path; the interceptors take up to a second."""
+        _ = self._lab.look_alike  # made once, before threads ask for it
+        for profile in self._profiles(Place.PATH):
+            self._lab.switch_on(profile.name)
+        return [pool.submit(self._lab.switch_on, *placed) for placed in self._interceptors.items()]
+
+    def _introduce(self) -> None:
+        self._step(
+            "1. A small Internet on this computer",
+            f"{len(self._lab.sites)} sites answer on loopback addresses, with certificates of a public "
+            "authority that was made for this run and that the scan takes for the only trusted one. Five of "
+            "them are broken by themselves: expired, not valid yet, another name, self-signed, and without "
+            "the intermediate certificate. Nothing of this demo leaves the computer.",
+        )
+
+    def _record_control(self) -> None:
+        self._step(
+            "2. What a clean network sees",
+            "First the sites are scanned with nothing in the way, and what they show is kept as the control: "
+            "kzmitm scan --record-control. A trainer would do this at home, before the journey.",
+        )
+        words = self._words(self._sites, self._lab.clean_routes())
+        self._stage.scan([*words, "--record-control", str(self._control)], out=None, shown=False)
+
+    def _explain_path(self) -> None:
+        stands = "; ".join(
+            f"{all_profiles()[name].title}: {', '.join(sites)}" for name, sites in self._interceptors.items()
+        )
+        self._step(
+            "3. An interceptor in the path",
+            "Real interceptors now stand in front of some sites and forge certificates with a look-alike of "
+            "the Kazakh chain of 2019 (Qaznet Trust Network, Security Certificate), valid for this week and "
+            f"for .test names only. {stands}. In front of others stand filters that reset, swallow, or "
+            "answer in the clear.",
+        )
+
+    def _scan_path(self, out: Path) -> Sequence[str]:
+        self._step(
+            "4. The scan",
+            "This is the ordinary scan: it opens TLS sessions, keeps the whole chain presented, holds it "
+            "against the pinned store, the known authorities and the control, and looks again at what is "
+            "suspicious.",
+        )
+        words = self._words(self._sites, self._lab.routes())
+        rows = self._stage.scan([*words, "--control", str(self._control)], out=out, shown=True)
+        expectations = {
+            name: self._lab.profile_of(name).expected_for(self._lab.sites[name]) for name in self._sites
+        }
+        return tuple(misjudged(rows, expectations))
+
+    def _explain_others(self) -> None:
+        lines = [
+            f"{name}: {profile.title}: {profile.expected}"
+            for name in self._sites
+            if (profile := self._lab.profile_of(name)).name not in self._interceptors
+        ]
+        self._step(
+            "5. What only looks like it",
+            "Not every certificate error is interception, and not every interception is an error on the "
+            "screen. These must be told apart, and the demo checks that they were:\n" + "\n".join(lines),
+        )
+
+    def _scan_portal(self) -> Sequence[str]:
+        self._step(
+            "6. The same computer in a hotel",
+            "A captive portal answers for every site with one certificate, that names none of them. An "
+            "interceptor copies the names; a portal wants a login.",
+        )
+        self._lab.switch_on(PORTAL)
+        words = self._words(self._portal_sites, self._lab.routes())
+        rows = self._stage.scan(words, out=self._lab.directory / PORTAL, shown=True)
+        expected = all_profiles()[PORTAL].expected
+        return tuple(misjudged(rows, dict.fromkeys(self._portal_sites, expected)))
+
+    def _conclude(self, wrong: Sequence[str], out: Path) -> None:
+        count = len(self._sites) + len(self._portal_sites)
+        self._stage.tell(
+            f"{len(wrong)} misjudged" if wrong else f"All {count} sites were judged as they should be",
+            f"The evidence is in {out}; kzmitm show reads it again. The interceptors end now, and their keys "
+            "with them.",
+        )
+
+    def _words(self, sites: Sequence[str], routes: Mapping[str, Endpoint]) -> list[str]:
+        """The words of a scan of these sites, after `kzmitm scan`."""
+        words = [*sites, "--i-understand", "--doh", "none", "--store", str(self._store)]
+        words += ["--timeout", str(TIMEOUT_S), "--concurrency", str(len(sites))]
+        if self._overlay.exists():
+            words += ["--fingerprints", str(self._overlay)]
+        for value in connect_to({name: routes[name] for name in sites}):
+            words += ["--connect-to", value]
+        return words
+
+    def _step(self, title: str, text: str) -> None:
+        self._stage.wait()
+        self._stage.tell(title, text)
+
+
+def run_demo(*, now: datetime, products: Products, stage: Stage, out: Path) -> tuple[str, ...]:
+    """Run the demonstration; returns a line for each site that was misjudged.
+
+    Raises UsageError if no interceptor is installed, LaboratoryError if one does not start.
+    """
+    interceptors = placement(products)
+    with Lab(now=now, products=products).running() as lab:
+        return Demo(lab, stage, interceptors).run(out)
