@@ -56,7 +56,9 @@ class Rules:
 
 def path_faults(path: Sequence[Anatomy], rules: Rules, *, anchored: bool = True) -> tuple[str, ...]:
     """The rules that a path (leaf first) breaks. With `anchored` its last certificate is an anchor."""
-    faults = list(certificate_faults(path[0], rules, signed=len(path) > 1 or not anchored))
+    faults = certificate_faults(path[0], rules, signed=len(path) > 1 or not anchored)
+    if ext.NAME_CONSTRAINTS in path[0].values and not path[0].certificate.is_ca:
+        faults.append("name_constraint")  # RFC 5280, 4.2.1.10: in CAs only
     top = len(path) - 1
     below = 0  # intermediates under the issuer at hand that count for path lengths
     for number in range(1, top + 1):
@@ -82,7 +84,7 @@ def path_faults(path: Sequence[Anatomy], rules: Rules, *, anchored: bool = True)
 def certificate_faults(parts: Anatomy, rules: Rules, *, signed: bool) -> list[str]:
     """What is wrong with any certificate of a path; `signed`: its own signature carries trust."""
     certificate = parts.certificate
-    faults = [defect for defect in parts.defects if defect != "unparsable"]
+    faults = list(parts.defects)
     if not parts.algorithms_agree:
         faults.append("signature_algorithm_mismatch")
     if signed and is_weak(parts.algorithm):
@@ -114,9 +116,15 @@ def issuer_faults(parts: Anatomy, rules: Rules, *, is_anchor: bool) -> list[str]
 
 
 def has_unusable_key(certificate: Certificate) -> bool:
-    """True for an RSA key that can be broken by anyone with a cluster."""
+    """True for an RSA key that can be broken with a cluster, and for a curve of the holder's own making.
+
+    Explicit curve parameters are forbidden by RFC 5480, 2.1.1, and let anyone own a CA's key
+    (CVE-2020-0601).
+    """
     key = certificate.public_key
-    return key is not None and key.kind == "rsa" and key.bits < MIN_RSA_BITS
+    if key is None:
+        return True
+    return key.bits < MIN_RSA_BITS if key.kind == "rsa" else key.kind == "ec" and key.curve is None
 
 
 def has_weak_key(certificate: Certificate) -> bool:

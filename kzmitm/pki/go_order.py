@@ -29,7 +29,7 @@ def go_verdict(report: PathReport, walked: Sequence[Certificate], now: datetime)
     if report.path is PathStatus.EMPTY:
         return NO_CERTIFICATE, None
     leaf = walked[0]
-    if report.path is PathStatus.UNPARSABLE:
+    if report.path is PathStatus.UNPARSABLE or "unparsable" in report.reasons:
         return UNPARSABLE, leaf
     if report.trusted:
         return None, leaf

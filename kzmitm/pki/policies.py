@@ -12,7 +12,7 @@ from kzmitm.pki.der import DERError
 
 ANY_POLICY = "2.5.29.32.0"
 
-_POLICY_EXTENSIONS = (ext.POLICY_CONSTRAINTS, ext.INHIBIT_ANY_POLICY)
+_POLICY_EXTENSIONS = (ext.POLICY_CONSTRAINTS, ext.INHIBIT_ANY_POLICY, ext.POLICY_MAPPINGS)
 
 
 def breaks_policy(path: Sequence[Anatomy], *, anchored: bool = True) -> bool:
@@ -104,5 +104,8 @@ def read_mappings(value: bytes | None) -> dict[str, set[str]]:
     start, stop = der.whole(value, der.SEQUENCE)
     for _, _, first, last in der.elements(value, start, stop):
         issuer_policy, pos = der.read_oid(value, first, last)
-        mappings.setdefault(issuer_policy, set()).add(der.read_oid(value, pos, last)[0])
+        subject_policy, _ = der.read_oid(value, pos, last)
+        if ANY_POLICY in (issuer_policy, subject_policy):
+            raise DERError("any policy is not mapped (RFC 5280, 6.1.4 a)")
+        mappings.setdefault(issuer_policy, set()).add(subject_policy)
     return mappings

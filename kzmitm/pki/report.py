@@ -70,7 +70,7 @@ class Purpose(StrEnum):
 
 REASONS = {
     "empty": "no certificate was presented",
-    "unparsable": "the leaf cannot be parsed",
+    "unparsable": "a certificate of the path breaks the rules of its encoding",
     "unparsable_certificate": "another presented certificate cannot be parsed; it was left out",
     "leaf_expired": "the leaf is past its notAfter",
     "leaf_not_yet_valid": "the leaf is before its notBefore",

@@ -97,6 +97,11 @@ def alt_names(place: Place) -> bool:
     )
 
 
+def host_names(place: Place) -> bool:
+    """RFC 5280, 4.2.1.6: a dNSName in the preferred name syntax, which knows no underscore."""
+    return any("_" in name for name in place.parts.certificate.san_dns or ())
+
+
 def common_name(place: Place) -> bool:
     """Baseline Requirements, 7.1.4.3: a leaf's common name is one of its alternative names, to the letter."""
     certificate = place.parts.certificate
@@ -115,12 +120,12 @@ def ext_key_usage(place: Place) -> bool:
 
 
 def name_constraints(place: Place) -> bool:
-    """RFC 5280, 4.2.1.10: in CAs only, and a dNSName without a leading dot."""
+    """RFC 5280, 4.2.1.10: a dNSName without a leading dot."""
     value = place.parts.values.get(ext.NAME_CONSTRAINTS)
     if value is None:
         return False
     try:
-        return place.is_leaf or read_name_constraints(value).has_leading_dot
+        return read_name_constraints(value).has_leading_dot
     except DERError:
         return True
 
@@ -143,6 +148,7 @@ RULES: tuple[Rule, ...] = (
     subject_key_id,
     authority_key_id,
     alt_names,
+    host_names,
     common_name,
     ext_key_usage,
     name_constraints,
