@@ -65,7 +65,7 @@ def open_regular(path: Path) -> int:
     """A descriptor for reading; raises BundleError for anything but a plain file, OSError if absent."""
     try:
         descriptor = os.open(path, os.O_RDONLY | _BINARY | _NO_FOLLOW | _NO_WAIT)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise
     except OSError as exc:
         raise BundleError(f"{path.name}: cannot be read: {exc.strerror}") from exc
