@@ -6,12 +6,11 @@
 | `key`         | a certificate with a known key (a re-issued root), and the same      | confirmed  |
 | `signature`   | a signature made by a known key, whose certificate was not sent      | confirmed  |
 | `family`      | all conditions of a family trait: names and structure                | likely     |
-| `name`        | a name pattern only                                                  | suspected  |
+| `name`        | a name pattern only, or a certificate that nothing links to the leaf | suspected  |
 
 Names can be forged by anybody, and so can a family trait by whoever reads the registry, which is why it is
 never more than likely. Certificates are public, too: one that was merely put into the message, without a
-chain of signatures from the leaf to it, is `suspected`, with the trait `unlinked`. So read the confidence,
-not only the match.
+chain of signatures from the leaf to it, names its authority and proves nothing (trait `unlinked`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -90,11 +89,12 @@ def _by_hash(
         if entry is None:
             entry = registry.by_spki[certificate.spki_sha256 or ""]
             match, label = "key", f"key:{certificate.spki_sha256}"
-        authority = _authority(registry.authorities[entry.authority], match, label)
+        known_authority = registry.authorities[entry.authority]
         if position in linked:
-            yield Attribution(authority, Confidence.CONFIRMED, position)
+            yield Attribution(_authority(known_authority, match, label), Confidence.CONFIRMED, position)
         else:
-            yield Attribution(authority, Confidence.SUSPECTED, position, (UNLINKED,))
+            named = _authority(known_authority, "name", label)
+            yield Attribution(named, Confidence.SUSPECTED, position, (UNLINKED,))
 
 
 def _linked_positions(chain: Sequence[Certificate], cache: CertificateCache) -> frozenset[int]:
@@ -186,11 +186,12 @@ def _by_family(
         if trait.holds(certificate)
     ]
     for trait, authority, position in sorted(held, key=lambda entry: -len(entry[0].conditions)):
-        family = _authority(authority, "family")
         if position in linked:
+            family = _authority(authority, "family")
             yield Attribution(family, Confidence.LIKELY, position, (trait.id,))
         else:
-            yield Attribution(family, Confidence.SUSPECTED, position, (trait.id, UNLINKED))
+            named = _authority(authority, "name")
+            yield Attribution(named, Confidence.SUSPECTED, position, (trait.id, UNLINKED))
 
 
 def _by_name(chain: Sequence[Certificate], registry: Registry) -> Iterator[Attribution]:

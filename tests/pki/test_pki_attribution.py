@@ -270,10 +270,23 @@ def test_a_known_root_beside_a_leaf_that_it_did_not_sign_proves_nothing():
     self_signed = make(SITE)
     (only,) = found(self_signed, root)
     assert (only.confidence, only.traits, only.position) == (Confidence.SUSPECTED, (UNLINKED,), 1)
+    assert only.authority.match == "name"
+    assert only.authority.matched_sha256 == f"certificate:{root.sha256}"
     forged_name = make(SITE, QAZNET, key=ec_key("leaf"), signer=rsa_key("not the root's"))
     results = found(forged_name, root)
     assert {one.confidence for one in results} == {Confidence.SUSPECTED}
     assert results[0].traits == (UNLINKED,)
+
+
+def test_a_family_beside_a_leaf_that_it_did_not_sign_proves_nothing():
+    root = re_keyed(real("0bd39de4793cdc11"), key=True)
+    (only,) = found(make(SITE), root, registry=without_keys())
+    assert (only.authority.id, only.authority.match, only.confidence) == (
+        "kz-isca",
+        "name",
+        Confidence.SUSPECTED,
+    )
+    assert only.traits == ("isca-root", UNLINKED)
 
 
 def test_every_authority_is_named_once_with_its_strongest_match():
