@@ -90,6 +90,7 @@ _CONSTANT_BODIES: dict[int, bytes] = {
     ext.EC_POINT_FORMATS: b"\x01\x00",  # uncompressed (RFC 8422, 5.1.2)
     ext.SIGNED_CERTIFICATE_TIMESTAMP: b"",
     ext.EXTENDED_MASTER_SECRET: b"",
+    ext.RECORD_SIZE_LIMIT: b"\x40\x01",  # the whole plaintext (RFC 8449, 4)
     ext.SESSION_TICKET: b"",
     ext.PSK_KEY_EXCHANGE_MODES: b"\x01\x01",  # psk_dhe_ke (RFC 8446, 4.2.9)
     ext.RENEGOTIATION_INFO: b"\x00",
@@ -134,7 +135,7 @@ def offered_groups(profile: HelloProfile) -> tuple[int, ...]:
     """The profile's groups without the hybrid one where `cryptography` lacks ML-KEM."""
     if HYBRID_SUPPORTED:
         return profile.groups
-    return tuple(g for g in profile.groups if g != groups.X25519MLKEM768)  # pragma: no cover
+    return tuple(g for g in profile.groups if g != groups.X25519MLKEM768)
 
 
 @lru_cache(maxsize=64)
@@ -245,7 +246,7 @@ class ClientHello:
                 continue
             else:
                 share = generate_share(group, rng)
-            if share is None:  # pragma: no cover - the hybrid where cryptography lacks ML-KEM
+            if share is None:
                 entries.append((int.from_bytes(grease, "big") ^ 0x1010, rng(HYBRID_SHARE)))
                 continue
             self.shares[group] = share
