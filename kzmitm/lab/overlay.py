@@ -10,8 +10,8 @@ from kzmitm.lab.laboratory import Lab
 from kzmitm.lab.pki import Credential
 from kzmitm.lab.profile import LOOK_ALIKE
 
-BENIGN = ("news.lab.test", "bank.lab.test")
-"""Names that nobody in the laboratory watches."""
+BENIGN = ("www.weather.test", "www.maps.test")
+"""Names that nobody in the laboratory watches, of other operators than the watched ones."""
 
 
 def write_store(lab: Lab, path: Path) -> None:

@@ -19,6 +19,9 @@ from typing import Any, NoReturn
 PREFIX = "kzmitm-lab-"
 """Only a directory of this name is ever removed."""
 
+PR_SET_CHILD_SUBREAPER = 36
+"""linux/prctl.h"""
+
 
 class Supervisor:
     """The interceptors by name, each leader of its own process group."""
@@ -74,6 +77,19 @@ class Supervisor:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        with contextlib.suppress(ChildProcessError):
+            while True:  # what it forked came to us when it died
+                os.waitpid(-process.pid, 0)
+
+
+def _adopt_orphans() -> None:
+    """Let grandchildren become our children when their parent dies, to be waited for (Linux, prctl(2))."""
+    if not sys.platform.startswith("linux"):
+        return
+    with contextlib.suppress(ImportError, OSError, AttributeError):
+        import ctypes  # noqa: PLC0415 - where Python was built without it, a zombie may be left to init
+
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _leave(_signal: int, _frame: object) -> NoReturn:
@@ -85,6 +101,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
+    _adopt_orphans()
     supervisor = Supervisor(Path(sys.argv[1]))
     try:
         for line in sys.stdin:
