@@ -121,7 +121,7 @@ class RunContext:
         return self._bases_by_key.count(spki_sha256)
 
     def shares_key(self, spki_sha256: str | None) -> bool | None:
-        """True if other hosts showed the same key, False if others were forged with other keys; None: too few."""
+        """True if other hosts showed the same key, False if they showed other keys; None: too few hosts."""
         if spki_sha256 is None:
             return None
         if self._hosts_by_key.count(spki_sha256) > 1:

@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 
 from kzmitm.model.certificate import Certificate
 from kzmitm.model.measurement import ControlEntry
-from kzmitm.pki.path import validate_path
-from kzmitm.verdict.handshake import HandshakeFacts, Judging, State, validate
+from kzmitm.pki.report import PathStatus
+from kzmitm.verdict.handshake import PROVEN_INTERMEDIATE, HandshakeFacts, Judging, State, validate
 
+MAX_EXTRA = 64
+"""Certificates of other handshakes that are tried as intermediates."""
 MAX_CONTROL_CHAINS = 32
 """Of one name; a name has a handful of leaves at once, the rest is somebody's attempt on our time."""
 
@@ -112,18 +114,12 @@ def issuer_of(leaf: Certificate) -> str:
 
 
 def completes(handshake: HandshakeFacts, extra: tuple[Certificate, ...], judging: Judging) -> bool:
-    """True if the chain verifies once `extra` certificates are at hand: then it only lacked them."""
-    if not extra:
+    """True if a path to an anchor exists with `extra` certificates at hand: the chain only lacked them."""
+    if not extra or not handshake.is_forgeable:
         return False
-    report = validate_path(
-        handshake.chain,
-        store=judging.store,
-        hostname=handshake.hostname,
-        now=judging.now,
-        cache=judging.cache,
-        intermediates=(*judging.intermediates, *extra),
-    )
-    return report.trusted
+    more = replace(judging, intermediates=(*judging.intermediates, *extra[:MAX_EXTRA]))
+    report = validate(handshake.chain, more, hostname=handshake.hostname)
+    return report.path is PathStatus.MISSING_INTERMEDIATE and PROVEN_INTERMEDIATE in report.reasons
 
 
 def anomalies(handshake: HandshakeFacts, control: ControlFacts) -> tuple[str, ...]:

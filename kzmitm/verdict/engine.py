@@ -1,4 +1,4 @@
-"""Rules to a verdict, order-free: the highest tier that fired decides, a contradiction in it decides nothing."""
+"""Rules to a verdict, order-free: the highest tier that fired decides, unless it contradicts itself."""
 
 import logging
 from collections.abc import Sequence
@@ -104,7 +104,7 @@ _GRAVITY: tuple[Outcome, ...] = (
 
 
 def _gravity(verdict: Verdict, view: Facts, *, dead_counts: bool) -> tuple[bool, int, int]:
-    """For sorting. One dead address says little when another shows a chain: it comes last then."""
+    """For sorting. A dead address says little when another shows a chain: it comes last then."""
     without_chain = view.focus is None or not view.focus.chain
     dead = without_chain and verdict.outcome in (Outcome.INCONCLUSIVE, Outcome.UNREACHABLE)
     confidence = _CONFIDENCES.index(verdict.confidence) if verdict.confidence else len(_CONFIDENCES)
@@ -153,7 +153,7 @@ def _fire(facts: Facts, context: RunContext, rules: Sequence[Rule]) -> _Fired:
 
 
 def _decide(deciding: Sequence[Rule]) -> tuple[Outcome, Confidence | None]:
-    """The outcome on which the top tier agrees, with the strongest confidence; INCONCLUSIVE if it does not."""
+    """The outcome on which the top tier agrees, with its strongest confidence; else INCONCLUSIVE."""
     outcomes = {r.outcome for r in deciding}
     if len(outcomes) != 1:
         return Outcome.INCONCLUSIVE, None

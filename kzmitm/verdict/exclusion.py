@@ -75,17 +75,17 @@ def _dns(facts: Facts, _focus: HandshakeFacts, _context: RunContext) -> Evidence
 
 
 def _origin(facts: Facts, focus: HandshakeFacts, context: RunContext) -> Evidence:
-    contrast, control = facts.contrast, facts.control
-    if focus.state in (State.FAILED, State.CUT):
-        if control.is_genuine:
-            yield EvidenceCode.CONTROL_GENUINE, f"key:{control.genuine[0].spki_sha256}"
-        return
     if focus.state is State.UNTRUSTED and not facts.has_genuine_key:
         yield from _known_key(focus, frozenset(Scope))
-    if not facts.is_forged:
-        return
-    if control.is_genuine:
-        yield EvidenceCode.CONTROL_GENUINE, f"key:{control.genuine[0].spki_sha256}"
+    if facts.control.is_genuine and (facts.is_forged or focus.state in (State.FAILED, State.CUT)):
+        yield EvidenceCode.CONTROL_GENUINE, f"key:{facts.control.genuine[0].spki_sha256}"
+    if facts.is_forged:
+        yield from _genuine_nearby(facts)
+        yield from _issuer_beyond_one_site(facts, focus, context)
+
+
+def _genuine_nearby(facts: Facts) -> Evidence:
+    contrast = facts.contrast
     for handshakes, code in (
         (contrast.repeats, EvidenceCode.REPEAT_GENUINE),
         (contrast.other_hellos, EvidenceCode.OTHER_HELLO_GENUINE),
@@ -94,6 +94,9 @@ def _origin(facts: Facts, focus: HandshakeFacts, context: RunContext) -> Evidenc
         for other in handshakes:
             if other.state is State.TRUSTED:
                 yield code, f"key:{other.spki_sha256}"
+
+
+def _issuer_beyond_one_site(facts: Facts, focus: HandshakeFacts, context: RunContext) -> Evidence:
     if facts.mints_names:
         yield EvidenceCode.ISSUER_MINTS_NAMES, str(focus.chain[0].issuer)
     if focus.covers_host and context.hosts_signed_by(focus.chain[0]) >= MIN_HOSTS:

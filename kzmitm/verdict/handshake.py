@@ -53,10 +53,6 @@ PROVEN_INTERMEDIATE = "completed_by_known_intermediate"
 """Without this reason a "missing" intermediate rests on names, which a forger writes as he likes."""
 
 
-MAX_SIGNATURE_CHECKS = 64
-"""Per chain: real ones need four at most; thousands of CAs of one name are somebody's attempt on our time."""
-
-
 class State(StrEnum):
     """How a handshake ended."""
 
@@ -92,7 +88,7 @@ class HandshakeFacts:
     chain: tuple[Certificate, ...] = ()
     report: PathReport | None = None
     attributions: tuple[Attribution, ...] = ()
-    """Strongest first; only those whose certificate stands in the leaf's own line of signatures."""
+    """Strongest first; only those whose certificate has to do with the leaf."""
     stray_attributions: tuple[Attribution, ...] = ()
     """Of certificates that were sent along and signed nothing here: anybody can send a copy."""
 
@@ -195,8 +191,7 @@ def assess(observation: TLSObservation, judging: Judging, *, hostname: str) -> H
     state = _state(observation, report)
     if not found:
         return HandshakeFacts(observation, state, hostname, chain, report)
-    line = _line_of_signatures(chain, report, cache)
-    linked = tuple([a for a in found if a.position in line and UNLINKED not in a.traits])
+    linked = tuple([a for a in found if _is_evidence(a, chain, report)])
     stray = tuple([a for a in found if a not in linked])
     return HandshakeFacts(observation, state, hostname, chain, report, linked, stray)
 
@@ -222,30 +217,15 @@ def _state(observation: TLSObservation, report: PathReport) -> State:
     return State.TRUSTED if observation.failure is None else State.CUT
 
 
-def _line_of_signatures(
-    chain: tuple[Certificate, ...], report: PathReport, cache: CertificateCache
-) -> frozenset[int]:
-    """Positions reached from the leaf: over verified signatures, or in a trusted chain over its path alone.
+def _is_evidence(attribution: Attribution, chain: tuple[Certificate, ...], report: PathReport) -> bool:
+    """The recognised certificate has to do with the leaf: by signatures, or in a trusted chain by its path.
 
-    A chain that validates owes nothing to what else was sent with it. In one that does not, a known CA
-    counts only where it signed: otherwise a copy of its root beside any self-signed leaf would be proof.
+    Roots are public, so a copy of one beside any leaf proves nothing; and a chain that validates owes
+    nothing to what else was sent with it.
     """
-    if report.path is PathStatus.TRUSTED:
-        path = {certificate.sha256 for certificate in report.validated_path}
-        return frozenset(i for i, certificate in enumerate(chain) if certificate.sha256 in path)
-    by_subject: dict[bytes, list[int]] = {}
-    for i, certificate in enumerate(chain):
-        by_subject.setdefault(certificate.subject.der, []).append(i)
-    reached = {0}
-    frontier = [0]
-    checks = 0
-    while frontier:
-        child = chain[frontier.pop()]
-        for i in by_subject.get(child.issuer.der, ()):
-            if i in reached or checks == MAX_SIGNATURE_CHECKS:
-                continue
-            checks += 1
-            if cache.is_signed_by(child, chain[i]):
-                reached.add(i)
-                frontier.append(i)
-    return frozenset(reached)
+    if UNLINKED in attribution.traits:
+        return False
+    if report.path is not PathStatus.TRUSTED:
+        return True
+    certificate = chain[attribution.position]
+    return any(certificate.sha256 == other.sha256 for other in report.validated_path)

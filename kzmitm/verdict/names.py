@@ -3,7 +3,7 @@
 from kzmitm.model.target import is_ip
 
 _SECOND_LEVEL = frozenset({"ac", "co", "com", "edu", "go", "gob", "gov", "mil", "ne", "net", "or", "org"})
-"""Labels under which two-letter registries register names; enough to tell operators apart, no public suffix list."""
+"""Labels under which two-letter registries register names: enough to tell operators apart."""
 
 _COUNTRY_DOMAINS = {
     "KZ": frozenset({"kz", "xn--80ao21a"}),
@@ -13,11 +13,11 @@ _COUNTRY_DOMAINS = {
 """Country-code domains besides the plain code (IANA root zone database)."""
 
 _GOVERNMENT_LABELS = frozenset({"gov", "egov", "mil", "government"})
-"""Under a country's domain: KazNIC reserves gov.kz and mil.kz; egov.kz and government.kz are the state's portals."""
+"""Under a country's domain: gov.kz and mil.kz are reserved, egov.kz and government.kz the state's portals."""
 
 
 def base_name(hostname: str) -> str:
-    """What stands for the operator of a host: the registered name as far as labels tell, an address itself."""
+    """What stands for the operator of a host: the registered name as far as labels tell, or the address."""
     if is_ip(hostname):
         return hostname
     labels = hostname.lower().rstrip(".").split(".")

@@ -22,7 +22,7 @@ class Tier(IntEnum):
     CONTRAST = 3
     """What changes when name, address, hello, place or host are changed."""
     MASK = 4
-    """An innocent cause that makes a contrast worthless: wrong address, portal, clock, the site's own doing."""
+    """An innocent cause that makes a contrast worthless: address, portal, clock, the site's doing."""
     ARTEFACT = 5
     """A key decides: nothing else can outvote it."""
 

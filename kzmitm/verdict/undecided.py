@@ -1,6 +1,6 @@
 """What would decide a case, or raise the confidence of its verdict: only tests that were not made yet."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from kzmitm.model.verdict import Confidence, Outcome
 from kzmitm.verdict.codes import UndecidedCode
@@ -20,33 +20,41 @@ def undecided(
     """Codes in the order of their worth: what the deciding rules ask for, then what was not tried."""
     if confidence is Confidence.CONFIRMED or outcome is Outcome.CLEAN:
         return ()
-    codes = [code for code in asked if not _was_tried(code, facts)]
+    codes = [code for code in asked if not _was_tried(code, facts, context)]
     if outcome is Outcome.INCONCLUSIVE or confidence is Confidence.SUSPECTED:
         codes += _untried(facts, context)
     if outcome is Outcome.INTERCEPTION:
-        codes.append(UndecidedCode.SECOND_NETWORK)
+        codes += [UndecidedCode.SECOND_NETWORK]
+        codes += [UndecidedCode.CONTROL] if not facts.control.is_known else []
     return tuple(dict.fromkeys(codes))
 
 
-def _was_tried(code: UndecidedCode, facts: Facts) -> bool:
+def _was_tried(code: UndecidedCode, facts: Facts, context: RunContext) -> bool:
     """A test that was made is not asked for again, whatever came of it."""
-    match code:
-        case UndecidedCode.CONTROL:
-            return facts.control.is_known
-        case UndecidedCode.BENIGN_SNI:
-            return bool(facts.contrast.benign)
-        case UndecidedCode.REPEAT:
-            return bool(facts.contrast.repeats)
-        case UndecidedCode.OTHER_HELLO:
-            return bool(facts.contrast.other_hellos)
-        case UndecidedCode.OTHER_ADDRESS:
-            return bool(facts.contrast.other_addresses)
-        case UndecidedCode.SECOND_ENGINE:
-            return facts.second_engine_agrees is not None
-        case UndecidedCode.ENCRYPTED_DNS:
-            return facts.address.is_given or bool(facts.resolved.doh_ips) or facts.resolved.doh_denies
-        case _:
-            return False
+    test = _TRIED.get(code)
+    return test is not None and test(facts, context)
+
+
+def _has_clock(facts: Facts, context: RunContext) -> bool:
+    """Witnesses agree with our clock, or, without any, other hosts are fine at this time."""
+    return facts.clock_is_off is False or (facts.clock_is_off is None and context.trusted > 0)
+
+
+def _has_encrypted_dns(facts: Facts, _context: RunContext) -> bool:
+    return facts.address.is_given or bool(facts.resolved.doh_ips) or facts.resolved.doh_denies
+
+
+_TRIED: Mapping[UndecidedCode, Callable[[Facts, RunContext], bool]] = {
+    UndecidedCode.CONTROL: lambda facts, _: facts.control.is_known,
+    UndecidedCode.BENIGN_SNI: lambda facts, _: bool(facts.contrast.benign),
+    UndecidedCode.REPEAT: lambda facts, _: bool(facts.contrast.repeats),
+    UndecidedCode.OTHER_HELLO: lambda facts, _: bool(facts.contrast.other_hellos),
+    UndecidedCode.OTHER_ADDRESS: lambda facts, _: bool(facts.contrast.other_addresses),
+    UndecidedCode.SECOND_ENGINE: lambda facts, _: facts.second_engine_agrees is not None,
+    UndecidedCode.ENCRYPTED_DNS: _has_encrypted_dns,
+    UndecidedCode.CLOCK: _has_clock,
+}
+"""The other codes cannot be tried from here."""
 
 
 def _untried(facts: Facts, context: RunContext) -> Iterator[UndecidedCode]:
@@ -65,6 +73,6 @@ def _untried(facts: Facts, context: RunContext) -> Iterator[UndecidedCode]:
         wanted = [UndecidedCode.CONTROL, UndecidedCode.BENIGN_SNI, UndecidedCode.REPEAT]
         if focus.observation.failure not in NETWORK_CUTS:
             wanted += [UndecidedCode.OTHER_HELLO, UndecidedCode.SECOND_ENGINE]
-    yield from (code for code in wanted if not _was_tried(code, facts))
+    yield from (code for code in wanted if not _was_tried(code, facts, context))
     if focus is not None and focus.state is State.UNTRUSTED and context.targets < MIN_HOSTS:
         yield UndecidedCode.MORE_HOSTS

@@ -24,7 +24,12 @@ def family(facts: Facts, _context: RunContext) -> bool:
     return _recognised(facts, "family")
 
 
-@rule(Tier.BASELINE, Outcome.INTERCEPTION, confidence=Confidence.SUSPECTED, asks=(UndecidedCode.LOCAL_ROOTS,))
+@rule(
+    Tier.BASELINE,
+    Outcome.INTERCEPTION,
+    confidence=Confidence.SUSPECTED,
+    asks=(UndecidedCode.LOCAL_ROOTS,),
+)
 def name(facts: Facts, _context: RunContext) -> bool:
     """An interception product's name over a certificate for this very host (rule b).
 

@@ -1,4 +1,7 @@
-"""Kept from the site without a certificate (OONI decision rule 6): most Kazakh blocking is a timeout after the hello."""
+"""Kept from the site without a certificate: most Kazakh blocking is a timeout after the hello.
+
+OONI decision rule 6: reset, end of file, timeout and bytes that are not TLS are blocking, not interception.
+"""
 
 from kzmitm.model.verdict import Confidence, Outcome
 from kzmitm.verdict.codes import UndecidedCode
@@ -42,7 +45,7 @@ def _is_refused(facts: Facts) -> bool:
 
 @rule(Tier.CONTRAST, Outcome.BLOCKED, confidence=Confidence.LIKELY)
 def cut_for_this_name(facts: Facts, _context: RunContext) -> bool:
-    """At one address the watched name is cut off and a harmless one is answered: the name is the trigger."""
+    """At one address this name is cut off and a harmless one is answered: the name is the trigger."""
     return _is_cut(facts) and facts.contrast.benign_is_answered and not facts.control.has_only_failures
 
 
@@ -69,7 +72,7 @@ def cut_unlike_control(facts: Facts, _context: RunContext) -> bool:
 
 @rule(Tier.CONTRAST, Outcome.BLOCKED, confidence=Confidence.LIKELY)
 def refused_unlike_control(facts: Facts, _context: RunContext) -> bool:
-    """A harmless name is answered here and a clean place gets a trusted chain, but this name is refused here."""
+    """A harmless name is answered here and a clean place gets a trusted chain, but this name is not."""
     return _is_refused(facts) and facts.contrast.benign_is_answered and facts.control.is_genuine
 
 
@@ -113,7 +116,7 @@ def cut_once(facts: Facts, _context: RunContext) -> bool:
 
 @rule(Tier.CONTRAST, Outcome.CLEAN)
 def hello_not_understood(facts: Facts, _context: RunContext) -> bool:
-    """Refused at first, and another ClientHello drew a trusted chain at the same address: our hello was at fault."""
+    """Refused at first, and another hello drew a trusted chain at the same address: ours was at fault."""
     focus = _failed(facts)
     return (
         focus is not None

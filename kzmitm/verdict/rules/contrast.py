@@ -61,18 +61,23 @@ def only_this_name(facts: Facts, _context: RunContext) -> bool:
     How the Kazakh system chooses (IMC 2020: by SNI). Not for a lone self-signed leaf: on a shared server
     a neglected virtual host looks the same.
     """
-    return _is_signed_by_unknown(facts) and facts.contrast.benign_is_genuine and _is_for_this_host(facts)
+    return (
+        _is_signed_by_unknown(facts)
+        and facts.contrast.benign_is_genuine
+        and _is_for_this_host(facts)
+        and not facts.is_home_of_state_pki
+    )
 
 
 @rule(Tier.CONTRAST, Outcome.INTERCEPTION, confidence=Confidence.LIKELY)
 def only_this_hello(facts: Facts, _context: RunContext) -> bool:
-    """The same address and name draw a trusted chain with another ClientHello: weak boxes miss big hellos."""
+    """The same address and name draw a trusted chain with another hello: weak boxes miss big ones."""
     return _is_signed_by_unknown(facts) and facts.contrast.other_hello_is_genuine
 
 
 @rule(Tier.CONTRAST, Outcome.INTERCEPTION, confidence=Confidence.LIKELY)
 def comes_and_goes(facts: Facts, _context: RunContext) -> bool:
-    """The same handshake draws now a forged and now a trusted chain; that it went does not unsay that it came.
+    """The same handshake draws now a forged and now a trusted chain: its going does not unsay its coming.
 
     In 2019 the routes changed by the hour (IMC 2020).
     """
@@ -86,7 +91,7 @@ def comes_and_goes(facts: Facts, _context: RunContext) -> bool:
     asks=(UndecidedCode.CONTROL, UndecidedCode.BENIGN_SNI),
 )
 def only_this_address(facts: Facts, _context: RunContext) -> bool:
-    """Another address of the name shows a trusted chain with another key; one neglected server could do that."""
+    """Another address shows a trusted chain with another key; one neglected server could do that."""
     return (
         _is_signed_by_unknown(facts) and facts.contrast.other_address_is_genuine and _is_for_this_host(facts)
     )
@@ -94,7 +99,7 @@ def only_this_address(facts: Facts, _context: RunContext) -> bool:
 
 @rule(Tier.CONTRAST, Outcome.INTERCEPTION, confidence=Confidence.SUSPECTED, asks=(UndecidedCode.CONTROL,))
 def self_signed_beside_genuine(facts: Facts, _context: RunContext) -> bool:
-    """One address and name show a self-signed leaf and a trusted chain in turn, under different keys."""
+    """One address and name show a self-signed leaf and a trusted chain in turn, with different keys."""
     focus = facts.focus
     genuine = facts.contrast.repeat_is_genuine or facts.contrast.other_hello_is_genuine
     return focus is not None and focus.is_self_signed and _is_alien(facts) and genuine
@@ -103,7 +108,11 @@ def self_signed_beside_genuine(facts: Facts, _context: RunContext) -> bool:
 @rule(Tier.CONTRAST, Outcome.INTERCEPTION, confidence=Confidence.LIKELY)
 def copied_names(facts: Facts, _context: RunContext) -> bool:
     """Subject and names of a genuine leaf under another key and an unknown issuer (rule a; 3.3)."""
-    return _is_signed_by_unknown(facts) and facts.copies_names and not facts.address.is_private
+    return (
+        _is_signed_by_unknown(facts)
+        and facts.copies_names
+        and not (facts.address.is_private or facts.address.is_doubtful)
+    )
 
 
 @rule(Tier.CONTRAST, Outcome.INTERCEPTION, confidence=Confidence.LIKELY, asks=(UndecidedCode.LOCAL_ROOTS,))

@@ -9,7 +9,7 @@ from kzmitm.verdict.rule import Tier, rule
 
 
 def _names_another(facts: Facts) -> bool:
-    """A certificate for somebody else: a block page names the operator, the ministry or the filter's vendor."""
+    """A certificate for somebody else: a block page names the operator or the filter's vendor."""
     focus = facts.focus
     return focus is not None and focus.state is State.UNTRUSTED and not focus.covers_host
 
@@ -20,7 +20,7 @@ def _has_no_handshake(facts: Facts) -> bool:
 
 @rule(Tier.MASK, Outcome.DNS_HIJACK, confidence=Confidence.LIKELY)
 def genuine_elsewhere(facts: Facts, _context: RunContext) -> bool:
-    """An address that only the system's resolver knows shows someone else's certificate; another is genuine.
+    """Only the system's resolver knows this address, it names someone else, and another is genuine.
 
     Rule f: "the same SNI sent to a control-resolved IP is genuine".
     """
@@ -29,13 +29,13 @@ def genuine_elsewhere(facts: Facts, _context: RunContext) -> bool:
 
 @rule(Tier.MASK, Outcome.DNS_HIJACK, confidence=Confidence.LIKELY)
 def private_answer(facts: Facts, _context: RunContext) -> bool:
-    """The system's resolver gives a private address where an encrypted one gives public addresses (a bogon)."""
+    """A bogon: the system's resolver gives a private address, an encrypted one gives public ones."""
     return _names_another(facts) and facts.address.is_private and facts.resolved.is_disjoint is True
 
 
 @rule(Tier.MASK, Outcome.DNS_HIJACK, confidence=Confidence.SUSPECTED)
 def one_address_for_many_names(facts: Facts, context: RunContext) -> bool:
-    """Unrelated names were sent to this one address, which no other resolver and no control has for this name."""
+    """Unrelated names were sent to this one address, which nobody else has for this name."""
     return (
         _names_another(facts)
         and facts.address.is_doubtful
@@ -65,7 +65,7 @@ def denied_but_genuine(facts: Facts, _context: RunContext) -> bool:
 
 @rule(Tier.BASELINE, Outcome.BLOCKED, confidence=Confidence.SUSPECTED, asks=(UndecidedCode.CONTROL,))
 def denied(facts: Facts, _context: RunContext) -> bool:
-    """The system's resolver denies a name for which an encrypted one has public addresses; nobody was reached."""
+    """The system's resolver denies a name for which an encrypted one has addresses; nobody answered."""
     return facts.resolved.system_lies and (facts.focus is None or facts.focus.state is State.FAILED)
 
 

@@ -10,7 +10,7 @@ from kzmitm.verdict.rule import Tier, rule
 
 @rule(Tier.FALLBACK, Outcome.INCONCLUSIVE)
 def untrusted_chain(facts: Facts, _context: RunContext) -> bool:
-    """A chain that does not verify, and nothing to tell a forger from a broken site (OONI decision rule 5)."""
+    """An untrusted chain, and nothing to tell a forger from a broken site (OONI decision rule 5)."""
     return facts.state is State.UNTRUSTED
 
 

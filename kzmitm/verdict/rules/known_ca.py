@@ -50,11 +50,9 @@ def beside_the_chain(facts: Facts, _context: RunContext) -> bool:
 
     Roots are public: anybody can put a copy beside any leaf, to frame a state or to be taken for a fake.
     """
+    focus = facts.focus
     return (
-        facts.focus is not None
-        and any(
-            a.authority.kind in INTERCEPTION_KINDS and a.authority.match in STRONG_MATCHES
-            for a in facts.focus.stray_attributions
-        )
-        and facts.focus.state is State.UNTRUSTED
+        focus is not None
+        and focus.state is State.UNTRUSTED
+        and any(a.authority.kind in INTERCEPTION_KINDS for a in focus.stray_attributions)
     )

@@ -33,7 +33,7 @@ def control_sees_the_same(facts: Facts, _context: RunContext) -> bool:
 
 @rule(Tier.MASK, Outcome.ORIGIN_MISCONFIGURED, confidence=Confidence.LIKELY)
 def genuine_key_in_a_broken_chain(facts: Facts, _context: RunContext) -> bool:
-    """The leaf's key is the site's own, as trusted chains elsewhere show: only the rest of the chain is wrong.
+    """The leaf's key is the site's own, as trusted chains elsewhere show: the rest of the chain is wrong.
 
     An interceptor does not hold that key; whoever does, needs no forged certificate.
     """
@@ -61,7 +61,12 @@ def control_sees_the_same_issuer(facts: Facts, _context: RunContext) -> bool:
     )
 
 
-@rule(Tier.BASELINE, Outcome.ORIGIN_MISCONFIGURED, confidence=Confidence.LIKELY)
+@rule(
+    Tier.BASELINE,
+    Outcome.ORIGIN_MISCONFIGURED,
+    confidence=Confidence.LIKELY,
+    asks=(UndecidedCode.CLOCK,),
+)
 def expired(facts: Facts, _context: RunContext) -> bool:
     """A public CA's leaf for this very name whose time is over, or that of an intermediate above it."""
     focus = _public(facts)

@@ -39,7 +39,7 @@ def one_leaf_for_all_hosts(facts: Facts, context: RunContext) -> bool:
 
 @rule(Tier.MASK, Outcome.CAPTIVE_PORTAL, confidence=Confidence.SUSPECTED, asks=_ASKS)
 def private_address_for_all_hosts(facts: Facts, context: RunContext) -> bool:
-    """The resolver sends unrelated hosts to one private address, no other resolver is reachable, none is fine."""
+    """The resolver sends unrelated hosts to one private address; none is fine, nor is another resolver."""
     focus = _names_another(facts)
     return (
         focus is not None

@@ -26,7 +26,7 @@ def for_this_name(facts: Facts, _context: RunContext) -> bool:
     asks=(UndecidedCode.SECOND_NETWORK, UndecidedCode.CONTROL),
 )
 def unexpected(facts: Facts, _context: RunContext) -> bool:
-    """A trusted leaf whose key and issuer no control knows for this name, and which is odd in itself (rule g).
+    """A trusted leaf with a key and an issuer that no control knows, and odd in itself (rule g).
 
     DigiNotar 2011 and jabber.ru 2023 verified as well. Key and issuer alone are a CDN's daily business, so
     one anomaly more is asked for: not logged, or less than the control negotiates. Never "state".
