@@ -16,6 +16,8 @@ MIN_COMMON_BITS = 32
 
 
 class SubjectRelation(StrEnum):
+    """The forged subject against the genuine one."""
+
     COPIED = "copied"
     FROM_SNI = "from_sni"
     """The common name is the SNI, the rest is not the genuine name's."""
@@ -25,6 +27,8 @@ class SubjectRelation(StrEnum):
 
 
 class SANRelation(StrEnum):
+    """The forged subjectAltName against the genuine one: DNS names and addresses."""
+
     COPIED = "copied"
     COPIED_PLUS_SNI = "copied_plus_sni"
     COPIED_PLUS_IP = "copied_plus_ip"
@@ -37,6 +41,8 @@ class SANRelation(StrEnum):
 
 
 class SerialRelation(StrEnum):
+    """The forged serial number against the genuine one."""
+
     EQUAL = "equal"
     LOW_BITS = "low_bits"
     """The high bits agree; `serial_low_bits` says how many low ones may differ."""
@@ -44,6 +50,8 @@ class SerialRelation(StrEnum):
 
 
 class ValidityRelation(StrEnum):
+    """The forged validity against the genuine one, to the second."""
+
     EQUAL = "equal"
     SHIFT = "shift"
     """Both dates moved by the same time, `validity_shift_s`."""

@@ -12,6 +12,9 @@ from kzmitm.model.certificate import Certificate, Name
 from kzmitm.pki import fields
 from kzmitm.pki.fields import SANRelation, SerialRelation, SubjectRelation, ValidityRelation
 
+MAX_LISTED = 32
+"""Extensions that are said one by one; certificates in use have up to a dozen."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldRelations:
@@ -90,7 +93,7 @@ class FieldRelations:
         return [
             f"extension_{what}:{oid}"
             for what, oids in (("lost", self.extensions_lost), ("added", self.extensions_added))
-            for oid in oids or ()
+            for oid in (oids or ())[:MAX_LISTED]
         ]
 
 
@@ -169,7 +172,8 @@ def _against(
 ) -> FieldRelations:
     serial, low_bits = fields.serial(forged.serial, genuine.serial)
     validity, shift = fields.validity(forged, genuine)
-    had = tuple(oid for oid, _ in genuine.extensions)
+    had = dict.fromkeys(oid for oid, _ in genuine.extensions)
+    has = dict.fromkeys(own.extensions)
     return replace(
         own,
         subject=fields.subject(forged, genuine, own.subject_by_sni),
@@ -182,7 +186,7 @@ def _against(
         key_is_genuine=fields.same_key(forged, genuine),
         signature_algorithm_kept=forged.signature_algorithm == genuine.signature_algorithm,
         issuer_kept=forged.issuer.attributes == genuine.issuer.attributes,
-        extensions_kept=tuple(oid for oid in own.extensions if oid in had),
-        extensions_lost=tuple(oid for oid in had if oid not in own.extensions),
-        extensions_added=tuple(oid for oid in own.extensions if oid not in had),
+        extensions_kept=tuple(oid for oid in has if oid in had),
+        extensions_lost=tuple(oid for oid in had if oid not in has),
+        extensions_added=tuple(oid for oid in has if oid not in had),
     )

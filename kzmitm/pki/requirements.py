@@ -12,7 +12,7 @@ from typing import Any
 from kzmitm.pki import schema as s
 from kzmitm.pki.entries import Document
 from kzmitm.pki.fields import SANRelation, SerialRelation, SubjectRelation, ValidityRelation
-from kzmitm.pki.relations import FieldRelations
+from kzmitm.pki.relations import MAX_LISTED, FieldRelations
 from kzmitm.pki.schema import fail
 from kzmitm.pki.traits import name_attribute, name_has
 
@@ -233,7 +233,7 @@ def _text(name: str) -> Callable[[FieldRelations, bool | None], str]:
 
     def text(relations: FieldRelations, shared_key: bool | None) -> str:  # noqa: FBT001 (tri-state fact)
         if name.startswith("extensions_"):
-            seen = (_EXTENSION_NAMES.get(oid, oid) for oid in relations.extensions)
+            seen = (_EXTENSION_NAMES.get(oid, oid) for oid in relations.extensions[:MAX_LISTED])
             return f"extensions:{'+'.join(seen) or 'none'}"
         match name:
             case "shared_key":

@@ -6,6 +6,7 @@ FingerprintError that names the place. TOML has no null: an absent key means unk
 
 import base64
 import binascii
+import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time
@@ -47,7 +48,7 @@ def integer(value: Any, where: str) -> None:
 
 
 def number(value: Any, where: str) -> None:
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
         raise fail(where, "must be a number")
 
 

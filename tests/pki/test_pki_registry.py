@@ -270,6 +270,24 @@ WRONG = {
     "repeated group": (authority_file("subject_patterns = ['(a|b)+c']"), "subject_patterns[0]", "slow"),
     "back reference": (authority_file("subject_patterns = ['(a)\\1']"), "subject_patterns[0]", "slow"),
     "repetitions": (authority_file("subject_patterns = ['a.*b.*c']"), "subject_patterns[0]", "slow"),
+    "repetitions in braces": (
+        authority_file("subject_patterns = ['a{0,60000}b{0,60000}c']"),
+        "subject_patterns[0]",
+        "slow",
+    ),
+    "group behind a backslash": (
+        authority_file("subject_patterns = ['(a|\\\\)*b']"),
+        "subject_patterns[0]",
+        "slow",
+    ),
+    "look-around": (authority_file("subject_patterns = ['(?=a)b']"), "subject_patterns[0]", "slow"),
+    "no finite share": (
+        {"networks.toml": b"[[networks]]\nasn = 1\nname = 'a'\nrole = 'r'\nshare = nan"},
+        "networks[0].share",
+        "number",
+    ),
+    "deep nesting": ({"authorities/xx.toml": b"a = " + b"[" * 5000}, "authorities/xx.toml", "TOML"),
+    "endless number": ({"authorities/xx.toml": b"a = " + b"9" * 5000}, "authorities/xx.toml", "TOML"),
     "matches all": (authority_file("subject_patterns = ['a*']"), "subject_patterns[0]", "every name"),
     "trait of names": (trait_file('subject_has = ["C=KZ"]'), "xx.toml: traits[0]", "names only"),
     "trait days": (trait_file("validity_days = [3]"), "traits[0].validity_days", "shortest"),
@@ -395,6 +413,13 @@ def test_a_day_ends_with_its_last_second():
     assert as_utc(None) is None
     assert as_utc(date(2027, 3, 6)) == datetime(2027, 3, 6, tzinfo=UTC)
     assert as_utc(date(2027, 3, 6), end=True) == datetime(2027, 3, 6, 23, 59, 59, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text", [r"CN=a\(b\)+", r"CN=[*+(){}]x+", r"CN=(a|b)?c*", r"CN=\d{2}", r"CN=[]*]", r"(^|, ?)O=ISCA(,|$)"]
+)
+def test_patterns_that_stay_fast_are_taken(text):
+    pattern(text, "here")
 
 
 def test_shipped_patterns_pass_their_own_rules():

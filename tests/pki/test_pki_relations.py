@@ -281,3 +281,11 @@ def test_any_octets_can_be_related(one, other, sni):
     first, second = parse_certificate(one), parse_certificate(other)
     relations = relate(first, second, issuer=second, sni=sni, seen_at=START)
     assert relations.facts() == relate(first, second, issuer=second, sni=sni, seen_at=START).facts()
+
+
+def test_thousands_of_extensions_are_compared_at_once_and_not_all_said():
+    many = tuple((f"1.2.{number}", False) for number in range(100_000))
+    relations = relate(forged(extensions=many), dataclasses.replace(GENUINE, extensions=many[::2]))
+    assert len(relations.extensions_kept) == len(relations.extensions_added) == 50_000
+    assert relations.extensions_lost == ()
+    assert len(relations.facts()) < 60
