@@ -32,7 +32,7 @@ def text(sites: int) -> tuple[str, ...]:
         _("1 It makes ordinary TLS connections to {sites} sites (kzmitm scan --dry-run lists them).").format(
             sites=sites
         ),
-        _("  It loads no page and logs in nowhere."),
+        _("  It loads no page and logs in nowhere. Your resolver and a public one are asked for addresses."),
         _("2 Your provider, employer or government can see these connections, as for any visit."),
         _("  They can also see that they do not come from a browser."),
         _("3 In some places this, or having this tool, may be unlawful or draw attention. Ask someone you"),

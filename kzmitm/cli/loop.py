@@ -11,6 +11,9 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 FAREWELL_S = 0.5
 """Seconds for open connections to be closed once the user wants to stop."""
 
+SPARE_DESCRIPTORS = 64
+"""Files and sockets besides those to the targets."""
+
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     """A maker of event loops; uvloop is an extra that costs a fifth less CPU and changes nothing else."""
@@ -21,46 +24,68 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     return uvloop.new_event_loop  # type: ignore[no-any-return,unused-ignore]
 
 
-def run_until_stopped(work: Coroutine[Any, Any, None]) -> bool:
+def run_until_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
     """Do the work; True if it came to its end, False if the user stopped it (SIGINT, SIGTERM).
 
-    Threads that wait for a resolver are not waited for: whoever calls this ends the process.
+    A signal sets `stop`, upon which the work has a second to end by itself; a second one, or that second's
+    end, cancels it. Threads that wait for a resolver are not waited for: whoever calls this ends the process.
     """
     loop = loop_factory()()
     try:
         task = loop.create_task(work)
-        with _stopping(loop, task):
-            return _complete(loop, task)
+        with _stopping(loop, task, stop):
+            _complete(loop, task, stop)
     finally:
         _close(loop)
+    return not stop.is_set()
 
 
-def _complete(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> bool:
+def _complete(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None], stop: asyncio.Event) -> None:
     try:
         loop.run_until_complete(task)
     except asyncio.CancelledError:
-        return False
+        pass
     except KeyboardInterrupt:  # where a loop cannot take signals (Windows)
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            loop.run_until_complete(asyncio.wait([task], timeout=FAREWELL_S))
-        return False
-    return True
+        stop.set()
+        loop.run_until_complete(asyncio.wait([task], timeout=FAREWELL_S))
 
 
 @contextlib.contextmanager
-def _stopping(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> Iterator[None]:
+def _stopping(
+    loop: asyncio.AbstractEventLoop, task: asyncio.Task[None], stop: asyncio.Event
+) -> Iterator[None]:
+    def on_signal() -> None:
+        if stop.is_set():
+            task.cancel()
+        else:
+            stop.set()
+            loop.call_later(FAREWELL_S, task.cancel)
+
     taken: list[signal.Signals] = []
     for number in STOP_SIGNALS:
-        # ValueError: not in the main thread; NotImplementedError: Windows.
+        # ValueError, RuntimeError: not in the main thread; NotImplementedError: Windows.
         with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
-            loop.add_signal_handler(number, task.cancel)
+            loop.add_signal_handler(number, on_signal)
             taken.append(number)
     try:
         yield
     finally:
         for number in taken:
             loop.remove_signal_handler(number)
+
+
+def allow_descriptors(sockets: int) -> None:
+    """Raise the limit of open files of this process, as far as the system lets us, for so many sockets."""
+    try:
+        import resource  # noqa: PLC0415 (absent on Windows, which has no such limit)
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = sockets + SPARE_DESCRIPTORS
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _close(loop: asyncio.AbstractEventLoop) -> None:

@@ -33,6 +33,11 @@ def store_of(path: str | None) -> TrustStore:
     return parse_store(pem, name=Path(path).name, version="", date="")
 
 
+def pinned_pem() -> bytes:
+    """The roots of the pinned store, whatever `--store` says: encrypted DNS is checked against them."""
+    return resources.truststore_files().get(f"{PINNED}.pem", b"")
+
+
 def _pinned_store() -> TrustStore:
     files = resources.truststore_files()
     try:

@@ -3,10 +3,8 @@
 import argparse
 import contextlib
 import io
-import json
 import os
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,9 +12,10 @@ from kzmitm.cli import clock
 from kzmitm.cli.exits import Exit
 from kzmitm.cli.folders import results_folder
 from kzmitm.cli.parser import CommandParser
-from kzmitm.cli.terminal import print_json, print_lines, say
+from kzmitm.cli.terminal import print_lines, say
 from kzmitm.cli.verbs import scan
 from kzmitm.errors import UsageError
+from kzmitm.evidence.bundle_reader import read_bundle
 from kzmitm.evidence.layout import bundle_name
 from kzmitm.lab.check import Row
 from kzmitm.lab.demo import Stage, run_demo
@@ -30,9 +29,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     about = _("sites, an interceptor and a scan on this computer, step by step")
     demo = actions.add_parser("demo", help=about, description=about, allow_abbrev=False)
     demo.add_argument("--auto", action="store_true", help="do not wait for Enter between the steps")
-    demo.add_argument("--json", action="store_true", help="the document of the scan (kzmitm.scan/1.0) on stdout")
     demo.add_argument(
-        "--out", metavar="DIR", type=Path, help="a new folder for the result (default: in the data of this user)"
+        "--json", action="store_true", help="the document of the scan (kzmitm.scan/1.0) on stdout"
+    )
+    demo.add_argument(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        help="a new folder for the result (default: in the data of this user)",
     )
     demo.epilog = "Ends with 1, since interception is found; with 70 if a site was misjudged."
 
@@ -50,7 +54,7 @@ class _Show:
         self._out: Path = args.out or results_folder() / bundle_name(os.urandom)
         self._begun = False
         self._code = 0
-        self._document: Row = {}
+        self._document = ""
 
     def run(self) -> int:
         if self._out.exists():
@@ -58,12 +62,47 @@ class _Show:
         stage = Stage(scan=self._scan, tell=self._tell, wait=self._wait)
         wrong = run_demo(now=clock.now(), products=find_products(), stage=stage, out=self._out)
         if self._json:
-            print_json(self._document)
-        else:
-            print_lines([Line(), Line(_("The result is kept: kzmitm show {folder}").format(folder=self._out))])
+            sys.stdout.write(self._document)
         for line in wrong:
             say(f"misjudged: {line}")
         return Exit.FAULT if wrong else self._code
 
-    def _scan(self, words: Sequence[str], shown: bool) -> Sequence[Row]:  # noqa: FBT001 (the type of Stage.scan)
-        """`kzmitm scan` in this process. A scan that people see runs as it would for them."""
+    def _scan(self, words: Sequence[str], *, out: Path | None, shown: bool) -> Sequence[Row]:
+        """`kzmitm scan` in this process, by the very function of that verb."""
+        words = [*words, *(("--out", str(out)) if out else ("--no-save",))]
+        hidden = io.StringIO()
+        if self._json or not shown:
+            with contextlib.redirect_stdout(hidden):
+                code = _run_scan([*words, "--json"])
+        else:
+            code = _run_scan(words)
+        if out is None:
+            return ()
+        if out == self._out:
+            self._code, self._document = code, hidden.getvalue()
+        bundle = read_bundle(out)
+        if not bundle.complete:
+            raise KeyboardInterrupt  # the scan was stopped, so the demo is
+        return tuple(bundle.rows())
+
+    def _tell(self, title: str, text: str) -> None:
+        lines = [
+            Line(),
+            Line(lead=title, style=Style.HEADING),
+            *(Line(line) for line in text.splitlines()),
+            Line(),
+        ]
+        print_lines(lines, sys.stderr if self._json else sys.stdout)
+
+    def _wait(self) -> None:
+        """Wait for Enter between two steps, if somebody is there to press it."""
+        if self._waits and self._begun:
+            say(_("Enter goes on."))
+            sys.stdin.readline()
+        self._begun = True
+
+
+def _run_scan(words: Sequence[str]) -> int:
+    parser = CommandParser(prog="kzmitm scan")
+    scan.configure(parser)
+    return int(scan.run(parser.parse_args([*words])))

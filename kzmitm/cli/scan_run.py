@@ -1,0 +1,138 @@
+"""One scan as the user sees it: measured, judged, shown and kept as it goes, settled at the end."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from random import SystemRandom
+from typing import cast
+
+from kzmitm.cli import clock
+from kzmitm.cli.judging import chain_of, failures_of, judged_target
+from kzmitm.cli.outcomes import Tally
+from kzmitm.cli.progress import RunProgress
+from kzmitm.cli.results import Results
+from kzmitm.cli.scan_setup import JudgeAt, Setup
+from kzmitm.cli.targets import Selection
+from kzmitm.evidence.control import add as add_control
+from kzmitm.evidence.control import entry_of, is_worth_recording, write_control
+from kzmitm.model.measurement import Measurement
+from kzmitm.model.target import Target
+from kzmitm.model.verdict import Outcome, Verdict
+from kzmitm.report.text import JudgedTarget, explanation_sentence, target_line
+from kzmitm.scan import Judged, SilentObserver, scan
+from kzmitm.verdict.followup import FollowUp
+from kzmitm.verdict.judge import MAX_KEPT
+
+AT_ONCE = frozenset({Outcome.CLEAN, Outcome.UNREACHABLE})
+"""Outcomes that the rest of the run cannot change: their lines need not wait for its end."""
+
+
+@dataclass(slots=True)
+class _Held:
+    """A target whose verdict may yet change."""
+
+    measurement: Measurement
+    judged: JudgedTarget
+
+
+class ScanRun:
+    """The state of a scan between its first and its last target."""
+
+    def __init__(
+        self, setup: Setup, targets: Selection, results: Results, progress: RunProgress, *, quiet: bool
+    ) -> None:
+        self.tally = Tally()
+        self.notes: list[str] = []
+        self._setup = setup
+        self._targets = targets
+        self._results = results
+        self._progress = progress
+        self._quiet = quiet
+        self._held: dict[int, _Held] = {}
+        """By identity: the judge keeps these measurements until it has settled them."""
+        self._control = dict(setup.control)
+
+    async def measure(self, stop: asyncio.Event) -> None:
+        """Measure and judge every target until the end, or until `stop` is set."""
+        setup = self._setup
+        judge = setup.judge if setup.judging_time is None else JudgeAt(setup.judge, setup.judging_time)
+        network, resolver = setup.network()
+        observer = _Notes(self.notes)
+        try:
+            stream = scan(
+                self._targets,
+                network=network,
+                judge=judge,
+                options=setup.options,
+                rng=SystemRandom(),
+                observer=observer,
+                now=clock.now,
+                stop=stop,
+            )
+            async with aclosing(cast("AsyncGenerator[Judged]", stream)):
+                async for judged in stream:
+                    self._take(judged)
+        finally:
+            if resolver is not None:
+                await resolver.aclose()
+
+    def settle(self, *, complete: bool) -> None:
+        """Judge again what the whole run explains, show what had to wait, close the result."""
+        for settled in self._setup.judge.settle():
+            held = self._held[id(settled.facts.measurement)]
+            chain = chain_of(held.measurement, self._setup.judge.cache)
+            held.judged = judged_target(held.measurement, settled.verdict, chain)
+            self._results.amend(
+                held.measurement,
+                settled.verdict,
+                certificates=chain,
+                explanation=explanation_sentence(held.judged),
+            )
+        for held in self._held.values():
+            self._tell(held.judged)
+            self._record(held.measurement, held.judged.verdict)
+        self._results.finish(finished_at=clock.now(), complete=complete)
+        if self._setup.control_path is not None:
+            write_control(self._setup.control_path, self._control)
+
+    def _take(self, judged: Judged) -> None:
+        measurement, verdict = judged.measurement, judged.verdict
+        chain = chain_of(measurement, self._setup.judge.cache)
+        told = judged_target(measurement, verdict, chain)
+        self._results.add(
+            measurement,
+            verdict,
+            failures=failures_of(judged.facts),
+            certificates=chain,
+            explanation=explanation_sentence(told),
+        )
+        self._progress.advance(verdict.outcome)
+        if verdict.outcome not in AT_ONCE and len(self._held) < MAX_KEPT:
+            self._held[id(measurement)] = _Held(measurement, told)
+            return
+        self._tell(told)
+        self._record(measurement, verdict)
+
+    def _tell(self, judged: JudgedTarget) -> None:
+        self.tally.add(judged)
+        if not self._quiet:
+            self._progress.show(target_line(judged))
+
+    def _record(self, measurement: Measurement, verdict: Verdict) -> None:
+        if self._setup.control_path is not None and is_worth_recording(verdict.outcome):
+            add_control(self._control, entry_of(measurement))
+
+
+class _Notes(SilentObserver):
+    """Collects what is to be said of the run itself."""
+
+    def __init__(self, notes: list[str]) -> None:
+        self._notes = notes
+
+    def on_note(self, code: str) -> None:
+        self._notes.append(code)
+
+    def on_start(self, target: Target) -> None: ...
+
+    def on_follow_up(self, target: Target, follow_up: FollowUp) -> None: ...

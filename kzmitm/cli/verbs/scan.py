@@ -1,0 +1,108 @@
+"""Open TLS connections to sites and say who stands between."""
+
+import argparse
+import asyncio
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from kzmitm.cli import clock, consent, scan_options
+from kzmitm.cli.exits import Exit
+from kzmitm.cli.loop import allow_descriptors, run_until_stopped
+from kzmitm.cli.progress import progress
+from kzmitm.cli.results import Results
+from kzmitm.cli.scan_run import ScanRun
+from kzmitm.cli.scan_setup import Setup, open_results, set_up
+from kzmitm.cli.sources import registry_of
+from kzmitm.cli.targets import Selection, select
+from kzmitm.cli.terminal import print_json, print_lines, say
+from kzmitm.errors import ConsentError, UsageError
+from kzmitm.report.language import _
+from kzmitm.report.safe import harmless
+from kzmitm.report.text import Line
+
+STOPPED_EARLY = "stopped_early"
+
+NOTES = {
+    "doh_given_up": _("encrypted DNS did not answer and was left out"),
+    "ipv6_unusable": _("this network has no IPv6; it was left out"),
+    STOPPED_EARLY: _("two independent interceptions were found, so the scan ended (--thorough goes on)"),
+}
+
+configure = scan_options.configure
+
+
+def run(args: argparse.Namespace) -> int:
+    checked = scan_options.check(args)
+    registry = registry_of(args.fingerprints)
+    with ExitStack() as stack:
+        targets = select(args.targets, args.lists, registry, stack)
+        if args.sni is not None:
+            targets = replace(targets, sni=None if args.sni == "none" else args.sni)
+        setup = set_up(args, checked, registry, targets)
+        if args.dry_run:
+            return _dry_run(targets, as_json=args.json)
+        _check_folder(setup.control_path)
+        consent.demand(understood=args.i_understand)
+        _allow_sensitive(targets, allowed=args.include_sensitive)
+        return _scan(args, setup, targets)
+
+
+def _scan(args: argparse.Namespace, setup: Setup, targets: Selection) -> int:
+    results = open_results(args, setup, targets, clock.now())
+    allow_descriptors(setup.options.concurrency)
+    stop = asyncio.Event()
+    with progress(targets.count) as shown:
+        scanning = ScanRun(setup, targets, results, shown, quiet=args.json)
+        ended = run_until_stopped(scanning.measure(stop), stop)
+        complete = ended and STOPPED_EARLY not in scanning.notes
+        scanning.settle(complete=complete)
+    if args.json:
+        results.print_document()
+    else:
+        print_lines(scanning.tally.closing_lines())
+    _say_the_rest(scanning, results, targets, ended=ended)
+    return scanning.tally.exit_code(complete=complete)
+
+
+def _say_the_rest(scanning: ScanRun, results: Results, targets: Selection, *, ended: bool) -> None:
+    for code in scanning.notes:
+        say(NOTES.get(code, code.replace("_", " ")))
+    if not ended:
+        done = scanning.tally.counts.total()
+        say(_("stopped; {done} of {total} targets were measured").format(done=done, total=targets.count))
+    if results.path is not None:
+        say(_("The result is kept: kzmitm show {folder}").format(folder=harmless(str(results.path), 4096)))
+
+
+def _dry_run(targets: Selection, *, as_json: bool) -> int:
+    if as_json:
+        named = [str(target) for target in targets]
+        print_json({"schema": "kzmitm.targets/1.0", "version": "1.0", "count": len(named), "targets": named})
+    else:
+        print_lines(Line(harmless(str(target))) for target in targets)
+    return Exit.OK
+
+
+def _check_folder(path: Path | None) -> None:
+    if path is not None and not path.parent.is_dir():
+        raise UsageError(f"--record-control: {path.parent} is no folder", hint=_("make it first"))
+
+
+def _allow_sensitive(targets: Selection, *, allowed: bool) -> None:
+    """A list of human rights or news sites tells of whoever asks for all of them: ask once more."""
+    if allowed or not targets.sensitive:
+        return
+    lists = ", ".join(targets.sensitive)
+    if not consent.at_terminal():
+        raise ConsentError(
+            _("the list {lists} exposes who scans it").format(lists=lists),
+            hint=_("give --include-sensitive if you know what you do"),
+        )
+    say(
+        _("The list {lists} holds sites that draw attention to whoever asks for them all.").format(
+            lists=lists
+        )
+    )
+    if consent.ask(_("Type {word} to scan it:").format(word=consent.AGREEMENT)) != consent.AGREEMENT:
+        raise ConsentError(_("the sensitive list was not scanned"))
