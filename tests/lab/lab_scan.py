@@ -1,4 +1,4 @@
-"""Scans a laboratory with the engine of `kzmitm scan`, in this process, and gives rows like its document's."""
+"""Scans a laboratory with the engine of `kzmitm scan`; gives rows like those of its document."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,13 +11,14 @@ from kzmitm.lab.check import misjudged
 from kzmitm.lab.laboratory import Lab
 from kzmitm.lab.products import find_products, how_to_get
 from kzmitm.lab.profile import Place, Profile, all_profiles
+from kzmitm.netio.clock import system_now
 
 PRODUCTS = find_products()
 
 
 @pytest.fixture
 def lab() -> Iterator[Lab]:
-    with Lab(now=datetime.now(UTC), products=PRODUCTS).running() as lab:
+    with Lab(now=system_now(), products=PRODUCTS).running() as lab:
         yield lab
 
 

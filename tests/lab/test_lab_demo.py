@@ -1,0 +1,172 @@
+"""The demo from end to end, as its users start it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from kzmitm.lab.check import Row, misjudged
+from kzmitm.lab.demo import placement
+from kzmitm.lab.products import Products, find_products, how_to_get
+from kzmitm.lab.profile import LOOK_ALIKE, all_profiles, forged
+from kzmitm.lab.sites import SITES
+from kzmitm.lab.supervisor import PREFIX
+
+BOTH = ("sslsplit", "mitmproxy")
+PRODUCTS = find_products()
+MEMORY = Path("/dev/shm")
+
+
+def products(*names: str) -> Products:
+    return Products({name: Path(f"/opt/{name}") for name in names})
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "kzmitm", "lab", "demo", "--auto", *words]
+
+
+def environment(tmp_path: Path, **more: str) -> dict[str, str]:
+    return os.environ | {"KZMITM_HOME": str(tmp_path / "home")} | more
+
+
+@pytest.fixture(autouse=True)
+def _interceptor(request: pytest.FixtureRequest) -> None:
+    """Skip what runs an interceptor where none is installed; fail where they must be."""
+    if "tmp_path" not in request.fixturenames:
+        return
+    if missing := PRODUCTS.lacks(BOTH):
+        if os.environ.get("CI"):
+            pytest.fail(f"needs {how_to_get(missing)}")
+        pytest.skip(f"needs {how_to_get(missing)}")
+
+
+def test_document_of_the_demo(tmp_path: Path):
+    out = tmp_path / "bundle"
+    done = subprocess.run(
+        command("--json", "--out", str(out)),
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    document = json.loads(done.stdout)
+    assert document["schema"] == "kzmitm.scan/1.0"
+    rows = {row["hostname"]: row for row in document["targets"]}
+    assert rows["social.lab.test"]["outcome"] == "interception"
+    assert rows["social.lab.test"]["confidence"] == "confirmed"
+    assert rows["social.lab.test"]["authority"]["id"] == LOOK_ALIKE
+    assert rows["news.lab.test"]["outcome"] == rows["bank.lab.test"]["outcome"] == "clean"
+    assert rows["expired.lab.test"]["outcome"] == "origin_misconfigured"
+    assert all(row["rule_ids"] for row in document["targets"])
+    shown = subprocess.run(
+        [sys.executable, "-m", "kzmitm", "show", "--json", str(out)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert json.loads(shown.stdout)["targets"] == document["targets"]
+
+
+@pytest.mark.parametrize("only", BOTH)
+def test_one_interceptor_is_enough(only: str, tmp_path: Path):
+    script = (
+        "import sys; from kzmitm.lab import products; find = products.find_products; "
+        "import kzmitm.cli.verbs.lab as verb; "
+        f"verb.find_products = lambda: products.Products({{{only!r}: find().programs[{only!r}]}}); "
+        "from kzmitm.cli.main import main; sys.exit(main(['lab', 'demo', '--auto']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment(tmp_path), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert f"All {len(SITES)} sites were judged as they should be" in done.stdout
+
+
+def test_no_interceptor_is_said_in_one_line(tmp_path: Path):
+    script = (
+        "import sys; from kzmitm.lab.products import Products; import kzmitm.cli.verbs.lab as verb; "
+        "verb.find_products = lambda: Products({}); "
+        "from kzmitm.cli.main import main; sys.exit(main(['lab', 'demo', '--auto', '--json']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment(tmp_path), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert "apt-get install sslsplit" in done.stderr
+
+
+@pytest.mark.skipif(not MEMORY.is_dir(), reason="needs /dev/shm")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda n: n.name)
+def test_nothing_is_left_when_the_demo_is_ended(number: signal.Signals, tmp_path: Path):
+    before = set(MEMORY.glob(f"{PREFIX}*"))
+    process = subprocess.Popen(
+        command(), env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    with process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("4."):  # the interceptors run by now
+                break
+        own = own_directories(process.pid, before)
+        assert len(own) == 1
+        process.send_signal(number)
+        process.stdout.read()
+        process.wait()
+        while any(directory.exists() for directory in own) or serving(own):
+            os.sched_yield()
+
+
+def own_directories(_pid: int, before: set[Path]) -> set[Path]:
+    return set(MEMORY.glob(f"{PREFIX}*")) - before
+
+
+def serving(directories: set[Path]) -> list[str]:
+    """The processes whose command line names one of the directories."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (process / "cmdline").read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        found += [line for directory in directories if str(directory) in line]
+    return found
+
+
+def test_every_site_behind_an_interceptor_stays_behind_one():
+    behind = {site for p in all_profiles().values() if p.needs for site in p.sites}
+    for names in (BOTH, ("sslsplit",), ("mitmproxy",)):
+        placed = placement(products(*names))
+        assert sorted(site for sites in placed.values() for site in sites) == sorted(behind)
+        assert all(not products(*names).lacks(all_profiles()[name].needs) for name in placed)
+
+
+@pytest.mark.parametrize(
+    ("changed", "complaint"),
+    [
+        ({}, None),
+        ({"outcome": "clean"}, "outcome should be interception, and is clean"),
+        ({"confidence": "likely"}, "confidence should be confirmed, and is likely"),
+        ({"authority": None}, f"authority should be {LOOK_ALIKE}, and is none"),
+        ({"forgers": []}, "forger should be sslsplit, and is none"),
+        ({"hostname": "other.lab.test"}, "not measured"),
+    ],
+)
+def test_misjudged_site_is_said(changed: Mapping[str, object], complaint: str | None):
+    row: Row = {
+        "hostname": "mail.lab.test",
+        "outcome": "interception",
+        "confidence": "confirmed",
+        "authority": {"id": LOOK_ALIKE},
+        "forgers": [{"id": "sslsplit"}],
+        **changed,
+    }
+    said = list(misjudged([row], {"mail.lab.test": forged("sslsplit")}))
+    assert said == ([f"mail.lab.test: {complaint}"] if complaint else [])
