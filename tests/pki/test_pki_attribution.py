@@ -32,6 +32,7 @@ from kzmitm.pki.kinds import INTERCEPTION_KINDS, Kind
 from kzmitm.pki.parse import parse_certificate
 from kzmitm.pki.registry import parse_registry
 from kzmitm.pki.traits import serial_is_key_id_top_bit_cleared, validity_seconds
+from kzmitm.resources import truststore_files
 
 KAZAKH = {
     "00309c736dd661da": "kz-qaznet",
@@ -173,10 +174,10 @@ def test_every_real_certificate_is_known_with_its_kind():
 
 
 def public_roots() -> list[Certificate]:
-    certifi = pytest.importorskip("certifi")
+    text = "".join(c.decode() for name, c in truststore_files().items() if name.endswith(".pem"))
     return [
         parse_pem(block[block.index("-----BEGIN") :])
-        for block in certifi.contents().split("-----END CERTIFICATE-----")
+        for block in text.split("-----END CERTIFICATE-----")
         if "-----BEGIN" in block
     ]
 

@@ -122,6 +122,21 @@ def test_keys_in_full_are_those_of_the_real_certificates():
         assert entry.subject == str(certificate.subject)
 
 
+@needs_facts
+def test_no_root_that_a_public_programme_trusts_is_called_anything():
+    trusted = [root for root in facts("public-roots")["roots"] if root["trusted_by"]]
+    assert len(trusted) > 100
+    for root in trusted:
+        assert root["sha256"] not in shipped().by_sha256
+        assert root["spki_sha256"] not in shipped().by_spki
+        forward = ", ".join((root["subject"] or "").split(","))
+        backward = ", ".join(reversed((root["subject"] or "").split(",")))
+        for authority in shipped().authorities.values():
+            for compiled in authority.patterns:
+                assert not compiled.search(forward), (authority.id, forward)
+                assert not compiled.search(backward), (authority.id, backward)
+
+
 def test_every_shipped_file_says_where_it_is_from():
     for path, content in fingerprint_files().items():
         document = tomllib.loads(content.decode())
