@@ -78,9 +78,13 @@ def _without_ipv6(match: re.Match[str], keep: str) -> str:
         run = run[run.index(":") :]
     if not tail and (after.isalnum() or after == "_"):
         run = run[: run.rindex(":") + 1]
-    for address in (run, run.rstrip("."), run.removesuffix(":"), run.removeprefix(":"), run.strip(":")):
+    without_port = run.rpartition(":")[0]
+    ends = (run, run.rstrip("."), run.removesuffix(":"), run.removeprefix(":"), run.strip(":"), without_port)
+    for address in ends:
         if address != "::" and _is_address(address):
-            return match[0] if address == keep else match[0].replace(opening + address + tail, SCRUBBED)
+            framed = opening + address + tail
+            found = framed if framed in match[0] else address
+            return match[0] if address == keep else match[0].replace(found, SCRUBBED)
     return match[0]
 
 
