@@ -20,7 +20,7 @@ from kzmitm.model.measurement import Measurement
 from kzmitm.model.target import Target
 from kzmitm.model.verdict import Outcome, Verdict
 from kzmitm.report.text import JudgedTarget, explanation_sentence, target_line
-from kzmitm.scan import Judged, SilentObserver, scan
+from kzmitm.scan import Judged, Network, SilentObserver, scan
 from kzmitm.verdict.followup import FollowUp
 from kzmitm.verdict.judge import MAX_KEPT
 
@@ -36,19 +36,25 @@ class _Held:
     judged: JudgedTarget
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Where the verdicts go: what is kept, what is shown, and whether targets have lines."""
+
+    results: Results
+    progress: RunProgress
+    quiet: bool
+
+
 class ScanRun:
     """The state of a scan between its first and its last target."""
 
-    def __init__(
-        self, setup: Setup, targets: Selection, results: Results, progress: RunProgress, *, quiet: bool
-    ) -> None:
+    def __init__(self, setup: Setup, network: Network, targets: Selection, told: Told) -> None:
         self.tally = Tally()
         self.notes: list[str] = []
         self._setup = setup
+        self._network = network
         self._targets = targets
-        self._results = results
-        self._progress = progress
-        self._quiet = quiet
+        self._told = told
         self._held: dict[int, _Held] = {}
         """By identity: the judge keeps these measurements until it has settled them."""
         self._control = dict(setup.control)
@@ -57,12 +63,11 @@ class ScanRun:
         """Measure and judge every target until the end, or until `stop` is set."""
         setup = self._setup
         judge = setup.judge if setup.judging_time is None else JudgeAt(setup.judge, setup.judging_time)
-        network, resolver = setup.network()
         observer = _Notes(self.notes)
         try:
             stream = scan(
                 self._targets,
-                network=network,
+                network=self._network,
                 judge=judge,
                 options=setup.options,
                 rng=SystemRandom(),
@@ -74,8 +79,8 @@ class ScanRun:
                 async for judged in stream:
                     self._take(judged)
         finally:
-            if resolver is not None:
-                await resolver.aclose()
+            if self._network.resolver is not None:
+                await self._network.resolver.aclose()
 
     def settle(self, *, complete: bool) -> None:
         """Judge again what the whole run explains, show what had to wait, close the result."""
@@ -83,7 +88,7 @@ class ScanRun:
             held = self._held[id(settled.facts.measurement)]
             chain = chain_of(held.measurement, self._setup.judge.cache)
             held.judged = judged_target(held.measurement, settled.verdict, chain)
-            self._results.amend(
+            self._told.results.amend(
                 held.measurement,
                 settled.verdict,
                 certificates=chain,
@@ -92,7 +97,7 @@ class ScanRun:
         for held in self._held.values():
             self._tell(held.judged)
             self._record(held.measurement, held.judged.verdict)
-        self._results.finish(finished_at=clock.now(), complete=complete)
+        self._told.results.finish(finished_at=clock.now(), complete=complete)
         if self._setup.control_path is not None:
             write_control(self._setup.control_path, self._control)
 
@@ -100,14 +105,14 @@ class ScanRun:
         measurement, verdict = judged.measurement, judged.verdict
         chain = chain_of(measurement, self._setup.judge.cache)
         told = judged_target(measurement, verdict, chain)
-        self._results.add(
+        self._told.results.add(
             measurement,
             verdict,
             failures=failures_of(judged.facts),
             certificates=chain,
             explanation=explanation_sentence(told),
         )
-        self._progress.advance(verdict.outcome)
+        self._told.progress.advance(verdict.outcome)
         if verdict.outcome not in AT_ONCE and len(self._held) < MAX_KEPT:
             self._held[id(measurement)] = _Held(measurement, told)
             return
@@ -116,8 +121,8 @@ class ScanRun:
 
     def _tell(self, judged: JudgedTarget) -> None:
         self.tally.add(judged)
-        if not self._quiet:
-            self._progress.show(target_line(judged))
+        if not self._told.quiet:
+            self._told.progress.show(target_line(judged))
 
     def _record(self, measurement: Measurement, verdict: Verdict) -> None:
         if self._setup.control_path is not None and is_worth_recording(verdict.outcome):

@@ -23,7 +23,7 @@ from kzmitm.model.verdict import Verdict
 from kzmitm.netio.doh import DEFAULT_SERVERS
 from kzmitm.netio.overrides import Overrides, parse_overrides
 from kzmitm.netio.pump import Limits
-from kzmitm.netio.resolve import Resolver, open_resolver
+from kzmitm.netio.resolve import open_resolver
 from kzmitm.netio.vantage import VantageLink, open_vantage
 from kzmitm.pki.registry import Registry
 from kzmitm.scan import Network, ScanOptions, gentle
@@ -52,17 +52,14 @@ class Setup:
     control: Control
     """What that file holds already."""
 
-    def network(self) -> tuple[Network, Resolver | None]:
-        """The ways out; the resolver is to be closed."""
+    def network(self) -> Network:
+        """The ways out; nothing is sent yet. Close its resolver at the end."""
         resolver = None
         if self.link.resolves_names:
-            resolver = open_resolver(
-                root_pem=pinned_pem().decode("ascii", "replace"), doh_servers=self.doh_servers
-            )
-        network = Network(
+            resolver = open_resolver(root_pem=pinned_pem(), doh_servers=self.doh_servers)
+        return Network(
             link=self.link, resolver=resolver, overrides=self.overrides, control_link=self.control_link
         )
-        return network, resolver
 
 
 class JudgeAt:

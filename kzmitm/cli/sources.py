@@ -33,9 +33,10 @@ def store_of(path: str | None) -> TrustStore:
     return parse_store(pem, name=Path(path).name, version="", date="")
 
 
-def pinned_pem() -> bytes:
+def pinned_pem() -> str:
     """The roots of the pinned store, whatever `--store` says: encrypted DNS is checked against them."""
-    return resources.truststore_files().get(f"{PINNED}.pem", b"")
+    # Between the blocks stand names of authorities in all scripts; `ssl` takes ASCII only.
+    return resources.truststore_files().get(f"{PINNED}.pem", b"").decode("ascii", "ignore")
 
 
 def _pinned_store() -> TrustStore:

@@ -68,9 +68,6 @@ UNDECIDED: Mapping[str, str] = {
 }
 """What would decide it, or make it surer."""
 
-RELATIONS: Mapping[str, str] = {}
-"""How a field of the forged certificate stands to the genuine one."""
-
 
 def evidence_text(code: str) -> str:
     """What was seen that excludes a cause; the words of the code itself where it is of a newer version."""
@@ -83,5 +80,5 @@ def undecided_text(code: str) -> str:
 
 
 def relation_text(code: str) -> str:
-    """How a field of the forged certificate stands to the genuine one; else the words of the code."""
-    return RELATIONS.get(code, code.replace("_", " "))
+    """How a field of the forged certificate stands to the genuine one, as the registry says it."""
+    return code.replace("_", " ")

@@ -121,8 +121,10 @@ def _note(judged: JudgedTarget) -> str:
         case Outcome.INTERCEPTION:
             sure = texts.CONFIDENCES[verdict.confidence] if verdict.confidence else ""
             return ", ".join(filter(None, (sure, _("by ") + _short_who(verdict))))
-        case Outcome.UNREACHABLE | Outcome.BLOCKED | Outcome.INCONCLUSIVE if judged.failure:
+        case Outcome.UNREACHABLE | Outcome.BLOCKED if judged.failure:
             return harmless(texts.failure_text(judged.failure))
+        case Outcome.INCONCLUSIVE if reason := judged.failure or verdict.certificate_failure:
+            return harmless(texts.failure_text(reason))
         case Outcome.ORIGIN_MISCONFIGURED if verdict.certificate_failure:
             return harmless(texts.failure_text(verdict.certificate_failure))
         case outcome:
@@ -218,7 +220,7 @@ def _why_sure(verdict: Verdict, confidence: Confidence) -> str:
 
 def _ruled_out(excluded: RuledOut) -> str:
     said = f"{texts.CAUSES[excluded.cause]}: {harmless(evidence_text(excluded.evidence))}"
-    return f"{said} ({harmless(excluded.detail)})" if excluded.detail else said
+    return f"{said} ({labelled_hash(excluded.detail)})" if excluded.detail else said
 
 
 def _labelled(label: str, said: Sequence[str]) -> list[Line]:
@@ -262,7 +264,7 @@ def _hashes(judged: JudgedTarget) -> list[Line]:
 
 
 def labelled_hash(matched: str) -> str:
-    """`certificate:<hex>` or `key:<hex>` as `SHA-256 of certificate <hex>` or `SHA-256 of key <hex>`."""
+    """`certificate:<hex>` or `key:<hex>` with the label in words; any other text made harmless."""
     label, _separator, digest = matched.partition(":")
     labels = {"certificate": _("SHA-256 of certificate"), "key": _("SHA-256 of key")}
     return f"{labels[label]} {harmless(digest)}" if label in labels else harmless(matched)

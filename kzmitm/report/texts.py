@@ -45,7 +45,7 @@ SEEN: Mapping[Outcome, str] = {
     ),
     Outcome.BLOCKED: _("the connection was cut or silenced on its way"),
     Outcome.UNREACHABLE: _("no connection came about, so no certificate was seen"),
-    Outcome.INCONCLUSIVE: _("what was seen does not decide it; this is not an all-clear"),
+    Outcome.INCONCLUSIVE: _("nothing that decides it; this is not an all-clear"),
 }
 """What an outcome means; goes after `What was seen:` and after the name of a target."""
 

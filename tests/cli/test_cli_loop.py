@@ -2,13 +2,14 @@
 
 import asyncio
 import os
+import resource
 import signal
 import threading
 import time
 
 import pytest
 
-from kzmitm.cli.loop import run_until_stopped
+from kzmitm.cli.loop import FAREWELL_S, allow_descriptors, run_until_stopped
 
 
 def test_work_that_ends():
@@ -18,22 +19,60 @@ def test_work_that_ends():
         await asyncio.sleep(0)
         done.append(1)
 
-    assert run_until_stopped(work())
+    assert run_until_stopped(work(), asyncio.Event())
     assert done
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_it_within_a_second(number):
+def test_a_signal_lets_the_work_end_by_itself(number):
+    stop = asyncio.Event()
+    seen = []
+
+    async def work():
+        asyncio.get_running_loop().call_soon(os.kill, os.getpid(), number)
+        await stop.wait()
+        seen.append("saved")
+
+    assert not run_until_stopped(work(), stop)
+    assert seen == ["saved"]
+
+
+def test_work_that_does_not_listen_is_cancelled_within_a_second():
     async def work():
         asyncio.get_running_loop().run_in_executor(None, hang.wait)  # a resolver that never answers
-        asyncio.get_running_loop().call_soon(os.kill, os.getpid(), number)
+        asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGINT)
         await asyncio.Event().wait()
 
     hang = threading.Event()
     before = time.monotonic()
-    assert not run_until_stopped(work())
-    assert time.monotonic() - before < 1
+    assert not run_until_stopped(work(), asyncio.Event())
+    assert FAREWELL_S <= time.monotonic() - before < 1
     hang.set()
+
+
+def test_a_second_signal_cancels_at_once():
+    async def work():
+        loop = asyncio.get_running_loop()
+        loop.call_soon(os.kill, os.getpid(), signal.SIGINT)
+        loop.call_later(0.05, os.kill, os.getpid(), signal.SIGINT)
+        await asyncio.Event().wait()
+
+    before = time.monotonic()
+    assert not run_until_stopped(work(), asyncio.Event())
+    assert time.monotonic() - before < FAREWELL_S
+
+
+def test_sockets_get_their_descriptors():
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))
+        allow_descriptors(10)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 256
+        allow_descriptors(1000)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= 1000
+        allow_descriptors(1 << 40)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def test_an_exception_is_passed_on():
@@ -41,7 +80,7 @@ def test_an_exception_is_passed_on():
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        run_until_stopped(work())
+        run_until_stopped(work(), asyncio.Event())
 
 
 def test_what_was_left_running_is_cancelled():
@@ -58,7 +97,7 @@ def test_what_was_left_running_is_cancelled():
         await asyncio.sleep(0)
         assert not task.done()
 
-    assert run_until_stopped(work())
+    assert run_until_stopped(work(), asyncio.Event())
     assert seen == ["closed"]
 
 
@@ -68,7 +107,7 @@ def test_it_works_outside_the_main_thread():
     async def work():
         await asyncio.sleep(0)
 
-    thread = threading.Thread(target=lambda: ended.append(run_until_stopped(work())))
+    thread = threading.Thread(target=lambda: ended.append(run_until_stopped(work(), asyncio.Event())))
     thread.start()
     thread.join()
     assert ended == [True]

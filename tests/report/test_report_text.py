@@ -20,6 +20,7 @@ from kzmitm.report.text import (
     explanation_sentence,
     gravity,
     labelled_hash,
+    shown_certificate,
     summary_line,
     target_line,
 )
@@ -31,7 +32,9 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "cli"
 def certificate(common_name, digit):
     name = Name(b"", (NameAttribute("2.5.4.6", "KZ"), NameAttribute("2.5.4.3", common_name)))
     key = PublicKey(kind="rsa", bits=2048, spki_sha256=f"{digit}e" * 32)
-    return Certificate(der=b"", sha256=f"{digit}c" * 32, sha1="", subject=name, public_key=key)
+    return shown_certificate(
+        Certificate(der=b"", sha256=f"{digit}c" * 32, sha1="", subject=name, public_key=key)
+    )
 
 
 QAZNET = Authority(

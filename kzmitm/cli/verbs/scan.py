@@ -11,7 +11,7 @@ from kzmitm.cli.exits import Exit
 from kzmitm.cli.loop import allow_descriptors, run_until_stopped
 from kzmitm.cli.progress import progress
 from kzmitm.cli.results import Results
-from kzmitm.cli.scan_run import ScanRun
+from kzmitm.cli.scan_run import ScanRun, Told
 from kzmitm.cli.scan_setup import Setup, open_results, set_up
 from kzmitm.cli.sources import registry_of
 from kzmitm.cli.targets import Selection, select
@@ -49,11 +49,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _scan(args: argparse.Namespace, setup: Setup, targets: Selection) -> int:
-    results = open_results(args, setup, targets, clock.now())
     allow_descriptors(setup.options.concurrency)
+    network = setup.network()  # may fail, so before anything is written
+    results = open_results(args, setup, targets, clock.now())
     stop = asyncio.Event()
     with progress(targets.count) as shown:
-        scanning = ScanRun(setup, targets, results, shown, quiet=args.json)
+        told = Told(results, shown, quiet=args.json)
+        scanning = ScanRun(setup, network, targets, told)
         ended = run_until_stopped(scanning.measure(stop), stop)
         complete = ended and STOPPED_EARLY not in scanning.notes
         scanning.settle(complete=complete)
