@@ -39,7 +39,7 @@ from kzmitm.evidence.json_writer import canonical
 from kzmitm.evidence.scan_document import ScanHeader, document_chunks, summary_of, target_row
 from kzmitm.evidence.spool import SpoolReader, SpoolWriter
 from kzmitm.model.certificate import Certificate
-from kzmitm.model.codec import format_time, parse_time, to_json
+from kzmitm.model.codec import parse_time
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.verdict import Verdict
 from kzmitm.ooni.emit import emit
@@ -212,9 +212,5 @@ def _holds(path: Path, der: bytes) -> bool:
 
 def _key(measurement: Measurement) -> str:
     """What tells a measurement from all others of the scan: 16 hex digits."""
-    parts = [
-        to_json(measurement.target),
-        measurement.vantage.id,
-        format_time(measurement.started_at),
-    ]
-    return hashlib.sha256(canonical(parts)).hexdigest()[:16]
+    parts = repr((measurement.target, measurement.vantage.id, measurement.started_at))
+    return hashlib.sha256(parts.encode("utf-8", "replace")).hexdigest()[:16]

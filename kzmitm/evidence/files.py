@@ -9,7 +9,6 @@ import secrets
 import stat
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Self
 
 from kzmitm.errors import BundleError
 from kzmitm.evidence.layout import PART_PREFIX
@@ -112,12 +111,6 @@ class LineLog:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _whole_lines(self) -> int:
         """Octets up to and with the last newline."""

@@ -103,7 +103,6 @@ def _own_keys(o: TLSObservation) -> Row:
         "x_detail": scrub(o.detail, keep=o.endpoint.ip),
         "x_alerts": o.alerts,
         "x_proof": o.proof,
-        "x_events": [[e.operation, e.t, e.num_bytes, e.failure] for e in o.events],
         "x_chain_truncated": o.chain_truncated,
         "x_client_certificate_requested": o.client_certificate_requested,
         "x_server_extensions": o.server_extensions,
@@ -111,12 +110,14 @@ def _own_keys(o: TLSObservation) -> Row:
         "x_first_bytes": _scrubbed_octets(o.first_bytes, keep=o.endpoint.ip),
         "x_vantage_id": o.vantage_id,
     }
-    always = {
+    always: Row = {
         "x_role": str(o.role),
         "x_sni": o.sni,
         "x_hello": to_json(o.hello),
         "x_network_failure": o.failure,
     }
+    if o.events:
+        always["x_events"] = [[e.operation, e.t, e.num_bytes, e.failure] for e in o.events]
     return always | {key: to_json(value) for key, value in own.items() if value}
 
 
