@@ -124,7 +124,7 @@ def assemble(encoded: bytes, draft: Draft) -> Anatomy:
         not_before=draft.not_before,
         not_after=draft.not_after,
         public_key=draft.key,
-        signature_algorithm=_oid_of(draft.inner_algorithm or draft.outer_algorithm),
+        signature_algorithm=_oid_of(draft.outer_algorithm or draft.inner_algorithm),
         extensions=tuple([(oid, critical) for oid, critical, _ in draft.extensions]),
         **fields,
     )
