@@ -1,7 +1,7 @@
 """Time as measurements use it: one wall clock reading at their start, monotonic seconds from there on."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from time import monotonic
 
 
@@ -18,9 +18,5 @@ class Stopwatch:
 
 
 def start_stopwatch(started_at: datetime) -> Stopwatch:
+    """A stopwatch that runs from now on; `started_at` is what the wall clock shows (aware UTC)."""
     return Stopwatch(started_at, monotonic())
-
-
-def system_now() -> datetime:
-    """The wall clock of this computer as aware UTC."""
-    return datetime.now(UTC)  # noqa: TID251 - the one place where the clock enters from the world

@@ -6,10 +6,12 @@ checked against the pinned roots, not the system's. A failure here tells of the 
 
 import ssl
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import dns.exception
 import dns.message
 
+from kzmitm.errors import UsageError
 from kzmitm.model.failure import Failure
 from kzmitm.netio.answers import Reply, make_query, read_reply
 from kzmitm.netio.failures import classify
@@ -115,6 +117,20 @@ class DoHResolver:
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
+
+
+def parse_server(text: str) -> str:
+    """The URL of a DoH server; raises UsageError."""
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0 and not parts.username
+    except ValueError:
+        usable = False
+    if not usable or not text.isascii() or not text.isprintable():
+        raise UsageError(
+            f"not a DNS-over-HTTPS server: {text[:100]!r}", hint="Give its URL: https://1.1.1.1/dns-query"
+        )
+    return text
 
 
 def _new_client(context: ssl.SSLContext) -> "httpx.AsyncClient":

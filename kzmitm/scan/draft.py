@@ -238,7 +238,8 @@ class Draft:
 
     def _derive(self) -> Facts:
         if self._facts is None:
-            self._facts = self._run.judge.facts(self._freeze(), self._watch.started_at)
+            now = self._run.options.judged_at or self._watch.started_at
+            self._facts = self._run.judge.facts(self._freeze(), now)
         return self._facts
 
     def _freeze(self) -> Measurement:

@@ -7,7 +7,6 @@ from random import Random
 
 from kzmitm.model.target import Target
 from kzmitm.model.verdict import Confidence, Outcome
-from kzmitm.netio.clock import system_now
 from kzmitm.scan.draft import Draft, Network, Run
 from kzmitm.scan.judged import Judged, ScanJudge, ScanObserver, SilentObserver
 from kzmitm.scan.options import ScanOptions
@@ -27,16 +26,16 @@ async def scan(  # noqa: PLR0913 - the world, the judge and the manner, each by 
     judge: ScanJudge,
     options: ScanOptions,
     rng: Random,
+    now: Callable[[], datetime],
     observer: ScanObserver | None = None,
-    now: Callable[[], datetime] = system_now,
     stop: asyncio.Event | None = None,
 ) -> AsyncIterator[Judged]:
     """Measure and judge every target, in the order in which they are done.
 
-    Targets are taken one by one as workers come free, and held back while the consumer is slow. When
-    `stop` is set, what is under way is broken off at once, what was observed of it is judged and given
-    out, and the iteration ends. Exceptions of the target iterator or of ours are raised. Close it
-    (`contextlib.aclosing`) if it is left early.
+    `now` reads the wall clock (aware UTC). Targets are taken one by one as workers come free, and held
+    back while the consumer is slow. When `stop` is set, what is under way is broken off at once, what was
+    observed of it is judged and given out, and the iteration ends. Exceptions of the target iterator or
+    of ours are raised. Close it (`contextlib.aclosing`) if it is left early.
     """
     run = Run(
         network=network,

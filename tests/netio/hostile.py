@@ -181,16 +181,37 @@ BEHAVIOURS: dict[str, tuple[Behaviour, str | None]] = {
 
 
 @contextlib.asynccontextmanager
-async def serving(behaviour: Behaviour) -> AsyncIterator[int]:
+async def tls_server(certificate: tuple[Path, Path], host: str = "127.0.0.1") -> AsyncIterator[int]:
+    """OpenSSL as a server, with one certificate for all names; yields its port."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    async with serving(silent, host=host, context=context) as port:
+        yield port
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    behaviour: Behaviour, *, host: str = "127.0.0.1", context: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
     """A server with this behaviour; yields its port."""
 
-    async def handle(reader, writer):
-        with contextlib.suppress(OSError, asyncio.CancelledError):
-            await behaviour(reader, writer)
-        writer.close()
+    connections = set()
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    async def handle(reader, writer):
+        connections.add(asyncio.current_task())
+        try:
+            with contextlib.suppress(OSError, asyncio.CancelledError, asyncio.IncompleteReadError):
+                await behaviour(reader, writer)
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(handle, host, 0, ssl=context)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        for connection in connections:
+            connection.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
+        # One turn of the loop for the transports to close their sockets.
+        await asyncio.sleep(0)

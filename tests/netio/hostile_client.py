@@ -3,10 +3,11 @@
 import asyncio
 import resource
 import sys
+from datetime import UTC, datetime
 
 from kzmitm.model.observation import Role
 from kzmitm.model.target import Endpoint
-from kzmitm.netio.clock import start_stopwatch, system_now
+from kzmitm.netio.clock import start_stopwatch
 from kzmitm.netio.pump import Limits, run_handshake
 from kzmitm.netio.vantage import DirectLink
 from kzmitm.wire.client import TLSClient
@@ -17,7 +18,11 @@ async def visit(port: int) -> None:
     driver = TLSClient(sni="a.test", profile=PROFILES["small"])
     endpoint = Endpoint("127.0.0.1", port)
     await run_handshake(
-        DirectLink(), endpoint, driver, stopwatch=start_stopwatch(system_now()), limits=Limits(2, 0.3, 0.2)
+        DirectLink(),
+        endpoint,
+        driver,
+        stopwatch=start_stopwatch(datetime(2026, 1, 1, tzinfo=UTC)),
+        limits=Limits(2, 0.3, 0.2),
     )
     driver.observation(endpoint=endpoint, role=Role.FIRST, t0=0, t=0, transaction_id=1)
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import hostile
@@ -11,7 +12,7 @@ import pytest
 
 from kzmitm.model.observation import Role, Split
 from kzmitm.model.target import Endpoint
-from kzmitm.netio.clock import start_stopwatch, system_now
+from kzmitm.netio.clock import start_stopwatch
 from kzmitm.netio.pump import Limits, run_handshake
 from kzmitm.netio.vantage import DirectLink
 from kzmitm.wire.client import TLSClient
@@ -28,7 +29,11 @@ async def visit(port, *, limits=LIMITS, split=Split.NONE):
     driver = TLSClient(sni="a.test", profile=PROFILES["small"], split=split)
     endpoint = Endpoint("127.0.0.1", port)
     exchange = await run_handshake(
-        DirectLink(), endpoint, driver, stopwatch=start_stopwatch(system_now()), limits=limits
+        DirectLink(),
+        endpoint,
+        driver,
+        stopwatch=start_stopwatch(datetime(2026, 1, 1, tzinfo=UTC)),
+        limits=limits,
     )
     return exchange, driver.observation(
         endpoint=endpoint,
