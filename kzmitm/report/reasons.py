@@ -31,6 +31,9 @@ EVIDENCE: Mapping[str, str] = {
     EvidenceCode.ISSUER_SIGNS_UNRELATED_HOSTS: _(
         "the same unknown issuer signs for sites that have nothing to do with each other"
     ),
+    EvidenceCode.ISSUER_MINTS_NAMES: _(
+        "the same issuer signs at this address for names that the site cannot own"
+    ),
     EvidenceCode.ISSUER_NOT_PUBLIC: _(
         "every genuine certificate has a public authority behind it; this has none"
     ),
@@ -81,4 +84,5 @@ def undecided_text(code: str) -> str:
 
 def relation_text(code: str) -> str:
     """How a field of the forged certificate stands to the genuine one, as the registry says it."""
-    return code.replace("_", " ")
+    field, separator, value = code.partition(":")
+    return f"{field}{': ' if separator else ''}{value}".replace("_", " ")

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kzmitm.model.certificate import Certificate
-from kzmitm.model.verdict import Authority, Confidence, Forger, Outcome, RuledOut, Scope, Verdict
+from kzmitm.model.verdict import Authority, Confidence, Outcome, RuledOut, Scope, Verdict
 from kzmitm.report import texts
 from kzmitm.report.advice import limits, next_steps
+from kzmitm.report.findings import grounds
 from kzmitm.report.language import _
 from kzmitm.report.reasons import evidence_text, relation_text, undecided_text
 from kzmitm.report.safe import harmless
@@ -123,12 +124,10 @@ def _note(judged: JudgedTarget) -> str:
             return ", ".join(filter(None, (sure, _("by ") + _short_who(verdict))))
         case Outcome.UNREACHABLE | Outcome.BLOCKED if judged.failure:
             return harmless(texts.failure_text(judged.failure))
-        case Outcome.INCONCLUSIVE if reason := judged.failure or verdict.certificate_failure:
-            return harmless(texts.failure_text(reason))
-        case Outcome.ORIGIN_MISCONFIGURED if verdict.certificate_failure:
-            return harmless(texts.failure_text(verdict.certificate_failure))
+        case Outcome.CAPTIVE_PORTAL:
+            return texts.SEEN[verdict.outcome]
         case outcome:
-            return texts.SEEN[outcome]
+            return next(map(harmless, grounds(verdict.rule_ids)), texts.SEEN[outcome])
 
 
 def _short_who(verdict: Verdict) -> str:
@@ -154,11 +153,13 @@ def explanation(judged: JudgedTarget) -> tuple[Line, ...]:
     lines += _labelled(_("What was seen"), (_seen(judged),))
     lines += _labelled(_("Who"), _who(verdict))
     lines += _labelled(_("How sure"), _how_sure(verdict))
+    lines += _list(_("Because"), map(harmless, grounds(verdict.rule_ids)))
     lines += _list(_("Ruled out"), map(_ruled_out, verdict.ruled_out))
     lines += _list(_("What would decide it"), (harmless(undecided_text(code)) for code in verdict.undecided))
     lines += _list(_("It does not prove"), limits(verdict))
     lines += _list(_("What to do next"), next_steps(verdict), numbered=True)
     lines += _hashes(judged)
+    lines += _list(_("How it was forged"), _manner(verdict))
     return tuple(lines)
 
 
@@ -185,7 +186,9 @@ def _who(verdict: Verdict) -> tuple[str, ...]:
         said.append(_authority(verdict.authority))
     elif verdict.outcome is Outcome.INTERCEPTION:
         said.append(texts.SCOPES[verdict.scope or Scope.UNKNOWN])
-    said += map(_forger, verdict.forgers)
+    if verdict.forgers:
+        names = _(" or ").join(harmless(forger.name) for forger in verdict.forgers)
+        said.append(_("the manner of forging is consistent with") + f" {names}")
     return tuple(said)
 
 
@@ -195,12 +198,6 @@ def _authority(authority: Authority) -> str:
     kind = harmless(texts.kind_text(authority.kind))
     match = texts.MATCHES.get(authority.match, harmless(authority.match))
     return f"{name}{country}: {kind}; {match}"
-
-
-def _forger(forger: Forger) -> str:
-    relations = ", ".join(harmless(relation_text(r)) for r in forger.relations)
-    manner = _("the manner of forging is consistent with")
-    return f"{manner} {harmless(forger.name)}" + (f" ({relations})" if relations else "")
 
 
 def _how_sure(verdict: Verdict) -> tuple[str, ...]:
@@ -239,6 +236,11 @@ def _list(label: str, items: Iterable[str], *, numbered: bool = False) -> list[L
         for number, item in enumerate(items, 1)
     ]
     return [Line(lead=f"{label}:", style=Style.HEADING), *lines] if lines else []
+
+
+def _manner(verdict: Verdict) -> tuple[str, ...]:
+    """How the fields of the forged certificate stand to the genuine one, by the forger that fits best."""
+    return tuple(harmless(relation_text(each)) for forger in verdict.forgers[:1] for each in forger.relations)
 
 
 def _hashes(judged: JudgedTarget) -> list[Line]:

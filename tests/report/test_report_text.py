@@ -12,7 +12,7 @@ from kzmitm.model.certificate import Certificate, Name, NameAttribute, PublicKey
 from kzmitm.model.failure import Failure
 from kzmitm.model.verdict import Authority, Cause, Confidence, Forger, Outcome, RuledOut, Scope, Verdict
 from kzmitm.pki.kinds import Kind
-from kzmitm.report import advice, reasons, texts
+from kzmitm.report import advice, findings, reasons, texts
 from kzmitm.report.text import (
     MAX_CHAIN_LINES,
     JudgedTarget,
@@ -25,6 +25,7 @@ from kzmitm.report.text import (
     target_line,
 )
 from kzmitm.verdict.codes import CODES, EvidenceCode, UndecidedCode
+from kzmitm.verdict.engine import RULES
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "cli"
 
@@ -58,7 +59,8 @@ CASES = {
             confidence=Confidence.CONFIRMED,
             scope=Scope.STATE,
             authority=QAZNET,
-            forgers=(Forger("kz-2019-early", "Kazakhstan, July 2019", ("subject_copied", "key_exponent_3")),),
+            rule_ids=("known_ca.signed", "contrast.copied_names"),
+            forgers=(Forger("kz-2019-early", "Kazakhstan, July 2019", ("subject:copied", "exponent:3")),),
             ruled_out=(
                 RuledOut(Cause.CLOCK, EvidenceCode.NOT_A_TIME_FAILURE),
                 RuledOut(Cause.DNS, EvidenceCode.ADDRESS_IN_DOH, "192.0.2.7"),
@@ -109,6 +111,7 @@ CASES = {
         target="old.test",
         verdict=Verdict(
             outcome=Outcome.ORIGIN_MISCONFIGURED,
+            rule_ids=("origin.expired",),
             confidence=Confidence.LIKELY,
             certificate_failure=Failure.SSL_INVALID_CERTIFICATE,
         ),
@@ -128,6 +131,7 @@ CASES = {
         verdict=Verdict(
             outcome=Outcome.INCONCLUSIVE,
             confidence=None,
+            rule_ids=("fallback.untrusted_chain",),
             undecided=(UndecidedCode.BENIGN_SNI, UndecidedCode.CONTROL),
             certificate_failure=Failure.SSL_UNKNOWN_AUTHORITY,
         ),
@@ -169,6 +173,7 @@ def test_every_outcome_has_a_golden_case():
         (texts.CAUSES, Cause),
         (texts.FAILURES, Failure),
         (reasons.EVIDENCE, EvidenceCode),
+        (findings.GROUNDS, [rule.id for rule in RULES]),
         (reasons.UNDECIDED, UndecidedCode),
     ],
     ids=lambda value: getattr(value, "__name__", None),
@@ -189,7 +194,9 @@ def test_words_differ():
 def test_codes_of_a_newer_version_are_shown_by_their_own_words():
     assert reasons.evidence_text("seen_from_space") == "seen from space"
     assert reasons.undecided_text("seen_from_space") == "seen from space"
-    assert reasons.relation_text("subject_sideways") == "subject sideways"
+    assert reasons.relation_text("key_shared:yes") == "key shared: yes"
+    assert reasons.relation_text("sideways") == "sideways"
+    assert findings.grounds(["moon.full_moon"]) == ("moon: full moon",)
     assert texts.kind_text("quantum_box") == "quantum box"
     assert texts.failure_text("unknown_failure: broken pipe") == "a failure without a name: broken pipe"
     assert texts.failure_text("something_new") == "a failure without a name: something_new"
@@ -257,6 +264,7 @@ def test_no_text_of_a_stranger_reaches_a_line_as_it_is(text):
         forgers=(Forger(text, text, (text,)),),
         ruled_out=(RuledOut(Cause.DNS, text, text),),
         undecided=(text,),
+        rule_ids=(text,),
         certificate_failure=text,
     )
     judged = JudgedTarget(target=text, verdict=verdict, chain=(certificate(text, 1),), failure=text)

@@ -1,0 +1,161 @@
+"""What each rule saw, in plain English: the grounds of a verdict."""
+
+from collections.abc import Mapping, Sequence
+
+from kzmitm.report.language import _
+
+MAX_GROUNDS = 6
+"""Rules that are told of one verdict, the deciding ones first; `--json` has all."""
+
+GROUNDS: Mapping[str, str] = {
+    "attribution.family": _("the certificates are built in the manner of a known interception authority"),
+    "attribution.name": _("an interception product's name stands over a certificate for this very site"),
+    "attribution.name_over_another_host": _(
+        "an interception product's name stands over a certificate for something else, maybe for itself"
+    ),
+    "blocked.cut_for_this_hello": _(
+        "the site is cut off, yet asked for in another way it answers at the same address"
+    ),
+    "blocked.cut_for_this_name": _("at the same address this name is cut off and a harmless one is answered"),
+    "blocked.cut_once": _(
+        "it was cut off at first and then answered as it should: an accident of the network"
+    ),
+    "blocked.cut_unlike_control": _(
+        "at this very address a clean place gets the genuine site, and here it is cut off"
+    ),
+    "blocked.hello_not_understood": _(
+        "the site did not understand how it was asked first, and then answered"
+    ),
+    "blocked.refused_for_this_name": _(
+        "at the same address this name is refused and a harmless one is answered"
+    ),
+    "blocked.refused_unlike_control": _(
+        "this name is refused here, while a harmless one is answered and a clean place gets the genuine site"
+    ),
+    "blocked.tcp_unlike_control": _(
+        "no connection comes about at addresses where a clean place gets the genuine site"
+    ),
+    "clock.every_host_out_of_time": _(
+        "nearly every site seems out of date: the clock of this computer may be wrong"
+    ),
+    "clock.leaf_from_the_future": _(
+        "the certificate begins in the future: the clock of this computer may be late"
+    ),
+    "clock.trusted_at_true_time": _(
+        "at the time that others tell, the certificate is fine: this clock is wrong"
+    ),
+    "contrast.comes_and_goes": _("asked several times, it is now a forged and now the genuine certificate"),
+    "contrast.control_is_genuine": _(
+        "at the site's own address a clean place gets a genuine certificate with another key"
+    ),
+    "contrast.control_is_genuine_address_unconfirmed": _(
+        "a clean place gets a genuine certificate with another key, but nobody vouches for this address"
+    ),
+    "contrast.copied_names": _(
+        "the names of the genuine certificate were copied onto another key of an unknown issuer"
+    ),
+    "contrast.minted_for_any_name": _(
+        "an unknown issuer makes certificates for whatever name is asked, even for one that exists nowhere"
+    ),
+    "contrast.only_this_address": _(
+        "another address of the site shows a genuine certificate with another key"
+    ),
+    "contrast.only_this_hello": _("asked in another way, the same address shows a genuine certificate"),
+    "contrast.only_this_name": _(
+        "at the same address a harmless name draws a genuine certificate, this name one of an unknown issuer"
+    ),
+    "contrast.self_signed_beside_genuine": _(
+        "the same address shows in turn a certificate that it signed itself and a genuine one"
+    ),
+    "dns.denied": _("the system's resolver denies a name that an encrypted one knows, and nobody answered"),
+    "dns.denied_but_genuine": _(
+        "the system's resolver denies the name; at the address of an encrypted one the real site answers"
+    ),
+    "dns.genuine_elsewhere": _(
+        "only the system's resolver gives this address, somebody else's; at another one the site is genuine"
+    ),
+    "dns.impostor_at_a_wrong_address": _(
+        "a clean place finds the same impostor at this address, and the genuine site at those it was given"
+    ),
+    "dns.no_such_name": _("neither the system's resolver nor an encrypted one knows the name"),
+    "dns.one_address_for_many_names": _(
+        "names that have nothing to do with each other were sent to this one address"
+    ),
+    "dns.only_one_resolver_denies": _("the system's resolver knows no address, and no other could be asked"),
+    "dns.private_answer": _(
+        "the system's resolver gives an inner address, and an encrypted one public addresses"
+    ),
+    "dns.private_site_of_that_name": _(
+        "an inner address with a certificate for this very name: a company's inner site looks like that"
+    ),
+    "fallback.cut_after_chain": _(
+        "the certificates are fine, but it broke off before it proved to hold their key"
+    ),
+    "fallback.no_chain": _("no certificate came, and nothing tells a filter from a broken site"),
+    "fallback.nothing_measured": _("nothing was measured"),
+    "fallback.untrusted_chain": _(
+        "no public authority vouches for the certificate, and nothing tells a forger from a broken site"
+    ),
+    "known_ca.beside_the_chain": _(
+        "a certificate of a known interceptor was sent along, but signed nothing here"
+    ),
+    "known_ca.signed": _("a known interceptor's key stands above the certificate"),
+    "known_ca.signed_and_in_control": _(
+        "a known interceptor's key stands above the certificate, and a clean place gets the very same one"
+    ),
+    "origin.control_sees_the_same": _("a clean place gets the same broken certificate"),
+    "origin.control_sees_the_same_issuer": _(
+        "a clean place gets a certificate of the same issuer, broken the same way"
+    ),
+    "origin.expired": _("the certificate of a public authority, or one above it, has run out"),
+    "origin.forbidden_by_its_own_ca": _(
+        "a public authority vouches for the certificate, but not for this use of it"
+    ),
+    "origin.genuine_key_in_a_broken_chain": _(
+        "the key is the site's own; the certificates above it are wrong"
+    ),
+    "origin.maybe_missing_intermediate": _(
+        "a public authority is named as the issuer, and its certificate was not sent: a name proves nothing"
+    ),
+    "origin.missing_intermediate": _(
+        "the site leaves out a certificate; with it, a public authority vouches"
+    ),
+    "origin.not_yet_valid": _("the certificate of a public authority begins in the future"),
+    "origin.wrong_name": _("the certificate of a public authority is for other names"),
+    "portal.one_leaf_for_all_hosts": _(
+        "sites that have nothing to do with each other all show one certificate"
+    ),
+    "portal.private_address_for_all_hosts": _("the resolver sends all sites to one inner address"),
+    "proof.copied_chain": _("somebody shows certificates that anybody can copy, and does not hold their key"),
+    "proof.genuine_chain_without_its_key": _(
+        "somebody shows the site's genuine certificates and does not hold their key"
+    ),
+    "run.one_issuer_for_unrelated_hosts": _(
+        "one unknown issuer signs for sites that have nothing to do with each other"
+    ),
+    "run.one_key_for_unrelated_hosts": _(
+        "certificates of sites that have nothing to do with each other share a key, as forgeries do"
+    ),
+    "state_pki.foreign_host": _("a state's own authority signed for a site outside its country"),
+    "state_pki.own_country_host": _(
+        "a state's own authority signed for a site of its country; some use it, and it could be misused"
+    ),
+    "state_pki.own_government_host": _(
+        "a service of a state uses that state's own authority, which no browser trusts; that is expected"
+    ),
+    "state_pki.own_government_host_by_name": _(
+        "a service of a state seems to use that state's own authority, but only by name"
+    ),
+    "trusted.for_this_name": _("a public authority vouches for the certificate, and its key answered us"),
+    "trusted.unexpected": _(
+        "a public authority vouches for it, but no clean place knows its key and issuer, and it is odd"
+    ),
+    "unreachable.control_fails_too": _("a clean place gets nothing either"),
+    "unreachable.every_name_fails": _("a harmless name fails at this address as well"),
+    "unreachable.no_connect_answered": _("no connection was answered"),
+}
+
+
+def grounds(rule_ids: Sequence[str]) -> tuple[str, ...]:
+    """What the rules saw, the deciding ones first; a rule of a newer version is told by its own words."""
+    return tuple(GROUNDS.get(one, one.replace("_", " ").replace(".", ": ")) for one in rule_ids[:MAX_GROUNDS])
