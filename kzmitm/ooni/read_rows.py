@@ -26,6 +26,9 @@ _CERTIFICATE_FAILURES = frozenset(
 )
 """A verdict on the chain, which showed itself all the same: no failure of the network."""
 
+_OPERATIONS = EVENT_OPERATIONS | {"connect"}
+"""Of the events that OONI's probes join with a handshake, those that touch the network."""
+
 _Events = tuple[tuple[str, float, int, str | None], ...]
 
 
@@ -137,7 +140,7 @@ def _events(number: int, events: list[Fields]) -> tuple[NetworkEvent, ...]:
             event.optional_text("failure"),
         )
         for event in events
-        if event.integer("transaction_id", 0) == number and event.text("operation") in EVENT_OPERATIONS
+        if event.integer("transaction_id", 0) == number and event.text("operation") in _OPERATIONS
     )
 
 

@@ -23,8 +23,9 @@ Row = dict[str, Any]
 MAX_EVENTS = 64
 """Events of one handshake in `network_events`, as OONI's own probe caps them; `x_events` has them all."""
 
-EVENT_OPERATIONS = frozenset({"connect", "read", "write"})
-"""Operations of a TLS session over TCP that df-008 knows; our records inside them stay in `x_events`."""
+EVENT_OPERATIONS = frozenset({"read", "write"})
+"""Operations of df-008 inside a TLS session; its connect is an event of the TCP observation already, and
+our records stay in `x_events`."""
 
 
 def queries(observations: Sequence[DNSObservation], *, first_id: int) -> list[Row]:

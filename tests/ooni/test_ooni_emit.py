@@ -286,7 +286,11 @@ def test_the_proof_is_there_to_be_checked_again():
 
 
 def test_the_earliest_event_of_each_transaction_has_the_address_of_its_handshake():
-    events = (NetworkEvent("write", 0.21, 517), NetworkEvent("read", 0.3, 0, "connection_reset"))
+    events = (
+        NetworkEvent("connect", 0.2),
+        NetworkEvent("write", 0.21, 517),
+        NetworkEvent("read", 0.3, 0, "connection_reset"),
+    )
     m = measurement(
         tcp=(TCPObservation(endpoint=V4, t0=0.1, t=0.2, transaction_id=3),),
         tls=(tls(events=events, transaction_id=3), tls(endpoint=V6, t0=0.6, t=0.7, transaction_id=4)),
