@@ -12,8 +12,9 @@ from kzmitm.lab.check import Row, misjudged
 from kzmitm.lab.laboratory import Lab, connect_to
 from kzmitm.lab.overlay import write_overlay, write_store
 from kzmitm.lab.products import Products, how_to_get
-from kzmitm.lab.profile import Place, Profile, all_profiles
+from kzmitm.lab.profile import Expected, Place, Profile, all_profiles
 from kzmitm.model.target import Endpoint
+from kzmitm.report.texts import WORDS
 
 TIMEOUT_S = 1.0
 """Loopback answers within a millisecond; what takes longer here is a filter that swallows packets."""
@@ -23,8 +24,8 @@ PORTAL = "portal"
 class Scan(Protocol):
     """The command `kzmitm scan`."""
 
-    def __call__(self, words: Sequence[str], *, out: Path | None, shown: bool) -> Sequence[Row]:
-        """Scan; keep the bundle in `out` and return its rows, or keep nothing and return none."""
+    def __call__(self, words: Sequence[str], *, out: Path, shown: bool) -> Sequence[Row]:
+        """Scan, with the bundle in `out`, and return its rows."""
         ...
 
 
@@ -114,7 +115,9 @@ class Demo:
             "kzmitm scan --record-control. A trainer would do this at home, before the journey.",
         )
         words = self._words(self._sites, self._lab.clean_routes())
-        self._stage.scan([*words, "--record-control", str(self._control)], out=None, shown=False)
+        self._stage.scan(
+            [*words, "--record-control", str(self._control)], out=self._lab.directory / "clean", shown=False
+        )
 
     def _explain_path(self) -> None:
         stands = "; ".join(
@@ -144,14 +147,14 @@ class Demo:
 
     def _explain_others(self) -> None:
         lines = [
-            f"{name}: {profile.title}: {profile.expected}"
+            f"  {_words(profile.expected)}: {profile.title} ({name})"
             for name in self._sites
             if (profile := self._lab.profile_of(name)).name not in self._interceptors
         ]
         self._step(
             "5. What only looks like it",
-            "Not every certificate error is interception, and not every interception is an error on the "
-            "screen. These must be told apart, and the demo checks that they were:\n" + "\n".join(lines),
+            "Not every certificate that fails is forged. This is what stood in front of the other sites, and "
+            "what the scan had to say of it:\n" + "\n".join(lines),
         )
 
     def _scan_portal(self) -> Sequence[str]:
@@ -187,6 +190,11 @@ class Demo:
     def _step(self, title: str, text: str) -> None:
         self._stage.wait()
         self._stage.tell(title, text)
+
+
+def _words(expected: Expected) -> str:
+    """The outcomes in the words that a scan says them with."""
+    return " or ".join(sorted(WORDS[outcome] for outcome in expected.outcomes))
 
 
 def run_demo(*, now: datetime, products: Products, stage: Stage, out: Path) -> tuple[str, ...]:

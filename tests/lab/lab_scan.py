@@ -23,7 +23,7 @@ from kzmitm.pki.store import parse_store
 from kzmitm.scan import Judged, Network, ScanOptions, scan
 from kzmitm.verdict.judge import Judge
 
-TIMEOUT_S = 0.6
+TIMEOUT_S = 1.0
 
 Control = Mapping[tuple[str, int], ControlEntry]
 

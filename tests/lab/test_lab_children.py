@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from kzmitm.cli.clock import now
 from kzmitm.errors import UsageError
 from kzmitm.lab.children import Children, LaboratoryError
 from kzmitm.lab.laboratory import Lab
 from kzmitm.lab.products import Products, find_products
 from kzmitm.model.target import Endpoint
-from kzmitm.netio.clock import system_now
 
 PATIENCE_S = 10.0
 
@@ -114,13 +114,13 @@ def test_program_that_does_not_listen_is_named(
 @pytest.fixture
 def lab_endpoint() -> Endpoint:
     """An endpoint at which nobody listens."""
-    with Lab(now=system_now(), products=Products({})).running() as lab:
+    with Lab(now=now(), products=Products({})).running() as lab:
         return lab.free_endpoint("127.0.0.1")
 
 
 def test_profile_without_its_product_says_how_to_get_it():
     with (
-        Lab(now=system_now(), products=Products({})).running() as lab,
+        Lab(now=now(), products=Products({})).running() as lab,
         pytest.raises(UsageError) as caught,
     ):
         lab.switch_on("sslsplit")

@@ -115,7 +115,7 @@ def test_nothing_is_left_when_the_demo_is_ended(number: signal.Signals, tmp_path
         for line in process.stdout:
             if line.startswith("4."):  # the interceptors run by now
                 break
-        own = own_directories(process.pid, before)
+        own = own_directories(before)
         assert len(own) == 1
         process.send_signal(number)
         process.stdout.read()
@@ -124,7 +124,7 @@ def test_nothing_is_left_when_the_demo_is_ended(number: signal.Signals, tmp_path
             os.sched_yield()
 
 
-def own_directories(_pid: int, before: set[Path]) -> set[Path]:
+def own_directories(before: set[Path]) -> set[Path]:
     return set(MEMORY.glob(f"{PREFIX}*")) - before
 
 

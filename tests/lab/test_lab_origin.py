@@ -8,15 +8,15 @@ import httpx
 import pytest
 from cryptography import x509
 
+from kzmitm.cli.clock import now
 from kzmitm.lab.laboratory import Lab
 from kzmitm.lab.page import respond
 from kzmitm.lab.products import Products
-from kzmitm.netio.clock import system_now
 
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    with Lab(now=system_now(), products=Products({})).running() as lab:
+    with Lab(now=now(), products=Products({})).running() as lab:
         yield lab
 
 

@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 from lab_scan import registry_for, scan_lab
 
+from kzmitm.cli.clock import now
 from kzmitm.lab.check import misjudged
 from kzmitm.lab.laboratory import Lab
 from kzmitm.lab.products import find_products, how_to_get
 from kzmitm.lab.profile import Place, Profile, all_profiles
-from kzmitm.netio.clock import system_now
 
 PRODUCTS = find_products()
 
 
 @pytest.fixture
 def lab() -> Iterator[Lab]:
-    with Lab(now=system_now(), products=PRODUCTS).running() as lab:
+    with Lab(now=now(), products=PRODUCTS).running() as lab:
         yield lab
 
 

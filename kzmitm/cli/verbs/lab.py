@@ -1,11 +1,11 @@
 """See a real interceptor on this computer being caught; needs no Internet and no privileges."""
 
 import argparse
-import contextlib
 import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from kzmitm.cli import clock
@@ -67,17 +67,19 @@ class _Show:
             say(f"misjudged: {line}")
         return Exit.FAULT if wrong else self._code
 
-    def _scan(self, words: Sequence[str], *, out: Path | None, shown: bool) -> Sequence[Row]:
+    def _scan(self, words: Sequence[str], *, out: Path, shown: bool) -> Sequence[Row]:
         """`kzmitm scan` in this process, by the very function of that verb."""
-        words = [*words, *(("--out", str(out)) if out else ("--no-save",))]
+        words = [*words, "--out", str(out)]
         hidden = io.StringIO()
-        if self._json or not shown:
-            with contextlib.redirect_stdout(hidden):
-                code = _run_scan([*words, "--json"])
-        else:
+        with ExitStack() as stack:
+            if out != self._out:  # where a bundle that will not stay is kept is of no use to anyone
+                stack.enter_context(redirect_stderr(io.StringIO()))
+            if self._json or not shown:
+                stack.enter_context(redirect_stdout(hidden))
+                words.append("--json")
+            else:
+                print_lines([Line()])
             code = _run_scan(words)
-        if out is None:
-            return ()
         if out == self._out:
             self._code, self._document = code, hidden.getvalue()
         bundle = read_bundle(out)
@@ -86,13 +88,10 @@ class _Show:
         return tuple(bundle.rows())
 
     def _tell(self, title: str, text: str) -> None:
-        lines = [
-            Line(),
-            Line(lead=title, style=Style.HEADING),
-            *(Line(line) for line in text.splitlines()),
-            Line(),
-        ]
-        print_lines(lines, sys.stderr if self._json else sys.stdout)
+        stream = sys.stderr if self._json else sys.stdout
+        lines = [Line(line) for line in text.splitlines()]
+        print_lines([Line(), Line(lead=title, style=Style.HEADING), *lines], stream)
+        stream.flush()  # also through a pipe, a step is seen before it is taken
 
     def _wait(self) -> None:
         """Wait for Enter between two steps, if somebody is there to press it."""
