@@ -101,7 +101,8 @@ def _of_handshakes(
 
 
 def _ips(entry: ControlEntry | None, others: tuple[HandshakeFacts, ...]) -> frozenset[str]:
-    ips = {h.observation.endpoint.ip for h in others if h.chain}
+    """Addresses of the name. A second vantage also asks the address that we were given: only if genuine."""
+    ips = {h.observation.endpoint.ip for h in others if h.state is State.TRUSTED}
     if entry is not None:
         ips.update(entry.ips)
         ips.update(chain.ip for chain in entry.chains if chain.ip)

@@ -13,6 +13,7 @@ from kzmitm.verdict.codes import UndecidedCode
 from kzmitm.verdict.context import MIN_HOSTS, RunContext
 from kzmitm.verdict.exclusion import ruled_out
 from kzmitm.verdict.facts import Facts, views
+from kzmitm.verdict.handshake import State
 from kzmitm.verdict.labels import labels
 from kzmitm.verdict.rule import Rule, Tier, rule
 from kzmitm.verdict.undecided import undecided
@@ -163,7 +164,7 @@ def _decide(deciding: Sequence[Rule]) -> tuple[Outcome, Confidence | None]:
 
 def _authority(outcome: Outcome, facts: Facts) -> Authority | None:
     """The strongest recognised authority, interceptors before state PKIs of equal strength."""
-    if outcome is Outcome.CLEAN:
+    if outcome is Outcome.CLEAN or facts.state is State.UNPROVEN:
         return None
     found = sorted(
         facts.attributions,

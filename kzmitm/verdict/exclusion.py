@@ -24,7 +24,9 @@ _UNTESTED = frozenset({Outcome.CLEAN, Outcome.UNREACHABLE})
 
 def ruled_out(outcome: Outcome, facts: Facts, context: RunContext) -> tuple[RuledOut, ...]:
     """One entry per excluded cause, with its strongest evidence."""
-    if outcome in _UNTESTED or facts.focus is None:
+    if outcome in _UNTESTED or facts.focus is None or facts.is_interrupted:
+        return ()
+    if facts.focus.state is State.UNPROVEN:  # a chain that somebody copied says nothing of him
         return ()
     asserted = _ASSERTED.get(outcome)
     found = []
@@ -48,8 +50,9 @@ def _benign(facts: Facts) -> Evidence:
 
 
 def _local_root(facts: Facts, focus: HandshakeFacts, _context: RunContext) -> Evidence:
-    yield from _known_key(focus, frozenset({Scope.STATE, Scope.ISP}))
-    yield from _benign(facts)
+    if focus.state is State.UNTRUSTED:  # a filter on this computer may well cut off single names
+        yield from _known_key(focus, frozenset({Scope.STATE, Scope.ISP}))
+        yield from _benign(facts)
 
 
 def _portal(facts: Facts, focus: HandshakeFacts, _context: RunContext) -> Evidence:
@@ -75,7 +78,7 @@ def _dns(facts: Facts, _focus: HandshakeFacts, _context: RunContext) -> Evidence
 
 
 def _origin(facts: Facts, focus: HandshakeFacts, context: RunContext) -> Evidence:
-    if focus.state is State.UNTRUSTED and not facts.has_genuine_key:
+    if not (focus.state is State.TRUSTED or facts.has_genuine_key or facts.is_home_of_state_pki):
         yield from _known_key(focus, frozenset(Scope))
     if facts.control.is_genuine and (facts.is_forged or focus.state in (State.FAILED, State.CUT)):
         yield EvidenceCode.CONTROL_GENUINE, f"key:{facts.control.genuine[0].spki_sha256}"
@@ -104,16 +107,16 @@ def _issuer_beyond_one_site(facts: Facts, focus: HandshakeFacts, context: RunCon
 
 
 def _cdn(facts: Facts, focus: HandshakeFacts, _context: RunContext) -> Evidence:
-    if facts.is_forged and not focus.claims_public_issuer:
+    if facts.is_forged and focus.is_readable and not focus.claims_public_issuer:
         yield EvidenceCode.ISSUER_NOT_PUBLIC, str(focus.chain[0].issuer)
 
 
 def _clock(facts: Facts, focus: HandshakeFacts, context: RunContext) -> Evidence:
-    if focus.state is State.UNTRUSTED and not focus.has_public_issuer:
+    if focus.is_forgeable and focus.is_readable:
         yield EvidenceCode.NOT_A_TIME_FAILURE, ""
     if facts.clock_is_off is False:
         yield EvidenceCode.CLOCK_WITNESSED, f"{facts.measurement.clock_offset_s:.0f} s"
-    if focus.chain and context.trusted and facts.clock_is_off is None:
+    if focus.state is State.UNTRUSTED and context.trusted and facts.clock_is_off is None:
         yield EvidenceCode.OTHER_HOSTS_IN_TIME, f"{context.trusted}"
 
 

@@ -40,8 +40,7 @@ def derive(  # noqa: PLR0913 - the contract of the package; all but the measurem
     target = measurement.target
     entry = control.get((target.hostname, target.port)) if control else None
     handshakes = tuple([assess(o, judging, hostname=_judged_name(o, measurement)) for o in measurement.tls])
-    plain = len(handshakes) == 1 and handshakes[0].state is State.TRUSTED and entry is None
-    if plain and handshakes[0].observation.role is Role.FIRST and _resolves_plainly(measurement):
+    if handshakes and entry is None and _is_plain(handshakes) and _resolves(measurement):
         return Facts(
             measurement=measurement,
             now=now,
@@ -53,9 +52,20 @@ def derive(  # noqa: PLR0913 - the contract of the package; all but the measurem
     return _derive_whole(measurement, handshakes, entry, judging)
 
 
-def _resolves_plainly(measurement: Measurement) -> bool:
-    """No resolver failed: a trusted chain needs no more from DNS."""
-    return all(observation.failure is None for observation in measurement.dns)
+def _is_plain(handshakes: tuple[HandshakeFacts, ...]) -> bool:
+    """All are first ones, at one address or several, and trusted."""
+    return all(h.state is State.TRUSTED and h.observation.role is Role.FIRST for h in handshakes)
+
+
+def _resolves(measurement: Measurement) -> bool:
+    """The system's resolver gave an address, or was not asked: a trusted chain needs no more from DNS."""
+    failed = False
+    for observation in measurement.dns:
+        if observation.engine != "doh":
+            if observation.answers:
+                return True
+            failed |= observation.failure is not None
+    return not failed
 
 
 def _judged_name(observation: TLSObservation, measurement: Measurement) -> str:
@@ -116,7 +126,9 @@ def _view(common: Facts, focus: HandshakeFacts, local: Sequence[HandshakeFacts],
     view = replace(common, focus=focus, contrast=contrast, address=address, genuine=genuine)
     if focus.state is not State.UNTRUSTED:
         return view
-    keys = {leaf.spki_sha256 for leaf in genuine} | set(common.control.leaf_keys)
+    keys = {leaf.spki_sha256 for leaf in genuine}
+    if not common.control.is_genuine:
+        keys |= common.control.leaf_keys
     extra = {c.sha256: c for h in local if h is not focus and h.is_anchored for c in h.chain[1:]}
     view = replace(
         view,

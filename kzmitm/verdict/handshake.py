@@ -105,6 +105,11 @@ class HandshakeFacts:
         return self.chain[0].spki_sha256 if self.chain else None
 
     @property
+    def is_readable(self) -> bool:
+        """The leaf could be read well enough to be judged."""
+        return self.report is not None and self.report.path is not PathStatus.UNPARSABLE
+
+    @property
     def is_anchored(self) -> bool:
         """The path ends in the pinned store, whatever its name and time; proven, as far as tried."""
         return (

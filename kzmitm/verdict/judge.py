@@ -14,10 +14,14 @@ from kzmitm.verdict.context import RunContext
 from kzmitm.verdict.engine import judge
 from kzmitm.verdict.facts import Facts, derive
 from kzmitm.verdict.followup import FollowUp, needs_follow_up, plan_follow_ups
+from kzmitm.verdict.handshake import State
 
 MAX_KEPT = 256
 """Suspicious targets whose facts are kept for judging again at the end: about 10 KB each with follow-ups.
 Later ones were judged with a context that holds the earlier ones already."""
+
+MAX_INTERMEDIATES = 512
+"""Public intermediates remembered from trusted chains; a few hundred sign nearly all of the Web."""
 
 _SETTLED = frozenset({Outcome.CLEAN, Outcome.UNREACHABLE})
 
@@ -53,6 +57,7 @@ class Judge:
         self.cache = cache if cache is not None else CertificateCache()
         self.intermediates = tuple(intermediates)
         self.context = RunContext()
+        self._seen: dict[str, Certificate] = {}
         self._kept: list[tuple[Facts, Verdict]] = []
         self._last: Facts | None = None
 
@@ -73,12 +78,23 @@ class Judge:
         self._last = facts
         return facts
 
+    def _learn(self, facts: Facts) -> None:
+        """Keep the public intermediates of trusted chains: other servers forget to send them."""
+        focus = facts.focus
+        if focus is None or focus.report is None or focus.state is not State.TRUSTED:
+            return
+        for certificate in focus.report.validated_path[1:-1]:
+            if certificate.sha256 not in self._seen and len(self._seen) < MAX_INTERMEDIATES:
+                self._seen[certificate.sha256] = certificate
+                self.intermediates += (certificate,)
+
     def verdict(self, measurement: Measurement, now: datetime) -> Verdict:
         """The verdict of a measurement at `now`, in the context of all that were judged before."""
         return self.verdict_of(self.facts(measurement, now))
 
     def verdict_of(self, facts: Facts) -> Verdict:
         """The verdict of facts that were derived already; counts them into the context."""
+        self._learn(facts)
         self.context.add(facts)
         verdict = judge(facts, self.context)
         if verdict.outcome not in _SETTLED and len(self._kept) < MAX_KEPT:
@@ -98,7 +114,9 @@ class Judge:
     def settle(self) -> tuple[Settled, ...]:
         """Judge the suspicious targets again with the whole run as context; those that changed."""
         changed = []
-        for i, (facts, before) in enumerate(self._kept):
+        self._last = None
+        for i, (early, before) in enumerate(self._kept):
+            facts = self.facts(early.measurement, early.now) if self._seen else early
             after = judge(facts, self.context)
             if after != before:
                 changed.append(Settled(facts, after, before))

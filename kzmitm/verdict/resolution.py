@@ -105,12 +105,13 @@ def address_facts(
     """What is known of `ip` as an address of the target."""
     target = measurement.target
     given = target.address is not None or is_ip(target.hostname)
-    in_control = ip in control_ips if control_ips else None
+    known = is_ip(ip)  # a vantage that resolves by itself leaves a name here
+    in_control = ip in control_ips if control_ips and known else None
     return AddressFacts(
         ip=ip,
         is_given=given,
         in_control=in_control,
-        in_doh=ip in resolved.doh_ips if resolved.doh_ips else None,
+        in_doh=ip in resolved.doh_ips if resolved.doh_ips and known else None,
         is_private=not given and in_control is not True and ip in resolved.system_ips and is_private(ip),
         serves_name=serves_name,
     )

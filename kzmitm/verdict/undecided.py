@@ -9,6 +9,11 @@ from kzmitm.verdict.facts import Facts
 from kzmitm.verdict.handshake import State
 from kzmitm.verdict.labels import NETWORK_CUTS
 
+_BY_NETWORK = frozenset({Outcome.INTERCEPTION, Outcome.BLOCKED, Outcome.DNS_HIJACK})
+"""Surer once another network shows the same, or not."""
+_BY_CONTROL = _BY_NETWORK | {Outcome.ORIGIN_MISCONFIGURED}
+"""Surer once a clean place is asked."""
+
 
 def undecided(
     outcome: Outcome,
@@ -23,9 +28,10 @@ def undecided(
     codes = [code for code in asked if not _was_tried(code, facts, context)]
     if outcome is Outcome.INCONCLUSIVE or confidence is Confidence.SUSPECTED:
         codes += _untried(facts, context)
-    if outcome is Outcome.INTERCEPTION:
-        codes += [UndecidedCode.SECOND_NETWORK]
-        codes += [UndecidedCode.CONTROL] if not facts.control.is_known else []
+    if outcome in _BY_CONTROL and not facts.control.is_known:
+        codes.append(UndecidedCode.CONTROL)
+    if outcome in _BY_NETWORK:
+        codes.append(UndecidedCode.SECOND_NETWORK)
     return tuple(dict.fromkeys(codes))
 
 
@@ -61,7 +67,10 @@ def _untried(facts: Facts, context: RunContext) -> Iterator[UndecidedCode]:
     wanted: list[UndecidedCode] = []
     focus = facts.focus
     if focus is None:
-        wanted = [UndecidedCode.CONTROL, UndecidedCode.ENCRYPTED_DNS]
+        wanted = [UndecidedCode.CONTROL]
+        wanted += [UndecidedCode.ENCRYPTED_DNS] if not facts.measurement.tcp else []
+    elif facts.is_interrupted:
+        wanted = [UndecidedCode.REPEAT]
     elif focus.state is State.UNTRUSTED:
         wanted = [
             UndecidedCode.CONTROL,

@@ -47,7 +47,7 @@ class Facts:
     genuine: tuple[Certificate, ...] = ()
     """Leaves of the name that are known to be genuine, from the control or from elsewhere here."""
     has_genuine_key: bool = False
-    """The leaf's key is one of theirs, so nobody stands between, whatever else is wrong."""
+    """The leaf's key is one of theirs, or the only one that the control sees: nobody here stands between."""
     lacks_intermediate: bool = False
     """The chain verifies with certificates that others had: it was only sent incomplete."""
     trusted_at_true_time: bool = False

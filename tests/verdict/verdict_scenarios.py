@@ -15,13 +15,11 @@ from verdict_world import (
     FAMILY_CA,
     FAMILY_DER,
     HOST,
-    ISSUER,
     ISSUER_DER,
     NONSENSE,
     NOW,
     OTHER_IP,
     PRIVATE_IP,
-    ROOT_DER,
     STATE_CA,
     STATE_CA_OLD_DER,
     STATE_ROOT_DER,
@@ -244,6 +242,31 @@ def block_page_by_dns() -> Facts:
         dns("93.184.216.99"),
         dns("93.184.216.34", engine="doh"),
     )
+
+
+@scenario(_O.DNS_HIJACK, _C.LIKELY, "dns.impostor_at_a_wrong_address")
+def impostor_that_control_sees_too() -> Facts:
+    """A second vantage asks our address and finds the same; by its own resolver it gets the genuine site."""
+    return one(
+        handshake(unknown(), ip="93.184.216.99"),
+        handshake(unknown(), Role.CONTROL, ip="93.184.216.99"),
+        handshake(genuine(), Role.CONTROL),
+        dns("93.184.216.99"),
+    )
+
+
+@scenario(_O.INTERCEPTION, _C.CONFIRMED, "known_ca.signed")
+def known_key_at_an_impostor() -> Facts:
+    return one(
+        handshake(state(), ip="93.184.216.99"),
+        handshake(state(), Role.CONTROL, ip="93.184.216.99"),
+        handshake(genuine(), Role.CONTROL),
+    )
+
+
+@scenario(_O.ORIGIN_MISCONFIGURED, _C.CONFIRMED, "origin.control_sees_the_same")
+def one_broken_server_of_several() -> Facts:
+    return one(handshake(self_signed()), control=control_of(genuine(), self_signed()))
 
 
 @scenario(_O.DNS_HIJACK, _C.LIKELY, "dns.private_answer")
@@ -635,6 +658,7 @@ NEAR_MISSES: Mapping[str, str] = {
     "dns.denied": "name_denied_but_site_is_there",
     "dns.denied_but_genuine": "clean",
     "dns.genuine_elsewhere": "names_copied_at_one_address",
+    "dns.impostor_at_a_wrong_address": "one_broken_server_of_several",
     "dns.no_such_name": "only_one_resolver_denies",
     "dns.one_address_for_many_names": "block_page_for_one_name",
     "dns.only_one_resolver_denies": "no_such_name",

@@ -28,6 +28,23 @@ def genuine_elsewhere(facts: Facts, _context: RunContext) -> bool:
 
 
 @rule(Tier.MASK, Outcome.DNS_HIJACK, confidence=Confidence.LIKELY)
+def impostor_at_a_wrong_address(facts: Facts, _context: RunContext) -> bool:
+    """The control sees the same untrusted key at our address, and the genuine site at those it knows.
+
+    OONI decision rule 4: both fail at an address that is not in the control's DNS: a hijack to an impostor.
+    """
+    focus = facts.focus
+    return (
+        focus is not None
+        and focus.state is State.UNTRUSTED
+        and focus.spki_sha256 in facts.control.leaf_keys
+        and not facts.has_genuine_key
+        and facts.control.is_genuine
+        and facts.address.is_doubtful
+    )
+
+
+@rule(Tier.MASK, Outcome.DNS_HIJACK, confidence=Confidence.LIKELY)
 def private_answer(facts: Facts, _context: RunContext) -> bool:
     """A bogon: the system's resolver gives a private address, an encrypted one gives public ones."""
     return _names_another(facts) and facts.address.is_private and facts.resolved.is_disjoint is True

@@ -22,12 +22,16 @@ def _public(facts: Facts) -> HandshakeFacts | None:
 
 @rule(Tier.MASK, Outcome.ORIGIN_MISCONFIGURED, confidence=Confidence.CONFIRMED)
 def control_sees_the_same(facts: Facts, _context: RunContext) -> bool:
-    """The control is served the same leaf key and fails the same way (rule e)."""
+    """The control is served the same leaf key and fails the same way (rule e).
+
+    Not if it gets a trusted chain at other addresses: then an impostor sits at the one that we were given.
+    """
     focus = _untrusted(facts)
     return (
         focus is not None
         and (focus.spki_sha256 or "", focus.failure or "") in facts.control.failures_by_key
         and not facts.trusted_at_true_time
+        and not (facts.control.is_genuine and facts.address.is_doubtful)
     )
 
 
