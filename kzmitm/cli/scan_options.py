@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from kzmitm.cli import clock
 from kzmitm.errors import UsageError
@@ -16,6 +17,9 @@ MAX_CONCURRENCY = 10_000
 """Sockets that one process may have open on common systems once its limit was raised."""
 MAX_TIMEOUT_S = 600.0
 MAX_RATE = 100_000.0
+
+MAX_SNI_OCTETS = 4096
+"""Far above any name, so that odd ones can be tried, and small enough for one TLS record."""
 
 ENGINES = ("kzmitm", "openssl")
 LANGUAGES = ("en",)
@@ -133,6 +137,8 @@ class Checked:
     control_file: str | None
     control_uri: str | None
     now: datetime | None
+    doh: str | None
+    """The URL of a resolver, "" for none, None for our own choice."""
     asn: str
     cc: str
 
@@ -151,11 +157,14 @@ def check(args: argparse.Namespace) -> Checked:
         )
     if args.engine == "openssl" and args.split != Split.NONE.value:
         raise UsageError("--split works with our own engine only", hint="leave out --engine openssl")
+    if args.sni is not None and not 0 < len(args.sni.encode(errors="replace")) <= MAX_SNI_OCTETS:
+        raise UsageError(f"--sni: not 1 to {MAX_SNI_OCTETS} octets", hint="give a shorter name, or `none`")
     is_uri = args.control is not None and _URI.match(args.control) is not None
     return Checked(
         control_file=None if is_uri else args.control,
         control_uri=args.control if is_uri else None,
         now=clock.parse_time(args.now) if args.now else None,
+        doh=_doh(args.doh),
         asn=_asn(args.probe_asn),
         cc=_country(args.probe_cc),
     )
@@ -167,6 +176,22 @@ def _within(option: str, value: float | None, least: float, most: float) -> None
         raise UsageError(
             f"{option}: {value:g} is not possible", hint=f"give a number from {least:g} to {most:g}"
         )
+
+
+def _doh(text: str | None) -> str | None:
+    if text is None or text == "none":
+        return "" if text else None
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0 and text.isprintable()
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UsageError(
+            f"--doh: not the address of a resolver: {text[:100]}",
+            hint="write https://ADDRESS/dns-query, or none",
+        )
+    return text
 
 
 def _asn(text: str | None) -> str:

@@ -96,17 +96,10 @@ def set_up(args: argparse.Namespace, checked: Checked, registry: Registry, targe
         link=open_vantage(args.via, asn=checked.asn, cc=checked.cc),
         control_link=open_vantage(checked.control_uri) if checked.control_uri else None,
         overrides=parse_overrides(args.connect_to, args.resolve),
-        doh_servers=doh_servers(args.doh),
+        doh_servers=DEFAULT_SERVERS if checked.doh is None else tuple(filter(None, [checked.doh])),
         control_path=control_path,
         control=read_control(control_path) if control_path and control_path.exists() else {},
     )
-
-
-def doh_servers(option: str | None) -> tuple[str, ...]:
-    """The servers for DNS over HTTPS: our own choice, none, or the one given."""
-    if option is None:
-        return DEFAULT_SERVERS
-    return () if option == "none" else (option,)
 
 
 def scan_options(

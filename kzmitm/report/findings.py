@@ -157,5 +157,9 @@ GROUNDS: Mapping[str, str] = {
 
 
 def grounds(rule_ids: Sequence[str]) -> tuple[str, ...]:
-    """What the rules saw, the deciding ones first; a rule of a newer version is told by its own words."""
+    """What the rules saw, the deciding ones first; a rule of a newer version is told by its own words.
+
+    Fallbacks say that nothing better is known, which is no ground where something better is.
+    """
+    rule_ids = [one for one in rule_ids if not one.startswith("fallback.")] or rule_ids
     return tuple(GROUNDS.get(one, one.replace("_", " ").replace(".", ": ")) for one in rule_ids[:MAX_GROUNDS])

@@ -8,7 +8,7 @@ from kzmitm.verdict.codes import EvidenceCode, UndecidedCode
 EVIDENCE: Mapping[str, str] = {
     EvidenceCode.BENIGN_SNI_GENUINE: _("at the same address a harmless name drew a genuine certificate"),
     EvidenceCode.KNOWN_KEY_SIGNED: _(
-        "a key that is known to be an interceptor's signed the chain, and nothing innocent can do that"
+        "a known interceptor's key signed the chain, which nothing innocent can do"
     ),
     EvidenceCode.NAMES_COVER_HOST: _(
         "the certificate bears the name of this very site; a portal names itself"

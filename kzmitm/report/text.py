@@ -154,7 +154,7 @@ def explanation(judged: JudgedTarget) -> tuple[Line, ...]:
     lines += _labelled(_("Who"), _who(verdict))
     lines += _labelled(_("How sure"), _how_sure(verdict))
     lines += _list(_("Because"), map(harmless, grounds(verdict.rule_ids)))
-    lines += _list(_("Ruled out"), map(_ruled_out, verdict.ruled_out))
+    lines += _list(_("Ruled out"), (_ruled_out(each, verdict) for each in verdict.ruled_out))
     lines += _list(_("What would decide it"), (harmless(undecided_text(code)) for code in verdict.undecided))
     lines += _list(_("It does not prove"), limits(verdict))
     lines += _list(_("What to do next"), next_steps(verdict), numbered=True)
@@ -215,9 +215,10 @@ def _why_sure(verdict: Verdict, confidence: Confidence) -> str:
     return texts.TWO_NETWORKS if confidence is Confidence.CONFIRMED else general
 
 
-def _ruled_out(excluded: RuledOut) -> str:
+def _ruled_out(excluded: RuledOut, verdict: Verdict) -> str:
     said = f"{texts.CAUSES[excluded.cause]}: {harmless(evidence_text(excluded.evidence))}"
-    return f"{said} ({labelled_hash(excluded.detail)})" if excluded.detail else said
+    told_below = verdict.authority is not None and excluded.detail == verdict.authority.matched_sha256
+    return said if told_below or not excluded.detail else f"{said} ({labelled_hash(excluded.detail)})"
 
 
 def _labelled(label: str, said: Sequence[str]) -> list[Line]:

@@ -1,14 +1,23 @@
 import json
 import os
 import pty
+import socket
+import ssl
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
+from kzmitm.cli import clock
 from kzmitm.cli.main import main
 
 
@@ -104,3 +113,110 @@ def certificates():
     if not folder.is_dir():
         pytest.skip("the real certificates are not beside this checkout")
     return folder
+
+
+class Authority:
+    """A certificate authority of a test, and the sites it signs for."""
+
+    def __init__(self, name, folder):
+        self.folder = folder
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.name = x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, "KZ"), _common_name(name)])
+        self.certificate = self._sign(self.name, self.key.public_key(), is_ca=True)
+        self.pem = folder / f"ca-{self.certificate.serial_number}.pem"
+        self.pem.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
+
+    def site(self, hostname, common_name=None):
+        """A file with key, leaf and authority for `hostname`."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([_common_name(common_name or hostname)])
+        leaf = self._sign(subject, key.public_key(), hostname=hostname)
+        path = self.folder / f"{leaf.serial_number}.pem"
+        path.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+            + b"".join(c.public_bytes(serialization.Encoding.PEM) for c in (leaf, self.certificate))
+        )
+        return path
+
+    def overlay(self, kind="state_interception"):
+        """A registry overlay that knows this authority."""
+        sha256 = self.certificate.fingerprint(hashes.SHA256()).hex()
+        folder = self.folder / f"overlay-{kind}" / "authorities"
+        folder.mkdir(parents=True)
+        (folder / "test-ca.toml").write_text(
+            f'id = "test-ca"\nkind = "{kind}"\ncountry = "KZ"\n'
+            '[names]\nen = "The Test Authority"\n'
+            f'[[certificates]]\nrole = "root"\nsha256 = "{sha256}"\n'
+        )
+        return folder.parent
+
+    def _sign(self, subject, key, *, hostname=None, is_ca=False):
+        now = clock.now()
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self.name)
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=30))
+            .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
+        )
+        if hostname:
+            names = x509.SubjectAlternativeName([x509.DNSName(hostname)])
+            builder = builder.add_extension(names, critical=False)
+        return builder.sign(self.key, hashes.SHA256())
+
+
+def _common_name(text):
+    return x509.NameAttribute(NameOID.COMMON_NAME, text, _validate=False)
+
+
+@pytest.fixture
+def authority(tmp_path):
+    (tmp_path / "pki").mkdir()
+    return lambda name: Authority(name, tmp_path / "pki")
+
+
+@pytest.fixture
+def serve():
+    """Serve TLS on loopback from a PEM file: `serve(pem)` is the port. Without one, accept in silence."""
+    sockets = []
+
+    def answer(listener, context):
+        while True:
+            try:
+                connection, _peer = listener.accept()
+            except OSError:
+                return
+            sockets.append(connection)
+            if context is not None:
+                threading.Thread(target=shake, args=(connection, context), daemon=True).start()
+
+    def shake(connection, context):
+        try:
+            with context.wrap_socket(connection, server_side=True) as tls:
+                tls.recv(1)
+        except OSError:
+            pass  # the scanner leaves once it has seen the chain
+
+    def start(pem=None):
+        context = None
+        if pem is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(pem)
+        listener = socket.create_server(("127.0.0.1", 0))
+        sockets.append(listener)
+        threading.Thread(target=answer, args=(listener, context), daemon=True).start()
+        return listener.getsockname()[1]
+
+    yield start
+    for each in sockets:
+        # Closing alone does not wake a thread that waits in accept.
+        with suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+        each.close()

@@ -3,6 +3,7 @@
 import argparse
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, redirect_stderr, redirect_stdout
@@ -11,6 +12,7 @@ from pathlib import Path
 from kzmitm.cli import clock
 from kzmitm.cli.exits import Exit
 from kzmitm.cli.folders import results_folder
+from kzmitm.cli.loop import STOP_SIGNALS
 from kzmitm.cli.parser import CommandParser
 from kzmitm.cli.terminal import print_lines, say
 from kzmitm.cli.verbs import scan
@@ -102,6 +104,15 @@ class _Show:
 
 
 def _run_scan(words: Sequence[str]) -> int:
+    """The exit code of `kzmitm scan`; signals mean afterwards what they meant before.
+
+    uvloop leaves its handlers behind when a loop is closed, and between two scans they would swallow Ctrl-C.
+    """
     parser = CommandParser(prog="kzmitm scan")
     scan.configure(parser)
-    return int(scan.run(parser.parse_args([*words])))
+    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    try:
+        return int(scan.run(parser.parse_args([*words])))
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)

@@ -1,0 +1,350 @@
+"""The whole command against real servers on loopback: verdict, words, exit code, document, evidence."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from kzmitm.evidence.scan_document import schema_text
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "cli"
+SCHEMA = Draft202012Validator(json.loads(schema_text("scan")))
+
+
+def to(hostname, port):
+    return "--connect-to", f"{hostname}:443:127.0.0.1:{port}"
+
+
+def closed_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def without_chance(text):
+    """A transcript without what differs from run to run."""
+    text = re.sub(r"\b[0-9a-f]{64}\b", "<hash>", text)
+    return re.sub(r"bundle-[0-9a-f]{16}", "bundle-<digits>", text)
+
+
+@pytest.fixture
+def genuine(authority):
+    return authority("Test Root")
+
+
+@pytest.fixture
+def forger(authority):
+    return authority("Odd Root")
+
+
+@pytest.fixture
+def scan(kzmitm, genuine):
+    """A scan of loopback servers that trusts the genuine authority."""
+
+    def run(*words: object):
+        return kzmitm("scan", "--i-understand", "--store", genuine.pem, "--doh", "none", *words)
+
+    return run
+
+
+def test_golden_scan(scan, serve, genuine, forger, tmp_path):
+    clean, forged = serve(genuine.site("news.test")), serve(forger.site("video.test"))
+    ended = scan(
+        "news.test", "video.test", "gone.test", *to("news.test", clean), *to("video.test", forged),
+        *to("gone.test", closed_port()), "--fingerprints", forger.overlay(), "--out", tmp_path / "out",
+        "--concurrency", 1,
+    )  # fmt: skip
+    assert ended.code == 1
+    shown = without_chance(f"{ended.out}--- stderr\n{ended.err}").replace(str(tmp_path), "<folder>")
+    path = GOLDEN / "scan.txt"
+    if os.environ.get("KZMITM_GOLDEN") == "write":
+        path.write_text(shown, encoding="utf-8", newline="\n")
+    assert shown == path.read_text(encoding="utf-8")
+
+
+def test_all_clean_is_0(scan, serve, genuine):
+    ended = scan("news.test", *to("news.test", serve(genuine.site("news.test"))))
+    assert ended.code == 0
+    assert ended.out.startswith("CLEAN")
+    assert ended.out.endswith("1 target: 1 clean\n")
+
+
+def test_doubt_is_3(scan, serve, forger):
+    ended = scan("video.test", *to("video.test", serve(forger.site("video.test"))))
+    assert ended.code == 3
+    assert ended.out.startswith("INCONCLUSIVE")
+
+
+def test_nothing_measured_is_3(scan):
+    ended = scan("gone.test", *to("gone.test", closed_port()))
+    assert ended.code == 3
+    assert ended.out.startswith("UNREACHABLE")
+
+
+def test_a_control_decides(scan, serve, genuine, forger, tmp_path):
+    control = tmp_path / "control.json"
+    away = scan(
+        "video.test", *to("video.test", serve(genuine.site("video.test"))), "--record-control", control
+    )
+    assert away.code == 0
+    here = scan("video.test", *to("video.test", serve(forger.site("video.test"))), "--control", control)
+    assert here.code in {1, 3}
+    assert "clean place" in here.out
+    again = scan("news.test", *to("news.test", serve(genuine.site("news.test"))), "--record-control", control)
+    assert again.code == 0
+    assert len(json.loads(control.read_text())["names"]) == 2  # added to what was there
+
+
+def test_a_forgery_is_not_recorded_as_control(scan, serve, forger, tmp_path):
+    control = tmp_path / "control.json"
+    words = ("--fingerprints", forger.overlay(), "--record-control", control)
+    assert scan("video.test", *to("video.test", serve(forger.site("video.test"))), *words).code == 1
+    assert json.loads(control.read_text())["names"] == []
+
+
+@pytest.mark.parametrize("saving", [(), ("--no-save",)])
+def test_the_document_is_one_valid_and_begins_with_its_schema(saving, scan, serve, genuine, forger, home):
+    clean, forged = serve(genuine.site("news.test")), serve(forger.site("video.test"))
+    ended = scan(
+        "news.test", "video.test", *to("news.test", clean), *to("video.test", forged),
+        "--fingerprints", forger.overlay(), "--json", *saving,
+    )  # fmt: skip
+    assert ended.code == 1
+    SCHEMA.validate(ended.json)
+    assert list(ended.json)[:2] == ["schema", "version"]
+    assert ended.json["summary"] == {**dict.fromkeys(ended.json["summary"], 0), "clean": 1, "interception": 1}
+    caught = next(row for row in ended.json["targets"] if row["target"] == "video.test")
+    assert caught["authority"]["id"] == "test-ca"
+    assert caught["confidence"] == "confirmed"
+    assert caught["explanation"].startswith("INTERCEPTION: ")
+    bundle = ended.json["bundle"]
+    assert (bundle is None) == bool(saving)
+    assert home.exists() == (not saving)
+    if bundle:
+        kept = json.loads((Path(bundle) / "scan.json").read_text())
+        assert kept["bundle"] is None  # a path tells the name of the user
+        assert kept["targets"] == ended.json["targets"]
+
+
+EVIL = "\x1b]0;owned\x07\x1b[2J\u202egpj.exe\u2028CLEAN \x9b31m\u200b"
+
+
+def test_a_hostile_certificate_moves_nothing(scan, serve, forger):
+    port = serve(forger.site("video.test", common_name=EVIL))
+    for options in ((), ("--json",)):
+        ended = scan("video.test", *to("video.test", port), *options)
+        assert ended.code == 3
+        assert "owned" in ended.out
+        assert not set(ended.out + ended.err) & set("\x1b\x07\u202e\u2028\x9b\u200b\x7f")
+
+
+def test_a_scan_at_a_terminal(terminal, serve, genuine, tmp_path):
+    words = ("--i-understand", "--store", genuine.pem, "--doh", "none", "--out", tmp_path / "out")
+    port = serve(genuine.site("news.test"))
+    code, seen = terminal("scan", "news.test", *to("news.test", port), *words)
+    assert code == 0
+    assert "news.test" in seen
+    code, seen = terminal(
+        "scan", "news.test", *to("news.test", port), *words[:-2], "--no-save", NO_COLOR="1", COLUMNS="60"
+    )
+    assert "\x1b" not in seen
+    assert seen.startswith("CLEAN")
+
+
+def test_without_consent_nothing_happens(kzmitm, home):
+    ended = kzmitm("scan", "news.test")
+    assert ended.code == 4
+    assert ended.err.count("\n") == 1
+    assert "kzmitm consent" in ended.err
+    assert not home.exists()
+
+
+def test_a_sensitive_list_needs_a_word_of_its_own(process, home):
+    code, out, err = process("scan", "--i-understand", "--list", "kz-2021-2024")
+    assert (code, out) == (4, b"")
+    assert b"--include-sensitive" in err
+    assert not home.exists()
+
+
+def test_a_dry_run_sends_and_writes_nothing_and_needs_no_consent(kzmitm, home):
+    ended = kzmitm("scan", "--dry-run")
+    assert ended.code == 0
+    assert len(ended.out.splitlines()) <= 40
+    listed = kzmitm("scan", "--dry-run", "--json", "b.test", "a.test").json
+    assert list(listed)[:2] == ["schema", "version"]
+    assert listed["targets"] == ["b.test", "a.test"]
+    assert not home.exists()
+
+
+BAD = [
+    (["a..test"], "not a host name"),
+    (["a.test:70000"], "not a port"),
+    (["a.test", "--list", "default"], "not both"),
+    (["--list", "defautl"], "no list and no file is called defautl; did you mean default?"),
+    (["a.test", "--store", "/nonexistent"], "--store: /nonexistent: No such file"),
+    (["a.test", "--store", __file__], "no certificate that could be trusted"),
+    (["a.test", "--fingerprints", "/nonexistent"], "/nonexistent is not a directory"),
+    (["a.test", "--control", "/nonexistent"], "/nonexistent: no such control file"),
+    (["a.test", "--control", __file__], "test_cli_scan.py"),
+    (["a.test", "--control", "ftp://x"], "not a vantage"),
+    (["a.test", "--record-control", "/nonexistent/x"], "is no folder"),
+    (["a.test", "--record-control", __file__], "test_cli_scan.py"),
+    (["a.test", "--record-control", "x", "--control", "y"], "contradict"),
+    (["a.test", "--no-save", "--out", "x"], "contradict"),
+    (["a.test", "--engine", "openssl", "--split", "tcp"], "--split works"),
+    (["a.test", "--via", "carrier-pigeon:"], "not a vantage"),
+    (["a.test", "--connect-to", "nonsense"], "--connect-to"),
+    (["a.test", "--resolve", "nonsense"], "--resolve"),
+    (["a.test", "--doh", "http://x"], "--doh"),
+    (["a.test", "--doh", "nonsense"], "--doh"),
+    (["a.test", "--concurrency", "0"], "--concurrency: 0 is not possible"),
+    (["a.test", "--concurrency", "many"], "invalid int value"),
+    (["a.test", "--timeout", "nan"], "--timeout: nan is not possible"),
+    (["a.test", "--timeout", "-1"], "--timeout"),
+    (["a.test", "--rate", "0"], "--rate"),
+    (["a.test", "--rate", "inf"], "--rate"),
+    (["a.test", "--now", "yesterday"], "--now: not a time"),
+    (["a.test", "--probe-asn", "KAZTELECOM"], "--probe-asn"),
+    (["a.test", "--probe-cc", "KAZ"], "--probe-cc"),
+    (["a.test", "-4", "-6"], "not allowed with"),
+    (["a.test", "--profile", "fast"], "invalid choice"),
+    (["a.test", "--lang", "tlh"], "invalid choice"),
+    (["a.test", "--sni", "x" * 70_000], "--sni"),
+    (["--conc", "5", "a.test"], "unrecognized arguments"),
+]
+
+
+@pytest.mark.parametrize(("words", "complaint"), BAD, ids=[" ".join(words)[:50] for words, _ in BAD])
+def test_bad_input_gets_one_line_and_nothing_is_written(
+    words, complaint, kzmitm, home, tmp_path, monkeypatch
+):
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    ended = kzmitm("scan", "--i-understand", *words)
+    assert ended.code == 2, ended
+    assert complaint in ended.err
+    assert (ended.err.count("\n"), ended.out) == (1, "")
+    assert not home.exists()
+    assert not list(work.iterdir())
+
+
+def test_a_folder_that_holds_something_is_left_alone(scan, tmp_path):
+    (tmp_path / "mine").write_text("x")
+    ended = scan("a.test", *to("a.test", closed_port()), "--out", tmp_path)
+    assert ended.code == 2
+    assert ended.err.count("\n") == 1
+
+
+def test_the_time_of_judging_is_not_the_time_of_measuring(scan, serve, genuine):
+    port = serve(genuine.site("news.test"))
+    late = scan("news.test", *to("news.test", port), "--now", "2040-01-01T00:00:00Z", "--json")
+    assert late.code in {0, 3}
+    assert late.json["targets"][0]["outcome"] != "clean"
+    assert late.json["started_at"] < "2040"
+    assert late.json["options"]["judged_at"] == "2040-01-01T00:00:00Z"
+
+
+def test_a_name_can_be_asked_for_that_is_not_the_targets(scan, serve, genuine):
+    port = serve(genuine.site("news.test"))
+    assert (
+        scan("news.test", *to("news.test", port), "--sni", "other.test", "--json").json["targets"][0]["sni"]
+        == "other.test"
+    )
+    assert (
+        scan("news.test", *to("news.test", port), "--sni", "none", "--json").json["targets"][0]["sni"] is None
+    )
+
+
+def test_a_dead_proxy_says_nothing_of_the_site(scan):
+    ended = scan("news.test", "--via", f"socks5h://user:secret@127.0.0.1:{closed_port()}#there", "--json")
+    assert ended.code == 3
+    assert "secret" not in ended.out + ended.err
+    assert ended.json["vantage"] == {"id": "there", "kind": "socks5h", "asn": "AS0", "cc": "ZZ"}
+
+
+def test_no_path_and_no_user_is_in_the_evidence(scan, serve, genuine, tmp_path):
+    ended = scan("news.test", *to("news.test", serve(genuine.site("news.test"))), "--out", tmp_path / "out")
+    assert ended.code == 0
+    for file in (tmp_path / "out").rglob("*"):
+        assert not file.is_file() or str(tmp_path).encode() not in file.read_bytes()
+
+
+def test_judge_says_what_changed(scan, serve, forger, genuine, kzmitm, tmp_path):
+    folder = tmp_path / "out"
+    assert scan("video.test", *to("video.test", serve(forger.site("video.test"))), "--out", folder).code == 3
+    same = kzmitm("judge", folder, "--store", genuine.pem)
+    assert same.code == 3
+    assert same.out.endswith("0 of 1 verdicts changed\n")
+    assert same.err == ""
+    other = kzmitm("judge", folder, "--store", genuine.pem, "--fingerprints", forger.overlay())
+    assert other.code == 1
+    assert "(before: INCONCLUSIVE)" in other.out.splitlines()[0]
+    assert other.out.endswith("1 of 1 verdicts changed\n")
+    assert "another registry" in other.err
+    document = kzmitm("judge", folder, "--store", genuine.pem, "--json").json
+    SCHEMA.validate(document)
+    assert document["targets"][0]["before"] == {"outcome": "inconclusive", "confidence": None}
+    now_trusted = kzmitm("judge", folder, "--store", forger.pem)
+    assert now_trusted.code == 0
+    assert "another store" in now_trusted.err
+
+
+def running_scan(*words: object, home):
+    return subprocess.Popen(
+        [sys.executable, "-m", "kzmitm", "scan", "--i-understand", "--doh", "none", *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "KZMITM_HOME": str(home)},
+    )
+
+
+def wait_until(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_scan_that_is_stopped_ends_within_a_second_with_everything_saved(
+    number, serve, authority, home, tmp_path, kzmitm
+):
+    forger, genuine = authority("Odd Root"), authority("Test Root")
+    out = tmp_path / "out"
+    silent, forged = serve(), serve(forger.site("video.test"))
+    child = running_scan(
+        "video.test", "silent.test", "third.test", *to("video.test", forged), *to("silent.test", silent),
+        *to("third.test", silent), "--store", genuine.pem, "--fingerprints", forger.overlay(), "--out", out,
+        "--concurrency", 1, home=home,
+    )  # fmt: skip
+    measurements = out / "measurements.jsonl"
+    wait_until(lambda: measurements.exists() and measurements.read_bytes().count(b"\n") == 1)
+    stopped_at = time.monotonic()
+    child.send_signal(number)
+    _out, err = child.communicate(timeout=10)
+    assert time.monotonic() - stopped_at < 1.5  # a second, and what a busy machine takes
+    assert child.returncode == 1, err  # interception was found before
+    assert b"were measured" in err
+    document = json.loads((out / "scan.json").read_text())
+    assert document["complete"] is False
+    assert document["finished_at"] is not None
+    assert document["summary"]["interception"] == 1
+    assert kzmitm("show", out).code == 1
+
+
+def test_a_stopped_scan_without_a_finding_is_3(serve, home, tmp_path):
+    out = tmp_path / "out"
+    child = running_scan("silent.test", *to("silent.test", serve()), "--out", out, home=home)
+    wait_until((out / "scan.json").exists)
+    time.sleep(0.1)
+    child.send_signal(signal.SIGINT)
+    child.communicate(timeout=10)
+    assert child.returncode == 3
