@@ -35,6 +35,9 @@ MAX_FAILURES = 3
 MAX_MESSAGE = 65535
 """A DNS message is no longer (RFC 8484, 6)."""
 
+MAX_CAUSES = 8
+"""Exceptions looked under for the one that the network raised; httpx' stack wraps it four times."""
+
 _PADDING = 128
 """Octets that queries are padded to a multiple of (RFC 8467, 4.1)."""
 
@@ -49,7 +52,7 @@ class DoHResolver:
         """`root_pem` are the pinned roots; raises ssl.SSLError if they are none."""
         self._servers = servers
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._context.load_verify_locations(cadata=root_pem)
+        self._context.load_verify_locations(cadata=root_pem.encode("ascii", "ignore").decode())
         self._client: httpx.AsyncClient | None = None
         self._failures = 0
         self._turn = 0
@@ -145,11 +148,10 @@ def _new_client(context: ssl.SSLContext) -> "httpx.AsyncClient":
 
 def _innermost(exc: BaseException) -> BaseException:
     """The socket's or TLS' own exception under those of httpx, httpcore and anyio."""
-    seen = 0
-    while seen < 8 and not isinstance(exc, OSError | EOFError):
-        inner = exc.__cause__ or exc.__context__
-        if inner is None:
+    inner: BaseException | None = exc
+    for _ in range(MAX_CAUSES):
+        if inner is None or (isinstance(inner, OSError) and inner.errno is not None):
             break
-        exc = inner
-        seen += 1
-    return exc
+        group = inner.exceptions if isinstance(inner, BaseExceptionGroup) else ()
+        inner = group[0] if group else inner.__cause__ or inner.__context__
+    return exc if inner is None else inner

@@ -98,8 +98,10 @@ class Resolver:
                 if any(task.result().ips for task in done):
                     _hurry(scopes, self._patience.grace_s)
         finally:
-            for task in tasks:
-                task.cancel()
+            if any(not task.done() for task in tasks):
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
         return tuple(task.result() for task in tasks)
 
     async def _ask(

@@ -7,6 +7,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from kzmitm.resources import truststore_files
+
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory):
@@ -40,3 +42,9 @@ def certificate(tmp_path_factory):
         )
     )
     return cert_path, key_path
+
+
+@pytest.fixture(scope="session")
+def pinned_roots():
+    """Public roots, none of which vouches for anything on loopback."""
+    return truststore_files()["mozilla.pem"].decode()
