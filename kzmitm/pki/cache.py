@@ -81,17 +81,18 @@ class CertificateCache:
     def signature(self, child: Certificate, spki: bytes, spki_sha256: str | None = None) -> bool | None:
         """Whether this key made the child's signature, None where that cannot be computed."""
         digest = spki_sha256 or sha256(spki).hexdigest()
-        edge = (child.sha256, digest)
-        known = self._edges.get(edge)
-        if known is None:
-            parts = self.anatomy(child)
-            key = (self._keys.get(digest) or self._keys.put(digest, (load_key(spki),)))[0]
-            result = (
-                None if key is None else is_signature_valid(key, parts.algorithm, parts.signature, parts.tbs)
-            )
-            known = self._edges.put(edge, (result,))
-        return known[0]
+        known = self._edges.get((child.sha256, digest))
+        return known[0] if known else self.compute_signature(self.anatomy(child), spki, digest)
 
-    def has_edge(self, child: Certificate, issuer: Certificate) -> bool:
-        """True if this signature is known already, so that asking costs nothing."""
-        return self._edges.get((child.sha256, issuer.spki_sha256 or "")) is not None
+    def known_signature(self, child: Certificate, spki_sha256: str) -> tuple[bool | None] | None:
+        """The result of `signature` if it is known already, else None."""
+        return self._edges.get((child.sha256, spki_sha256))
+
+    def compute_signature(self, child: Anatomy, spki: bytes, spki_sha256: str) -> bool | None:
+        """The result of `signature`, computed and kept."""
+        key = (self._keys.get(spki_sha256) or self._keys.put(spki_sha256, (load_key(spki),)))[0]
+        result = None
+        if key is not None:
+            result = is_signature_valid(key, child.algorithm, child.signature, child.tbs)
+        self._edges.put((child.certificate.sha256, spki_sha256), (result,))
+        return result

@@ -127,9 +127,9 @@ def has_unusable_key(certificate: Certificate) -> bool:
     return key.bits < MIN_RSA_BITS if key.kind == "rsa" else key.kind == "ec" and key.curve is None
 
 
-def has_weak_key(certificate: Certificate) -> bool:
+def has_weak_key(parts: Anatomy) -> bool:
     """True for a key below today's minimum; a reason to report, not to refuse."""
-    key = certificate.public_key
+    key = parts.certificate.public_key
     return key is not None and key.kind == "rsa" and key.bits < STRONG_RSA_BITS
 
 

@@ -53,9 +53,17 @@ def _long_length(data: bytes, start: int, end: int) -> tuple[int, int]:
 
 def expect(data: bytes, pos: int, end: int, tag: int) -> tuple[int, int]:
     """Start and end of the content of the element at `pos`, which must have this tag."""
-    found, start, stop = read_tlv(data, pos, end)
-    if found != tag:
-        raise DERError(f"tag {found:#04x} instead of {tag:#04x} at octet {pos}")
+    start = pos + 2  # read_tlv, written out: half of all time spent on a certificate is spent here
+    if start > end:
+        raise DERError(f"element cut short at octet {pos}")
+    if data[pos] != tag:
+        raise DERError(f"tag {data[pos]:#04x} instead of {tag:#04x} at octet {pos}")
+    length = data[pos + 1]
+    if length > 0x7F:
+        start, length = _long_length(data, start, end)
+    stop = start + length
+    if stop > end:
+        raise DERError(f"element at octet {pos} reaches past its container")
     return start, stop
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha1, sha256
 from typing import TypedDict
 
@@ -141,6 +142,7 @@ def assemble(encoded: bytes, draft: Draft) -> Anatomy:
     )
 
 
+@lru_cache(maxsize=64)
 def _oid_of(algorithm: bytes) -> str:
     try:
         start, stop = der.whole(algorithm, der.SEQUENCE)

@@ -158,6 +158,7 @@ def read_subject_key_id(value: bytes) -> bytes:
     return value[start:stop]
 
 
+@lru_cache(maxsize=256)  # one per CA
 def read_authority_key_id(value: bytes) -> tuple[bytes | None, bool]:
     """The key identifier if there is one, and whether issuer or serial are named as well."""
     start, stop = der.whole(value, der.SEQUENCE)
@@ -172,6 +173,7 @@ def read_authority_key_id(value: bytes) -> tuple[bytes | None, bool]:
     return key_id, others
 
 
+@lru_cache(maxsize=256)  # one per CA
 def read_ca_issuers(value: bytes) -> bool:
     """True if an authorityInfoAccess says where the issuer's certificate can be had."""
     start, stop = der.whole(value, der.SEQUENCE)

@@ -21,18 +21,14 @@ NOT_AN_ISSUER = frozenset(
 )
 """Reasons for which Go does not take a certificate as the issuer at all, so that nobody known is left."""
 
-Verdict = tuple[str | None, Certificate | None]
+Verdict = tuple[str, Certificate]
 
 
 def go_verdict(report: PathReport, walked: Sequence[Certificate], now: datetime) -> Verdict:
-    """Failure and stored certificate. `walked` is the best path there is, leaf first, trusted or not."""
-    if report.path is PathStatus.EMPTY:
-        return NO_CERTIFICATE, None
+    """Failure and stored certificate of an untrusted chain. `walked` is the best path there is."""
     leaf = walked[0]
-    if report.path is PathStatus.UNPARSABLE or "unparsable" in report.reasons:
+    if "unparsable" in report.reasons:
         return UNPARSABLE, leaf
-    if report.trusted:
-        return None, leaf
     if report.time is not TimeStatus.VALID:
         return Failure.SSL_INVALID_CERTIFICATE.value, leaf
     if report.name not in (NameStatus.MATCH, NameStatus.UNKNOWN):

@@ -18,8 +18,8 @@ def judge_name(leaf: Certificate, hostname: str | None) -> NameStatus:
     if (address := as_address(hostname)) is not None:
         return NameStatus.MATCH if address in (leaf.san_ip or ()) else NameStatus.MISMATCH
     host = hostname.lower().removesuffix(".")
-    if host in leaf.san_dns:  # most often; it still has to be a name
-        return NameStatus.MATCH if is_hostname(host) else NameStatus.MISMATCH
+    if host in leaf.san_dns and "*" not in host:
+        return NameStatus.MATCH
     if is_hostname(host) and any(matches(pattern, host) for pattern in leaf.san_dns):
         return NameStatus.MATCH
     return NameStatus.MISMATCH
@@ -27,6 +27,8 @@ def judge_name(leaf: Certificate, hostname: str | None) -> NameStatus:
 
 def as_address(hostname: str) -> str | None:
     """The address that `hostname` is, as certificates are read, or None for a name."""
+    if ":" not in hostname and not hostname[-1:].isdigit() and hostname[-1:] != "]":
+        return None  # no last label of a host is a number (RFC 3696, 2)
     try:
         return str(ip_address(hostname.removeprefix("[").removesuffix("]")))
     except ValueError:

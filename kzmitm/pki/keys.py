@@ -32,8 +32,27 @@ CURVES = {
 _FIXED = {"1.3.101.112": ("ed25519", 256), "1.3.101.113": ("ed448", 456)}
 
 
+_EC_PREFIXES = {
+    (bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004"), 91): ("secp256r1", 256),
+    (bytes.fromhex("3076301006072a8648ce3d020106052b8104002203620004"), 120): ("secp384r1", 384),
+}
+_RSA_2048 = bytes.fromhex("30820122300d06092a864886f70d01010105000382010f003082010a0282010100")
+_F4 = bytes.fromhex("0203010001")
+"""Nine keys in ten are one of these, told by their first octets, their length and their end."""
+
+
 def read_public_key(spki: bytes) -> PublicKey:
     """The facts of a key. Raises DERError if this is no SubjectPublicKeyInfo at all."""
+    size = len(spki)
+    for (prefix, length), (curve, bits) in _EC_PREFIXES.items():
+        if size == length and spki.startswith(prefix):
+            return PublicKey(kind="ec", bits=bits, spki_sha256=sha256(spki).hexdigest(), curve=curve)
+    if size == 294 and spki.startswith(_RSA_2048) and spki.endswith(_F4) and spki[33] > 0x7F:
+        return PublicKey(kind="rsa", bits=2048, spki_sha256=sha256(spki).hexdigest(), exponent=65537)
+    return _read_any_key(spki)
+
+
+def _read_any_key(spki: bytes) -> PublicKey:
     start, stop = der.whole(spki, der.SEQUENCE)
     inner, algorithm_end = der.expect(spki, start, stop, der.SEQUENCE)
     oid, parameters = der.read_oid(spki, inner, algorithm_end)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from kzmitm.model.certificate import Certificate
 from kzmitm.pki import extensions as ext
-from kzmitm.pki.cache import CertificateCache
+from kzmitm.pki.anatomy import Anatomy
 from kzmitm.pki.der import DERError
 from kzmitm.pki.path_search import Hit, Search
 from kzmitm.pki.report import PathStatus
@@ -30,21 +30,21 @@ class Absence:
 
 
 def explain_absence(
-    search: Search, presented: Sequence[Certificate], intermediates: Sequence[Certificate]
+    search: Search, presented: Sequence[Anatomy], intermediates: Sequence[Certificate]
 ) -> Absence:
     """Why `search` found no path from its leaf through what was presented."""
-    leaf, top = search.leaf, search.longest[-1]
+    leaf, top = search.leaf.certificate, search.longest[-1]
     if len(search.longest) == 1 and leaf.is_self_issued and search.cache.is_signed_by(leaf, leaf):
         return Absence(PathStatus.SELF_SIGNED, ("self_signed", "unknown_issuer"))
-    known = relevant(intermediates, search.longest)
+    known = relevant(intermediates, [parts.certificate for parts in search.longest])
     if known:
-        wider = Search(leaf, search.store, search.cache, search.assess)
-        wider.run([*presented, *known])
+        wider = Search(search.leaf, search.store, search.cache, search.assess)
+        wider.run([*presented, *map(search.cache.anatomy, known)])
         if wider.best is not None and not wider.best.faults:
             reasons = ("missing_intermediate", "completed_by_known_intermediate")
             return Absence(PathStatus.MISSING_INTERMEDIATE, reasons, wider.best)
         search.notes |= wider.notes
-    if "bad_signature" not in search.notes and claims_known_issuer(top, search.store, search.cache):
+    if "bad_signature" not in search.notes and claims_known_issuer(top, search.store):
         return Absence(
             PathStatus.MISSING_INTERMEDIATE,
             ("missing_intermediate", "issuer_of_known_organisation", "unknown_issuer"),
@@ -65,12 +65,16 @@ def relevant(intermediates: Sequence[Certificate], path: Sequence[Certificate]) 
     return list(found.values())
 
 
-def claims_known_issuer(top: Certificate, store: TrustStore, cache: CertificateCache) -> bool:
+def claims_known_issuer(top: Anatomy, store: TrustStore) -> bool:
     """True if `top` names an issuer of an anchor's organisation and says where its certificate is."""
-    organization = top.issuer.organization
-    if organization is None or top.is_self_issued or organization.casefold() not in store.organizations:
+    organization = top.certificate.issuer.organization
+    if (
+        organization is None
+        or top.certificate.is_self_issued
+        or organization.casefold() not in store.organizations
+    ):
         return False
-    value = cache.anatomy(top).values.get(ext.AUTHORITY_INFO_ACCESS)
+    value = top.values.get(ext.AUTHORITY_INFO_ACCESS)
     try:
         return value is not None and ext.read_ca_issuers(value)
     except DERError:

@@ -4,6 +4,8 @@ The way of a well-formed certificate is one pass here; one that breaks the rules
 goes to `kzmitm.pki.salvage`, which reads what is left and says why in `parse_error`.
 """
 
+from functools import lru_cache
+
 from kzmitm.model.certificate import Certificate
 from kzmitm.pki import der
 from kzmitm.pki.anatomy import Anatomy
@@ -16,6 +18,9 @@ from kzmitm.pki.validity import read_time
 
 MAX_CERTIFICATE_OCTETS = 1 << 20
 """Certificates in use have up to 50 KB; a longer one is kept by its hashes and not taken apart."""
+
+MAX_COMMON_OCTETS = 128
+"""Shorter extensions are mostly the same in all leaves of a CA, and are read once."""
 
 _VERSION = 0xA0
 _EXTENSIONS = 0xA3
@@ -100,13 +105,17 @@ def _read_extensions(data: bytes, pos: int, end: int, draft: Draft) -> None:
         raise DERError("extensions are one sequence at the end of the body")
     while first < last:
         inner, after = expect(data, first, last, der.SEQUENCE)
-        draft.extensions.append(read_extension(data, inner, after))
+        if after - inner <= MAX_COMMON_OCTETS:
+            draft.extensions.append(_common_extension(data[inner:after]))
+        else:
+            draft.extensions.append(read_extension(data[inner:after]))
         first = after
 
 
-def read_extension(data: bytes, pos: int, end: int) -> tuple[str, bool, bytes]:
+def read_extension(data: bytes) -> tuple[str, bool, bytes]:
     """The content of one Extension (RFC 5280, 4.1): dotted OID, critical, value."""
-    oid, pos = der.read_oid(data, pos, end)
+    end = len(data)
+    oid, pos = der.read_oid(data, 0, end)
     critical = False
     if pos < end and data[pos] == der.BOOLEAN:
         start, stop = expect(data, pos, end, der.BOOLEAN)
@@ -115,3 +124,6 @@ def read_extension(data: bytes, pos: int, end: int) -> tuple[str, bool, bytes]:
     if stop != end:
         raise DERError(f"extension {oid} goes on after its value")
     return oid, critical, data[start:stop]
+
+
+_common_extension = lru_cache(maxsize=1024)(read_extension)

@@ -20,15 +20,15 @@ Decisions that the standards leave open:
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import repeat
 
 from kzmitm.model.certificate import Certificate
+from kzmitm.pki.anatomy import Anatomy
 from kzmitm.pki.cache import CertificateCache
 from kzmitm.pki.checks import Rules, has_weak_key, path_faults
-from kzmitm.pki.go_order import go_verdict, is_current
+from kzmitm.pki.go_order import NO_CERTIFICATE, UNPARSABLE, go_verdict, is_current
 from kzmitm.pki.hostnames import judge_name
 from kzmitm.pki.missing import explain_absence
-from kzmitm.pki.path_search import Hit, Path, Search, anatomies
+from kzmitm.pki.path_search import Hit, Path, Search
 from kzmitm.pki.report import NameStatus, PathReport, PathStatus, TimeStatus
 from kzmitm.pki.store import TrustStore
 
@@ -54,35 +54,38 @@ def validate_path(  # noqa: PLR0913 - the contract of the package; all but the c
     Never raises on any certificates.
     """
     if not chain:
-        return _refused(PathStatus.EMPTY, "empty", None, now)
-    leaf, now = chain[0], now.replace(microsecond=0)
-    if not cache.anatomy(leaf).is_whole:
-        return _refused(PathStatus.UNPARSABLE, "unparsable", leaf, now)
+        return _refused(PathStatus.EMPTY, "empty", None)
+    now = now.replace(microsecond=0)
+    leaf, presented, left_out = taken_apart(chain, cache)
+    if not leaf.is_whole:
+        return _refused(PathStatus.UNPARSABLE, "unparsable", leaf.certificate)
 
     def assess(path: Path) -> Hit:
-        return Hit(path, path_faults(anatomies(path, cache), rules), time_reasons(path, now))
+        return Hit(path, path_faults(path, rules), time_reasons(path, now))
 
     search = Search(leaf, store, cache, assess)
-    presented, extra = distinct(chain, cache)
     search.run(presented)
     finding = _found(search.best) or _not_found(search, presented, intermediates, rules, now)
-    name = judge_name(leaf, hostname)
+    name = judge_name(leaf.certificate, hostname)
     named = (_NAME_REASONS[name],) if name in _NAME_REASONS else ()
     weak = ("weak_key",) if any(map(has_weak_key, finding.walked)) else ()
     report = PathReport(
-        time=judge_time(leaf, now),
+        time=judge_time(leaf.certificate, now),
         name=name,
         path=finding.status,
-        reasons=tuple(dict.fromkeys((*finding.times, *named, *finding.reasons, *weak, *extra))),
-        validated_path=finding.validated,
-        topmost=search.longest[-1],
+        reasons=tuple(dict.fromkeys((*finding.times, *named, *finding.reasons, *weak, *left_out))),
+        validated_path=tuple([parts.certificate for parts in finding.validated]),
+        topmost=search.longest[-1].certificate,
+        stored=leaf.certificate,
         trusted=finding.status is PathStatus.TRUSTED and not finding.times and not named,
     )
-    failure, stored = go_verdict(report, finding.walked, now)
+    if report.trusted:
+        return report
+    failure, stored = go_verdict(report, [parts.certificate for parts in finding.walked], now)
     return replace(report, failure=failure, stored=stored)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Finding:
     """What the search came to; `walked` is the path that the reasons are about."""
 
@@ -102,37 +105,41 @@ def _found(hit: Hit | None) -> _Finding | None:
 
 def _not_found(
     search: Search,
-    presented: Sequence[Certificate],
+    presented: Sequence[Anatomy],
     intermediates: Sequence[Certificate],
     rules: Rules,
     now: datetime,
 ) -> _Finding:
     absence = explain_absence(search, presented, intermediates)
     walked = search.longest
-    times = time_reasons(walked, now, anchored=False)
     if absence.completed is not None:
         hit = absence.completed
         return _Finding(absence.status, walked, hit.path, absence.reasons, hit.times)
-    faults = path_faults(anatomies(walked, search.cache), rules, anchored=False)
+    faults = path_faults(walked, rules, anchored=False)
+    times = time_reasons(walked, now, anchored=False)
     return _Finding(absence.status, walked, (), (*absence.reasons, *sorted(search.notes), *faults), times)
 
 
-def _refused(status: PathStatus, reason: str, leaf: Certificate | None, now: datetime) -> PathReport:
-    report = PathReport(
-        time=TimeStatus.UNKNOWN, name=NameStatus.UNKNOWN, path=status, reasons=(reason,), topmost=leaf
+def _refused(status: PathStatus, reason: str, leaf: Certificate | None) -> PathReport:
+    return PathReport(
+        time=TimeStatus.UNKNOWN,
+        name=NameStatus.UNKNOWN,
+        path=status,
+        reasons=(reason,),
+        topmost=leaf,
+        stored=leaf,
+        failure=NO_CERTIFICATE if leaf is None else UNPARSABLE,
     )
-    failure, stored = go_verdict(report, (leaf,) if leaf else (), now)
-    return replace(report, failure=failure, stored=stored)
 
 
-def distinct(
+def taken_apart(
     chain: Sequence[Certificate], cache: CertificateCache
-) -> tuple[list[Certificate], tuple[str, ...]]:
-    """What was presented beside the leaf, each once, and a reason if some of it cannot be used at all."""
-    seen = {certificate.sha256: certificate for certificate in chain}
-    del seen[chain[0].sha256]
-    usable = [certificate for certificate in seen.values() if cache.anatomy(certificate).is_whole]
-    return usable, () if len(usable) == len(seen) else ("unparsable_certificate",)
+) -> tuple[Anatomy, list[Anatomy], tuple[str, ...]]:
+    """The leaf, what was presented beside it, each once, and a reason if some of that cannot be used."""
+    leaf, *others = {certificate.sha256: certificate for certificate in chain}.values()
+    parts = [cache.anatomy(certificate) for certificate in others]
+    usable = [each for each in parts if each.is_whole]
+    return cache.anatomy(leaf), usable, () if len(usable) == len(parts) else ("unparsable_certificate",)
 
 
 def judge_time(leaf: Certificate, now: datetime) -> TimeStatus:
@@ -153,12 +160,12 @@ _TIME_REASONS = {
 
 def time_reasons(path: Path, now: datetime, *, anchored: bool = True) -> tuple[str, ...]:
     """The codes of what is not valid now on a path, leaf first."""
-    if all(map(is_current, path, repeat(now))):
+    if all(is_current(parts.certificate, now) for parts in path):
         return ()
     top = len(path) - 1
     reasons = []
-    for number, certificate in enumerate(path):
-        status = judge_time(certificate, now)
+    for number, parts in enumerate(path):
+        status = judge_time(parts.certificate, now)
         if status is not TimeStatus.VALID:
             place = "leaf" if number == 0 else "anchor" if anchored and number == top else "intermediate"
             reasons.append(f"{place}_{_TIME_REASONS[status]}")

@@ -5,7 +5,7 @@ identifiers only order the alternatives, names and signatures decide. Time is no
 ends the search where a hostile chain would let it grow exponentially.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from kzmitm.model.certificate import Certificate
@@ -23,20 +23,16 @@ MAX_SIGNATURES = 128
 MAX_STEPS = 4096
 """Candidates looked at per chain, computed or known."""
 
-Path = tuple[Certificate, ...]
+Path = tuple[Anatomy, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Hit:
     """A path that reaches an anchor, with the codes of rules and of times that it breaks."""
 
     path: Path
     faults: tuple[str, ...] = ()
     times: tuple[str, ...] = ()
-
-    @property
-    def is_perfect(self) -> bool:
-        return not self.faults and not self.times
 
     @property
     def rank(self) -> tuple[bool, bool, int, int]:
@@ -51,7 +47,7 @@ Assess = Callable[[Path], Hit]
 class Search:
     """One search. After `run`, `best` is the best path to an anchor and `longest` the longest without."""
 
-    leaf: Certificate
+    leaf: Anatomy
     store: TrustStore
     cache: CertificateCache
     assess: Assess
@@ -61,14 +57,16 @@ class Search:
     """Codes of what spoke against alternatives: `bad_signature`, `unsupported_signature`, `budget`."""
     steps: int = MAX_STEPS
     signatures: int = MAX_SIGNATURES
-    _pool: dict[object, list[Certificate]] = field(default_factory=dict)
+    is_over: bool = False
+    """A perfect path was found, or the budget is spent."""
+    _pool: dict[object, list[Anatomy]] = field(default_factory=dict)
 
-    def run(self, intermediates: Iterable[Certificate]) -> None:
+    def run(self, intermediates: Iterable[Anatomy]) -> None:
         """Searches with these intermediates, in any order and with any extras."""
-        for certificate in intermediates:
-            self._pool.setdefault(name_key(certificate.subject), []).append(certificate)
+        for parts in intermediates:
+            self._pool.setdefault(name_key(parts.certificate.subject), []).append(parts)
         self.longest = (self.leaf,)
-        if self.leaf in self.store:
+        if self.leaf.certificate in self.store:
             self._offer((self.leaf,))
         self._extend((self.leaf,))
 
@@ -76,53 +74,58 @@ class Search:
         hit = self.assess(path)
         if self.best is None or hit.rank < self.best.rank:
             self.best = hit
+            self.is_over = self.is_over or not (hit.faults or hit.times)
 
     def _extend(self, path: Path) -> None:
         """Tries every issuer of the last certificate of `path`, until a perfect path is found."""
         child = path[-1]
-        for anchor in self._ordered(child, self.store.with_subject(child.issuer)):
+        issuer_name = name_key(child.certificate.issuer)
+        anchors = [self.cache.anatomy(anchor) for anchor in self.store.with_name_key(issuer_name)]
+        for anchor in ordered(child, anchors):
             if self._is_issuer(child, anchor):
                 self._offer((*path, anchor))
-                if self._is_over:
-                    return
+            if self.is_over:
+                return
         if len(path) >= MAX_PATH - 1:
             self.notes.add("too_long")
             return
-        for issuer in self._ordered(child, self._pool.get(name_key(child.issuer), ())):
-            if is_repeated(issuer, path) or not self._is_issuer(child, issuer):
+        for issuer in ordered(child, self._pool.get(issuer_name, ())):
+            if is_repeated(issuer.certificate, path) or not self._is_issuer(child, issuer):
                 continue
             longer = (*path, issuer)
             if len(longer) > len(self.longest):
                 self.longest = longer
             self._extend(longer)
-            if self._is_over:
+            if self.is_over:
                 return
 
-    @property
-    def _is_over(self) -> bool:
+    def _is_issuer(self, child: Anatomy, issuer: Anatomy) -> bool:
+        """True if the issuer's key made the child's signature; notes it when it should have and did not."""
         if self.steps <= 0 or self.signatures <= 0:
+            self.is_over = True
             self.notes.add("budget")
-            return True
-        return self.best is not None and self.best.is_perfect
-
-    def _ordered(self, child: Certificate, issuers: Sequence[Certificate]) -> Iterator[Certificate]:
-        if len(issuers) < 2:
-            return iter(issuers)
-        return iter(sorted(issuers, key=lambda issuer: likelihood(child, issuer)))
-
-    def _is_issuer(self, child: Certificate, issuer: Certificate) -> bool:
-        self.steps -= 1
-        if self.steps <= 0 or self.signatures <= 0:
             return False
-        if not self.cache.has_edge(child, issuer):
+        self.steps -= 1
+        one, other = child.certificate, issuer.certificate
+        digest = other.spki_sha256 or ""
+        known = self.cache.known_signature(one, digest)
+        if known is not None:
+            valid = known[0]
+        else:
             self.signatures -= 1
-        spki = self.cache.anatomy(issuer).spki
-        valid = self.cache.signature(child, spki, issuer.spki_sha256)
+            valid = self.cache.compute_signature(child, issuer.spki, digest)
         if valid is None:
             self.notes.add("unsupported_signature")
-        elif not (valid or child.is_self_issued or hints_agree(child, issuer) is False):
+        elif not (valid or one.is_self_issued or hints_agree(one, other) is False):
             self.notes.add("bad_signature")  # else it is but another key of the same name
         return valid is True
+
+
+def ordered(child: Anatomy, issuers: Sequence[Anatomy]) -> Sequence[Anatomy]:
+    """The likely issuers before the unlikely ones."""
+    if len(issuers) < 2:
+        return issuers
+    return sorted(issuers, key=lambda issuer: likelihood(child.certificate, issuer.certificate))
 
 
 def hints_agree(child: Certificate, issuer: Certificate) -> bool | None:
@@ -139,12 +142,8 @@ def likelihood(child: Certificate, issuer: Certificate) -> tuple[bool, bool, boo
 
 def is_repeated(certificate: Certificate, path: Path) -> bool:
     """True if the same name with the same key is on the path: going there again gains nothing."""
-    return any(
-        certificate.spki_sha256 == other.spki_sha256 and certificate.subject.der == other.subject.der
-        for other in path
-    )
-
-
-def anatomies(path: Path, cache: CertificateCache) -> list[Anatomy]:
-    """The certificates of a path with their parts."""
-    return [cache.anatomy(certificate) for certificate in path]
+    for parts in path:
+        other = parts.certificate
+        if certificate.spki_sha256 == other.spki_sha256 and certificate.subject.der == other.subject.der:
+            return True
+    return False

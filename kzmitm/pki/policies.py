@@ -17,7 +17,10 @@ _POLICY_EXTENSIONS = (ext.POLICY_CONSTRAINTS, ext.INHIBIT_ANY_POLICY, ext.POLICY
 
 def breaks_policy(path: Sequence[Anatomy], *, anchored: bool = True) -> bool:
     """True if an explicit policy is demanded on this path (leaf first) and none holds, or it is malformed."""
-    if not any(oid in parts.values for parts in path for oid in _POLICY_EXTENSIONS):
+    for parts in path:
+        if not parts.values.keys().isdisjoint(_POLICY_EXTENSIONS):
+            break
+    else:
         return False  # nearly always
     below_anchor = path[:-1] if anchored and len(path) > 1 else path
     try:

@@ -56,6 +56,10 @@ class TrustStore:
         """The anchors of this name (RFC 5280, 7.1)."""
         return self._by_subject.get(name_key(name), ())
 
+    def with_name_key(self, key: object) -> tuple[Certificate, ...]:
+        """The anchors whose name has this `name_key`."""
+        return self._by_subject.get(key, ())
+
     def with_key(self, spki_sha256: str | None) -> tuple[Certificate, ...]:
         """The anchors with this key (SHA-256 of the SubjectPublicKeyInfo)."""
         return self._by_key.get(spki_sha256 or "", ())

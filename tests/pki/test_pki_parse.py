@@ -47,7 +47,8 @@ def assert_same(ours: Certificate, theirs: x509.Certificate) -> None:
     for extension in theirs.extensions:
         match extension.value:
             case x509.SubjectAlternativeName() as names:
-                assert list(ours.san_dns or ()) == names.get_values_for_type(x509.DNSName)
+                hosts = [host.encode() for host in names.get_values_for_type(x509.DNSName)]
+                assert list(ours.san_dns or ()) == [h.decode("ascii", "backslashreplace") for h in hosts]
                 assert list(ours.san_ip or ()) == [
                     str(ip) for ip in names.get_values_for_type(x509.IPAddress)
                 ]
