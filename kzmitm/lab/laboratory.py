@@ -49,6 +49,11 @@ class Lab:
         return LookAlikeCA(self.now)
 
     @property
+    def has_addresses(self) -> bool:
+        """Each site has an address of its own: not where loopback is one address only (macOS)."""
+        return len({endpoint.ip for endpoint in self._origins.values()}) > 1
+
+    @property
     def directory(self) -> Path:
         """A private directory, in memory where possible, that vanishes with the laboratory."""
         return self._children.directory

@@ -35,6 +35,8 @@ def need(profile: Profile) -> None:
 def test_verdict_is_the_expected_one(name: str, lab: Lab, tmp_path: Path):
     profile = all_profiles()[name]
     need(profile)
+    if name == "portal" and not lab.has_addresses:
+        pytest.skip("a portal is told by one certificate at many addresses, and loopback is one here")
     registry = registry_for(lab, tmp_path / "overlay")
     if profile.place is Place.ORIGIN:
         lab.switch_on(name)

@@ -17,7 +17,7 @@ def _on(lab: Lab) -> None:
     proxies = proxy_specs(lab, NAME, "https")
     lab.start(
         NAME,
-        [lab.program(NAME), "-D", "-k", str(key), "-c", str(certificate), "-C", str(root), "-P", *proxies],
+        [lab.program(NAME), "-k", str(key), "-c", str(certificate), "-C", str(root), "-P", *proxies],
     )
     lab.wait_for(NAME)
 

@@ -19,7 +19,7 @@ def _on(lab: Lab) -> None:
             (forgeries / f"{hostname}.pem").write_bytes(content)
     proxies = proxy_specs(lab, NAME, "ssl")
     # Without a CA of its own (-k, -c) it forges nothing else; -P lets that pass.
-    lab.start(NAME, [lab.program(PACKAGE), "-D", "-t", str(forgeries), "-P", *proxies])
+    lab.start(NAME, [lab.program(PACKAGE), "-t", str(forgeries), "-P", *proxies])
     lab.wait_for(NAME)
 
 
