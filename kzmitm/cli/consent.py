@@ -28,20 +28,20 @@ ASK_FIRST = _("read `kzmitm consent` and agree, or give --i-understand once you 
 def text(sites: int) -> tuple[str, ...]:
     """The text for a scan of the default list of `sites` sites."""
     return (
-        _("What a scan does, and what it may mean for you:"),
-        _("1 It makes ordinary TLS connections to {sites} sites (kzmitm scan --dry-run lists them).").format(
+        _("1 A scan makes ordinary TLS connections to {sites} sites (--dry-run lists them).").format(
             sites=sites
         ),
-        _("  It loads no page and logs in nowhere. Your resolver and a public one are asked for addresses."),
-        _("2 Your provider, employer or government can see these connections, as for any visit."),
-        _("  They can also see that they do not come from a browser."),
-        _("3 In some places this, or having this tool, may be unlawful or draw attention. Ask someone you"),
-        _("  trust. Do not run it on a network of your work, your school or the government."),
-        _("4 Nothing is sent anywhere. Results stay in {folder}").format(folder=results_folder()),
-        _("  until you delete them. Deleting cannot be guaranteed on SSDs and phones."),
-        _("5 Your IP address and the name of this computer are not stored. Who could still tell that it was"),
-        _("  you: your provider, from the times and the sites."),
-        _("6 You can stop at any time (Ctrl-C), read all of it (kzmitm show), delete it (kzmitm purge)."),
+        _("  It loads no page and logs in nowhere. It asks resolvers for addresses."),
+        _("2 Your provider, employer or government can see these connections, as they"),
+        _("  see any visit, and can tell that they do not come from a browser."),
+        _("3 In some places this, or having this tool, may be unlawful or draw attention."),
+        _("  Ask someone you trust. Never run it on a work, school or state network."),
+        _("4 Nothing is sent anywhere. Results stay on this computer until you delete"),
+        _("  them, in {folder}").format(folder=results_folder()),
+        _("5 Your IP address and the name of this computer are not stored. Your provider"),
+        _("  could still tell that it was you, from the times and the sites."),
+        _("6 You can stop at any time (Ctrl-C), read it all (kzmitm show) and delete it"),
+        _("  (kzmitm purge); on SSDs and phones deleting cannot be guaranteed."),
     )
 
 

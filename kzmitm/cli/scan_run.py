@@ -48,18 +48,22 @@ class Told:
 class ScanRun:
     """The state of a scan between its first and its last target."""
 
-    def __init__(self, setup: Setup, network: Network, targets: Selection, told: Told) -> None:
+    def __init__(
+        self, setup: Setup, network: Network, targets: Selection, told: Told, stop: asyncio.Event
+    ) -> None:
         self.tally = Tally()
         self.notes: list[str] = []
         self._setup = setup
         self._network = network
         self._targets = targets
         self._told = told
+        self._stop = stop
         self._held: dict[int, _Held] = {}
         """By identity: the judge keeps these measurements until it has settled them."""
         self._control = dict(setup.control)
+        self._has_lost_reader = False
 
-    async def measure(self, stop: asyncio.Event) -> None:
+    async def measure(self) -> None:
         """Measure and judge every target until the end, or until `stop` is set."""
         setup = self._setup
         judge = setup.judge if setup.judging_time is None else JudgeAt(setup.judge, setup.judging_time)
@@ -73,7 +77,7 @@ class ScanRun:
                 rng=SystemRandom(),
                 observer=observer,
                 now=clock.now,
-                stop=stop,
+                stop=self._stop,
             )
             async with aclosing(cast("AsyncGenerator[Judged]", stream)):
                 async for judged in stream:
@@ -95,11 +99,12 @@ class ScanRun:
                 explanation=explanation_sentence(held.judged),
             )
         for held in self._held.values():
-            self._tell(held.judged)
             self._record(held.measurement, held.judged.verdict)
         self._told.results.finish(finished_at=clock.now(), complete=complete)
         if self._setup.control_path is not None:
             write_control(self._setup.control_path, self._control)
+        for held in self._held.values():
+            self._tell(held.judged)
 
     def _take(self, judged: Judged) -> None:
         measurement, verdict = judged.measurement, judged.verdict
@@ -121,8 +126,13 @@ class ScanRun:
 
     def _tell(self, judged: JudgedTarget) -> None:
         self.tally.add(judged)
-        if not self._told.quiet:
+        if self._told.quiet or self._has_lost_reader:
+            return
+        try:
             self._told.progress.show(target_line(judged))
+        except BrokenPipeError:  # `| head`: as good as Ctrl-C, and all is to be saved
+            self._has_lost_reader = True
+            self._stop.set()
 
     def _record(self, measurement: Measurement, verdict: Verdict) -> None:
         if self._setup.control_path is not None and is_worth_recording(verdict.outcome):

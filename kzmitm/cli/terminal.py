@@ -38,7 +38,8 @@ def prepare_streams() -> None:
         if stream.isatty():
             stream.reconfigure(errors="backslashreplace")
         else:
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+            # By lines, so that `| tee` sees each verdict when it falls.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
 
 
 def is_plain(stream: TextIO) -> bool:

@@ -340,6 +340,26 @@ def test_a_scan_that_is_stopped_ends_within_a_second_with_everything_saved(
     assert kzmitm("show", out).code == 1
 
 
+def test_a_reader_that_leaves_ends_the_scan_with_everything_saved(serve, authority, tmp_path, home):
+    genuine, out = authority("Test Root"), tmp_path / "out"
+    port = serve(genuine.site("a.test"))
+    (tmp_path / "list").write_text("a.test\n" + "".join(f"{n}.test\n" for n in range(500)))
+    child = running_scan(
+        "--list", tmp_path / "list", "--store", genuine.pem, "--connect-to", f"a.test:443:127.0.0.1:{port}",
+        "--connect-to", f":443:127.0.0.1:{closed_port()}", "--concurrency", 1, "--rate", 50, "--out", out,
+        home=home,
+    )  # fmt: skip
+    assert child.stdout.readline().startswith(b"CLEAN")
+    child.stdout.close()
+    child.stdout = None
+    _out, err = child.communicate(timeout=20)
+    assert b"Traceback" not in err
+    assert child.returncode == 3
+    document = json.loads((out / "scan.json").read_text())
+    assert document["complete"] is False
+    assert 1 <= len(document["targets"]) < 500
+
+
 def test_a_stopped_scan_without_a_finding_is_3(serve, home, tmp_path):
     out = tmp_path / "out"
     child = running_scan("silent.test", *to("silent.test", serve()), "--out", out, home=home)

@@ -2,7 +2,7 @@
 
 import argparse
 import asyncio
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,14 +55,15 @@ def _scan(args: argparse.Namespace, setup: Setup, targets: Selection) -> int:
     stop = asyncio.Event()
     with progress(targets.count) as shown:
         told = Told(results, shown, quiet=args.json)
-        scanning = ScanRun(setup, network, targets, told)
-        ended = run_until_stopped(scanning.measure(stop), stop)
+        scanning = ScanRun(setup, network, targets, told, stop)
+        ended = run_until_stopped(scanning.measure(), stop)
         complete = ended and STOPPED_EARLY not in scanning.notes
         scanning.settle(complete=complete)
-    if args.json:
-        results.print_document()
-    else:
-        print_lines(scanning.tally.closing_lines())
+    with suppress(BrokenPipeError):  # all is saved; nobody is left to read it
+        if args.json:
+            results.print_document()
+        else:
+            print_lines(scanning.tally.closing_lines())
     _say_the_rest(scanning, results, targets, ended=ended)
     return scanning.tally.exit_code(complete=complete)
 
@@ -74,7 +75,8 @@ def _say_the_rest(scanning: ScanRun, results: Results, targets: Selection, *, en
         done = scanning.tally.counts.total()
         say(_("stopped; {done} of {total} targets were measured").format(done=done, total=targets.count))
     if results.path is not None:
-        say(_("The result is kept: kzmitm show {folder}").format(folder=harmless(str(results.path), 4096)))
+        say(_("The result is kept; to read it again:"))
+        say(f"  kzmitm show {harmless(str(results.path), 4096)}")
 
 
 def _dry_run(targets: Selection, *, as_json: bool) -> int:
