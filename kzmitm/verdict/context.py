@@ -2,7 +2,7 @@
 
 from kzmitm.model.certificate import Certificate
 from kzmitm.verdict.facts import Facts, views
-from kzmitm.verdict.handshake import State
+from kzmitm.verdict.handshake import HandshakeFacts, State
 from kzmitm.verdict.names import base_name
 
 MAX_KEYS = 2_000
@@ -74,13 +74,10 @@ class RunContext:
         self.with_chain += any(h.chain for h in facts.handshakes)
         self.time_failures += any(v.focus is not None and v.focus.fails_by_time_only for v in views(facts))
         for view in views(facts):
-            if view.state is State.UNTRUSTED:
-                self._remember(view)
+            if view.focus is not None and view.focus.state is State.UNTRUSTED:
+                self._remember(view, view.focus)
 
-    def _remember(self, view: Facts) -> None:
-        focus = view.focus
-        if focus is None or not focus.chain:
-            return
+    def _remember(self, view: Facts, focus: HandshakeFacts) -> None:
         leaf, base = focus.chain[0], base_name(focus.hostname)
         ip = focus.observation.endpoint.ip
         if not focus.covers_host:
@@ -90,13 +87,14 @@ class RunContext:
                 self._bases_by_address.add(ip, base)
         if not view.is_forged:
             return
-        if leaf.spki_sha256 is not None:
-            self._hosts_by_key.add(leaf.spki_sha256, focus.hostname)
         if focus.covers_host:
             self._bases_by_issuer.add(issuer_key(leaf), base)
-            if leaf.spki_sha256 is not None:
-                self._bases_by_key.add(leaf.spki_sha256, base)
-                self._leaves_by_key.add(leaf.spki_sha256, leaf.sha256)
+        key = leaf.spki_sha256
+        if key is not None:
+            self._hosts_by_key.add(key, focus.hostname)
+            if focus.covers_host:
+                self._bases_by_key.add(key, base)
+                self._leaves_by_key.add(key, leaf.sha256)
 
     def hosts_misnamed_by(self, leaf_sha256: str) -> int:
         """Unrelated hosts that showed this very leaf, which names none of them."""

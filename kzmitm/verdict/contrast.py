@@ -113,14 +113,12 @@ def _genuine(near: Iterable[HandshakeFacts], hostname: str, judging: Judging) ->
 
 
 def minted_for_other_names(focus: HandshakeFacts, contrast: ContrastFacts) -> bool:
-    """The issuer of this leaf also signs, here, for names that this server cannot own.
+    """The issuer of this leaf (`focus` has a chain) also signs, here, for names that this server cannot own.
 
     A benign site lives elsewhere and has a public certificate; the nonsense name exists nowhere. A leaf
     for either, by the same issuer, is made on demand.
     """
-    leaf = focus.leaf
-    if leaf is None:
-        return False
+    leaf = focus.chain[0]
     return any(
         other.is_forgeable
         and other.covers_host

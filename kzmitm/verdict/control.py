@@ -125,11 +125,10 @@ def completes(handshake: HandshakeFacts, extra: tuple[Certificate, ...], judging
 
 def anomalies(handshake: HandshakeFacts, control: ControlFacts) -> tuple[str, ...]:
     """What else is odd about a trusted chain, as names: no proof of logging, or less than the control got."""
-    observation, leaf = handshake.observation, handshake.leaf
+    observation = handshake.observation
     found = []
     logged = (
-        leaf is None
-        or any(oid == _SCT_LIST for oid, _ in leaf.extensions)
+        any(oid == _SCT_LIST for oid, _ in handshake.chain[0].extensions)
         or _SIGNED_CERTIFICATE_TIMESTAMP in observation.server_extensions
         or _SCT_STAPLE in observation.ocsp_staple
     )

@@ -93,10 +93,6 @@ class HandshakeFacts:
     """Of certificates that were sent along and signed nothing here: anybody can send a copy."""
 
     @property
-    def leaf(self) -> Certificate | None:
-        return self.chain[0] if self.chain else None
-
-    @property
     def leaf_sha256(self) -> str | None:
         return self.chain[0].sha256 if self.chain else None
 

@@ -8,6 +8,7 @@ the others as its contrast, so that a clean one never hides a forged one: `Facts
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from math import isnan
 
 from kzmitm.model.certificate import Certificate
 from kzmitm.model.failure import Failure
@@ -110,11 +111,6 @@ class Facts:
         return attribution is not None and in_country(self.hostname, attribution.authority.country)
 
     @property
-    def failure(self) -> str | None:
-        """OONI's single string for the focus."""
-        return self.focus.failure if self.focus is not None else None
-
-    @property
     def failures(self) -> tuple[str | None, ...]:
         """OONI's single string per TLS observation of the measurement."""
         return tuple(handshake.failure for handshake in self.handshakes)
@@ -130,7 +126,7 @@ class Facts:
     def clock_is_off(self) -> bool | None:
         """Our clock disagrees with independent witnesses; None if none was asked."""
         offset = self.measurement.clock_offset_s
-        return None if offset is None else abs(offset) > CLOCK_TOLERANCE_S
+        return None if offset is None or isnan(offset) else abs(offset) > CLOCK_TOLERANCE_S
 
     @property
     def second_engine_agrees(self) -> bool | None:

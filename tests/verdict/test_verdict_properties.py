@@ -146,7 +146,7 @@ def runs(draw):
     return facts, context_of(*draw(BEFORE), facts)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(runs(), st.randoms(use_true_random=False))
 def test_a_verdict_of_every_run(run, rng):
     facts, context = run
@@ -163,7 +163,7 @@ def test_a_verdict_of_every_run(run, rng):
     assert len(facts.failures) == len(facts.measurement.tls)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(runs())
 def test_clean_means_a_trusted_handshake_and_none_that_is_not(run):
     facts, context = run
@@ -181,7 +181,7 @@ def test_clean_means_a_trusted_handshake_and_none_that_is_not(run):
         assert verdict.confidence is None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(runs())
 def test_the_highest_tier_decides(run):
     facts, context = run
@@ -195,7 +195,7 @@ def test_the_highest_tier_decides(run):
         assert verdict.outcome is (outcomes.pop() if len(outcomes) == 1 else Outcome.INCONCLUSIVE)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(handshakes(), min_size=1, max_size=5), st.lists(LOOKUPS, max_size=2), CONTROLS)
 def test_less_evidence_never_makes_clean(observations, lookups, control):
     """Taking away follow-ups, lookups and the control turns no inconclusive or intercepted target clean."""
@@ -208,7 +208,7 @@ def test_less_evidence_never_makes_clean(observations, lookups, control):
         assert judge(less, context_of(less)).outcome is not Outcome.CLEAN
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(handshakes(), max_size=6), st.lists(LOOKUPS, max_size=2), BEFORE)
 def test_a_known_key_is_never_outvoted(observations, lookups, before):
     """Without a control nothing talks a proven chain of a known interception key away."""
