@@ -114,7 +114,7 @@ class TLSClient:
 
     def _break_off(self, violation: ViolationError) -> bytes:
         findings = self._findings
-        if not self._session.version:
+        if not self._session.version and not findings.alerts:
             findings.first_bytes = self._reader.head
         self.fail(Failure.SSL_FAILED_HANDSHAKE, 0.0, violation.detail)
         return self._send_alerts((Alert(alerts.FATAL, violation.alert, sent=True),))

@@ -23,8 +23,8 @@ MAX_EMPTY_RECORDS = 32
 """Records without content, as OpenSSL and BoringSSL have it."""
 MAX_CHANGE_CIPHER_SPEC = 32
 """The dummy ones of TLS 1.3's compatibility mode; one is what real servers send."""
-MAX_WARNINGS = 5
-"""Warning alerts that are passed over, as OpenSSL has it (no_renegotiation storms)."""
+MAX_WARNINGS = 4
+"""Warning alerts that are passed over; the fifth is one too many, as OpenSSL has it."""
 MAX_HELLO_REQUESTS = 4
 """HelloRequests that are passed over during a handshake (RFC 5246, 7.4.1.1)."""
 MAX_FIRST_BYTES = 64

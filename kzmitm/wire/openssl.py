@@ -17,11 +17,11 @@ from kzmitm.model.target import Endpoint
 from kzmitm.wire.hello import cut_hello, encode_sni
 from kzmitm.wire.iana import alerts
 from kzmitm.wire.iana.extensions import ALPN
-from kzmitm.wire.iana.messages import ALERT
-from kzmitm.wire.iana.suites import FROM_OPENSSL, SUITES
+from kzmitm.wire.iana.messages import ALERT, CONTENT_NAMES
+from kzmitm.wire.iana.suites import FROM_OPENSSL, SUITES, suite_name
 from kzmitm.wire.iana.versions import TLS12, version_name
 from kzmitm.wire.keyshare import Random
-from kzmitm.wire.limits import MAX_FIRST_BYTES, MAX_RECEIVED, RECORD_HEADER
+from kzmitm.wire.limits import MAX_FIRST_BYTES, MAX_PLAINTEXT, MAX_RECEIVED, MESSAGE_HEADER, RECORD_HEADER
 from kzmitm.wire.profiles import HelloProfile
 from kzmitm.wire.session import Findings
 
@@ -30,8 +30,12 @@ CIPHERS = b":ALL:@SECLEVEL=0"
 MAX_OPENSSL_SNI = 255
 """OpenSSL silently sends no name beyond this (TLSEXT_MAXLEN_host_name)."""
 _READ_SIZE = 1 << 16
+_MAX_RECORD = RECORD_HEADER + MAX_PLAINTEXT + 2048
+"""With the expansion that TLS 1.2 allows (RFC 5246, 6.2.3)."""
+_HEAD_SIZE = 128
+"""Octets kept of the beginning: up to the suite of a ServerHello, behind a few warnings."""
 _MAX_ALERTS = 16
-"""Alerts kept; OpenSSL itself gives up after five warnings."""
+"""Alerts kept; OpenSSL itself gives up at the fifth warning."""
 
 
 @lru_cache(maxsize=16)
@@ -57,8 +61,8 @@ def _on_info(connection: SSL.Connection, where: int, code: int) -> None:
     client = connection.get_app_data()
     if where & SSL.SSL_CB_ALERT:
         client.saw_alert(Alert(code >> 8 & 0xFF, code & 0xFF, sent=not where & SSL.SSL_CB_READ))
-    elif where == SSL.SSL_CB_CONNECT_LOOP and connection.get_state_string().endswith(b"certificate request"):
-        client.saw_certificate_request()
+    elif where == SSL.SSL_CB_CONNECT_LOOP:
+        client.saw_state(connection.get_state_string())
 
 
 def _on_staple(connection: SSL.Connection, response: bytes, _data: object) -> bool:
@@ -73,7 +77,7 @@ class OpenSSLClient:
     Raises UsageError for a server name that OpenSSL cannot send.
     """
 
-    __slots__ = ("_connection", "_findings", "_head", "_received", "_start")
+    __slots__ = ("_buffer", "_connection", "_findings", "_head", "_hello_accepted", "_received", "_start")
 
     def __init__(
         self,
@@ -95,13 +99,15 @@ class OpenSSLClient:
         self._connection.request_ocsp()
         self._connection.set_connect_state()
         self._findings = Findings(sni, Hello(profile.name, "openssl"))
+        self._buffer = bytearray()
+        self._head = b""
+        self._received = 0
+        self._hello_accepted = False
         self._advance()
         record = self._sent()
         version = int.from_bytes(record[1:3], "big")
         self._start = cut_hello(record[RECORD_HEADER:], version, name, split)
         self._findings.hello = Hello(profile.name, "openssl", sum(map(len, self._start)), split)
-        self._head = b""
-        self._received = 0
 
     @property
     def done(self) -> bool:
@@ -113,10 +119,10 @@ class OpenSSLClient:
     def receive(self, data: bytes, t: float) -> bytes:
         if self.done or not data:
             return b""
-        self._head += data[: MAX_FIRST_BYTES - len(self._head)]
+        self._head += data[: _HEAD_SIZE - len(self._head)]
         self._received += len(data)
-        self._connection.bio_write(data)
-        self._advance()
+        self._buffer += data
+        self._take_records()
         if self._received > MAX_RECEIVED:
             self.fail(Failure.SSL_FAILED_HANDSHAKE, t, f"more than {MAX_RECEIVED} octets came")
         sent = self._sent()
@@ -156,9 +162,12 @@ class OpenSSLClient:
         if len(self._findings.alerts) < _MAX_ALERTS:
             self._findings.alerts.append(alert)
 
-    def saw_certificate_request(self) -> None:
-        """The server asked for our certificate."""
-        self._findings.certificate_requested = True
+    def saw_state(self, state: bytes) -> None:
+        """A step of the handshake is over, by OpenSSL's name of it."""
+        if state.endswith(b"read server certificate request"):
+            self._findings.certificate_requested = True
+        elif state.endswith(b"read server hello"):
+            self._hello_accepted = True
 
     def saw_staple(self, response: bytes) -> None:
         """The stapled OCSP response, empty if there was none."""
@@ -166,12 +175,28 @@ class OpenSSLClient:
 
     # Inside
 
+    def _take_records(self) -> None:
+        """Give OpenSSL one record at a time, so that its state can be read off behind each.
+
+        What cannot be a record goes to it at once, to be refused.
+        """
+        buffer = self._buffer
+        while not self.done and len(buffer) >= RECORD_HEADER:
+            size = RECORD_HEADER + (buffer[3] << 8 | buffer[4])
+            if buffer[0] not in CONTENT_NAMES or buffer[1] != 3 or size > _MAX_RECORD:
+                size = len(buffer)
+            if len(buffer) < size:
+                return
+            self._connection.bio_write(bytes(buffer[:size]))
+            del buffer[:size]
+            self._advance()
+
     def _advance(self) -> None:
         """Let OpenSSL go on as far as it can."""
         try:
             self._connection.do_handshake()
         except SSL.WantReadError:
-            return
+            self.saw_state(self._connection.get_state_string())
         except SSL.ZeroReturnError:
             self.fail(Failure.EOF, 0.0, "alert 0 (close_notify)")
         except SSL.Error as exc:
@@ -182,22 +207,29 @@ class OpenSSLClient:
             self._findings.end(None)
 
     def _failed(self, exc: SSL.Error) -> None:
-        received = [alert.description for alert in self._findings.alerts if not alert.sent]
-        if received and received[-1] == alerts.UNRECOGNIZED_NAME:
+        findings = self._findings
+        last = findings.alerts[-1] if findings.alerts else None
+        if last is not None and not last.sent and last.description == alerts.UNRECOGNIZED_NAME:
             self.fail(Failure.SSL_INVALID_HOSTNAME, 0.0, _reasons(exc))
             return
         self.fail(Failure.SSL_FAILED_HANDSHAKE, 0.0, _reasons(exc))
-        if not received and not self._findings.version_name:
-            self._findings.first_bytes = self._head
+        if not findings.version_name and all(alert.sent for alert in findings.alerts):
+            self._findings.first_bytes = self._head[:MAX_FIRST_BYTES]
 
     def _look(self) -> None:
         """Read off what the handshake has come to; nothing before a ServerHello was accepted."""
         connection, findings = self._connection, self._findings
-        cipher = connection.get_cipher_name()
-        if cipher is None:
+        if not self._hello_accepted:
             return
-        findings.version_name = version_name(connection.get_protocol_version())
-        findings.suite_name = FROM_OPENSSL.get(cipher, cipher)
+        version = connection.get_protocol_version()
+        cipher = connection.get_cipher_name()
+        if cipher is not None:
+            findings.suite_name = FROM_OPENSSL.get(cipher, cipher)
+        elif version <= TLS12:
+            findings.suite_name = _suite_of_hello(self._head)
+        else:  # so far only a HelloRetryRequest
+            return
+        findings.version_name = version_name(version)
         findings.alpn = connection.get_alpn_proto_negotiated().decode("latin-1")
         chain = connection.get_peer_cert_chain() or []
         findings.chain = [crypto.dump_certificate(crypto.FILETYPE_ASN1, entry) for entry in chain]
@@ -217,6 +249,15 @@ class OpenSSLClient:
             self.saw_alert(Alert(alerts.WARNING, description, sent=True))
         self._findings.end(None)
         return b"".join(header + bytes((alerts.WARNING, description)) for description in parting)
+
+
+def _suite_of_hello(head: bytes) -> str:
+    """The suite in a ServerHello in the clear, which OpenSSL tells only later; "" if it is cut off."""
+    while head[:1] == bytes((ALERT,)):
+        head = head[RECORD_HEADER + 2 :]
+    session_id = RECORD_HEADER + MESSAGE_HEADER + 34
+    suite = session_id + 1 + int.from_bytes(head[session_id : session_id + 1], "big")
+    return suite_name(int.from_bytes(head[suite : suite + 2], "big")) if len(head) >= suite + 2 else ""
 
 
 def _reasons(exc: SSL.Error) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
@@ -52,11 +51,11 @@ _TLS13_CURVES = {0x0403: "secp256r1", 0x0503: "secp384r1", 0x0603: "secp521r1"}
 
 
 def leaf_public_key(leaf_der: bytes) -> PublicKeyTypes | None:
-    """The key of a certificate, None if it cannot be read or used, however broken the rest is."""
-    try:
-        return x509.load_der_x509_certificate(leaf_der).public_key()
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        pass
+    """The key of a certificate, None if it cannot be read or used, however broken the rest is.
+
+    The key is taken by its position: loading the whole certificate refuses or warns of serials, names
+    and versions that say nothing about the key.
+    """
     try:
         return load_der_public_key(_subject_public_key_info(leaf_der))
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -193,29 +192,25 @@ def _verifier(key_type: type) -> _Verifier | None:
 
 
 def _subject_public_key_info(der: bytes) -> bytes:
-    """The SubjectPublicKeyInfo by position (RFC 5280, 4.1), for what `cryptography` refuses to load."""
-    start, _ = _der_body(der, 0)
-    offset, end = _der_body(der, start)
-    if der[offset : offset + 1] == b"\xa0":
-        offset = _der_body(der, offset)[1]
+    """The SubjectPublicKeyInfo of a certificate (RFC 5280, 4.1); raises ValueError if it is cut off."""
+    offset = _element(der, _element(der, 0)[0])[0]
+    if der[offset : offset + 1] == b"\xa0":  # the version
+        offset = _element(der, offset)[1]
     for _field in range(5):  # serial, signature, issuer, validity, subject
-        offset = _der_body(der, offset)[1]
-    key_end = _der_body(der, offset)[1]
-    if key_end > end:
-        raise ValueError("cut off")
-    return der[offset:key_end]
+        offset = _element(der, offset)[1]
+    return der[offset : _element(der, offset)[1]]
 
 
-def _der_body(der: bytes, offset: int) -> tuple[int, int]:
+def _element(der: bytes, offset: int) -> tuple[int, int]:
     """Where the value of the element at `offset` begins and ends; raises ValueError if it does not fit."""
     start = offset + 2
     if start > len(der):
         raise ValueError("cut off")
     size = der[offset + 1]
     if size & 0x80:
-        octets = size & 0x7F
-        start += octets
+        start += size & 0x7F
         size = int.from_bytes(der[offset + 2 : start], "big")
-    if start + size > len(der):
+    end = start + size
+    if end > len(der):
         raise ValueError("cut off")
-    return start, start + size
+    return start, end

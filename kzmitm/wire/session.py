@@ -58,11 +58,10 @@ class Findings:
         self.done = False
 
     def end(self, failure: Failure | str | None, detail: str = "") -> None:
-        """The handshake is over; the first end counts."""
-        if not self.done:
-            self.done = True
-            self.failure = None if failure is None else str(failure)
-            self.note(detail)
+        """The handshake is over; to be called once."""
+        self.done = True
+        self.failure = None if failure is None else str(failure)
+        self.note(detail)
 
     def note(self, detail: str) -> None:
         """Add to the detail."""

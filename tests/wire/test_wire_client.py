@@ -4,11 +4,11 @@ import dataclasses
 import itertools
 
 import pytest
-from conftest import NAME, observe
 from forged_server import MemoryServer, client, converse, openssl_context, seeded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from OpenSSL import SSL
+from wire_support import NAME, observe
 
 from kzmitm.model.observation import NetworkEvent, ProofKind, Split
 from kzmitm.wire.openssl import OpenSSLClient
@@ -133,9 +133,10 @@ def test_any_chunks_are_the_same(identity, cuts, which):
 _CANNED = {}
 
 
-def _remembered(identity, *key):
+def _remembered(identity, kind, profile, version):
+    key = (kind, profile, version)
     if key not in _CANNED:
-        _CANNED[key] = _canned(identity(key[0]), *key[1:])
+        _CANNED[key] = _canned(identity(kind), profile, version)
     return _CANNED[key]
 
 

@@ -7,10 +7,10 @@ from forged_server import client, seeded
 
 from kzmitm.errors import UsageError
 from kzmitm.model.observation import Split
-from kzmitm.wire import hello as hello_module
 from kzmitm.wire import profiles
 from kzmitm.wire.hello import ClientHello, cut_hello, encode_sni
 from kzmitm.wire.iana import extensions as ext
+from kzmitm.wire.layout import layout
 from kzmitm.wire.profiles import GREASE, PROFILES, HelloProfile
 
 with warnings.catch_warnings():
@@ -186,14 +186,14 @@ def _sized(message: bytes) -> bytes:
 
 def test_without_ml_kem_a_grease_share_of_the_same_size_stands_in(monkeypatch):
     size = sum(map(len, client("browser").start()))
-    monkeypatch.setattr(hello_module, "HYBRID_SUPPORTED", False)
-    monkeypatch.setattr("kzmitm.wire.keyshare.HYBRID_SUPPORTED", False)
-    hello_module.layout.cache_clear()
+    for module in ("hello", "layout", "keyshare"):
+        monkeypatch.setattr(f"kzmitm.wire.{module}.HYBRID_SUPPORTED", False)
+    layout.cache_clear()
     try:
         driver = client("browser", rng=seeded())
         _, extensions = _dissect(b"".join(driver.start()))
     finally:
-        hello_module.layout.cache_clear()
+        layout.cache_clear()
     shares = [(share.group, len(share.key_exchange)) for share in extensions[51].client_shares]
     assert [length for _, length in shares] == [1, 1216, 32]
     assert all(group & 0x0F0F == GREASE for group, _ in shares[:2])

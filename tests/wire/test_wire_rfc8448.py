@@ -1,7 +1,7 @@
 """The published trace of RFC 8448, section 3: our hello, our key schedule, our reading of the flight."""
 
-from conftest import observe
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from wire_support import observe
 
 from kzmitm.wire.client import TLSClient
 from kzmitm.wire.profiles import HelloProfile
