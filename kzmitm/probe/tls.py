@@ -19,6 +19,10 @@ OWN_ENGINE = "kzmitm"
 SECOND_ENGINE = "openssl"
 
 
+_TLS_RECORDS = (b"\x15\x03", b"\x16\x03")
+"""How alerts and handshake records begin (RFC 8446, 5.1)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """What the hello is to be: name asked for (None: no server_name), profile, cut, and the engine."""
@@ -125,6 +129,6 @@ def needs_second_engine(observation: TLSObservation) -> bool:
         observation.failure == Failure.SSL_FAILED_HANDSHAKE
         and observation.hello.engine == OWN_ENGINE
         and not observation.presented_chain
-        and not observation.first_bytes
+        and (not observation.first_bytes or observation.first_bytes.startswith(_TLS_RECORDS))
         and all(alert.sent for alert in observation.alerts)
     )

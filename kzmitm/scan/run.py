@@ -7,6 +7,7 @@ from random import Random
 
 from kzmitm.model.target import Target
 from kzmitm.model.verdict import Confidence, Outcome
+from kzmitm.netio.descriptors import make_room
 from kzmitm.scan.draft import Draft, Network, Run
 from kzmitm.scan.judged import Judged, ScanJudge, ScanObserver, SilentObserver
 from kzmitm.scan.options import ScanOptions
@@ -35,8 +36,10 @@ async def scan(  # noqa: PLR0913 - the world, the judge and the manner, each by 
     `now` reads the wall clock (aware UTC). Targets are taken one by one as workers come free, and held
     back while the consumer is slow. When `stop` is set, what is under way is broken off at once, what was
     observed of it is judged and given out, and the iteration ends. Exceptions of the target iterator or
-    of ours are raised. Close it (`contextlib.aclosing`) if it is left early.
+    of ours are raised, and UsageError if the system does not allow so many connections. Close it
+    (`contextlib.aclosing`) if it is left early.
     """
+    make_room(options.concurrency)
     run = Run(
         network=network,
         judge=judge,
