@@ -21,6 +21,8 @@ from typing import Any
 
 from kzmitm.pki.cache import CertificateCache
 from kzmitm.pki.checks import Rules
+from kzmitm.pki.constraints import names_of
+from kzmitm.pki.extensions import RFC822_NAME
 from kzmitm.pki.hostnames import as_address
 from kzmitm.pki.path import validate_path
 from kzmitm.pki.report import PathReport, Profile, Purpose
@@ -79,10 +81,8 @@ def names_the_peers(case: Testcase) -> bool:
     """True if the leaf bears every expected name of a client (text of the alternative names)."""
     cache = CertificateCache()
     leaf = cache.parse(PEM_cert_to_DER_cert(case["peer_certificate"]))
-    names = cache.anatomy(leaf).alt_names
-    emails = (
-        [content.decode("ascii", "replace") for tag, content in names.every if tag == 0x81] if names else []
-    )
+    names = names_of(cache.anatomy(leaf))
+    emails = [content.decode("ascii", "replace") for tag, content in names if tag == RFC822_NAME]
     known = {*emails, *(leaf.san_dns or ()), *(leaf.san_ip or ())}
     peers = case.get("expected_peer_names") or ()
     return all(peer["value"] in known or as_address(peer["value"]) in known for peer in peers)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kzmitm.model.certificate import Certificate
-from kzmitm.pki.extensions import AltNames
 
 
 @dataclass(slots=True, kw_only=True)
@@ -26,7 +25,6 @@ class Anatomy:
     algorithms_agree: bool = True
     spki: bytes = b""
     values: Mapping[str, bytes]
-    alt_names: AltNames | None = None
     defects: tuple[str, ...] = ()
 
     @property

@@ -15,6 +15,10 @@ MAX_ENTRIES = 1024
 Each costs about 12 KB, so that 100,000 targets cost no more memory than 1,000.
 """
 
+MAX_OCTETS = 2 << 20
+"""Of DER kept: beyond it the oldest go as well, so that hostile certificates, large and full of small
+parts that cost fifty times their octets, stay below 100 MB."""
+
 MAX_EDGES = 8192
 """Signatures kept: about 300 octets each."""
 
@@ -52,23 +56,35 @@ class LRU(Generic[K, V]):
 class CertificateCache:
     """Parsed certificates by SHA-256 and signatures by edge (child, issuer's key)."""
 
-    __slots__ = ("_anatomies", "_edges", "_keys")
+    __slots__ = ("_anatomies", "_edges", "_keys", "_max_entries", "_octets")
 
     def __init__(self, max_entries: int = MAX_ENTRIES) -> None:
-        self._anatomies: LRU[str, Anatomy] = LRU(max_entries)
+        self._anatomies: OrderedDict[str, Anatomy] = OrderedDict()
+        self._max_entries = max_entries
+        self._octets = 0
         self._keys: LRU[str, tuple[Any | None]] = LRU(max_entries)
         self._edges: LRU[tuple[str, str], tuple[bool | None]] = LRU(max(MAX_EDGES, max_entries))
 
     def parse(self, der: bytes) -> Certificate:
         """The certificate in these octets; never raises (`parse_error` says what is wrong)."""
-        digest = sha256(der).hexdigest()
-        found = self._anatomies.get(digest) or self._anatomies.put(digest, dissect(der))
-        return found.certificate
+        return self._find(sha256(der).hexdigest(), der).certificate
 
     def anatomy(self, certificate: Certificate) -> Anatomy:
         """The certificate with its parts."""
-        digest = certificate.sha256
-        return self._anatomies.get(digest) or self._anatomies.put(digest, dissect(certificate.der))
+        return self._find(certificate.sha256, certificate.der)
+
+    def _find(self, digest: str, der: bytes) -> Anatomy:
+        kept = self._anatomies
+        found = kept.get(digest)
+        if found is not None:
+            kept.move_to_end(digest)
+            return found
+        found = kept[digest] = dissect(der)
+        self._octets += len(der)
+        while len(kept) > self._max_entries or (self._octets > MAX_OCTETS and len(kept) > 1):
+            _, oldest = kept.popitem(last=False)
+            self._octets -= len(oldest.certificate.der)
+        return found
 
     def is_signed_by(self, child: Certificate, issuer: Certificate) -> bool:
         """True if the issuer's key made the child's signature. Names and usage are not looked at."""

@@ -122,9 +122,9 @@ def has_unusable_key(certificate: Certificate) -> bool:
     (CVE-2020-0601).
     """
     key = certificate.public_key
-    if key is None:
-        return True
-    return key.bits < MIN_RSA_BITS if key.kind == "rsa" else key.kind == "ec" and key.curve is None
+    if key is not None and key.kind == "rsa":
+        return key.bits < MIN_RSA_BITS
+    return key is None or (key.kind == "ec" and key.curve is None)
 
 
 def has_weak_key(parts: Anatomy) -> bool:
@@ -139,4 +139,4 @@ def _constraint_faults(path: Sequence[Anatomy], number: int) -> tuple[str, ...]:
     except DERError:
         return ("malformed_extension", "name_constraint")
     below = ((path[index], index == 0) for index in range(number))
-    return ("name_constraint",) if violates(below, (constraints,)) else ()
+    return ("name_constraint",) if violates(below, constraints) else ()

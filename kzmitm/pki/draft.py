@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from hashlib import sha1, sha256
 from typing import TypedDict
 
@@ -12,6 +11,7 @@ from kzmitm.pki import der
 from kzmitm.pki import extensions as ext
 from kzmitm.pki.anatomy import Anatomy
 from kzmitm.pki.der import DERError
+from kzmitm.pki.memo import memo
 
 NO_NAME = Name(b"", ())
 
@@ -54,10 +54,9 @@ class _Fields(TypedDict, total=False):
     authority_key_id: bytes | None
 
 
-def _take_alt_names(value: bytes, fields: _Fields) -> ext.AltNames:
+def _take_alt_names(value: bytes, fields: _Fields) -> None:
     names = ext.read_alt_names(value)
     fields["san_dns"], fields["san_ip"] = tuple(names.dns), tuple(names.ip)
-    return names
 
 
 def _take_basic_constraints(value: bytes, fields: _Fields) -> None:
@@ -84,7 +83,7 @@ def _take_info_access(value: bytes, _: _Fields) -> None:
     ext.read_ca_issuers(value)
 
 
-_READERS: dict[str, Callable[[bytes, _Fields], ext.AltNames | None]] = {
+_READERS: dict[str, Callable[[bytes, _Fields], None]] = {
     ext.SUBJECT_ALT_NAME: _take_alt_names,
     ext.BASIC_CONSTRAINTS: _take_basic_constraints,
     ext.KEY_USAGE: _take_key_usage,
@@ -99,7 +98,6 @@ def assemble(encoded: bytes, draft: Draft) -> Anatomy:
     """The finished certificate with its parts; what is wrong with extensions is noted here."""
     values: dict[str, bytes] = {}
     fields: _Fields = {}
-    alt_names = None
     for oid, _, value in draft.extensions:
         if oid in values:
             draft.blame("duplicate_extension", f"extension {oid} appears twice")
@@ -108,7 +106,7 @@ def assemble(encoded: bytes, draft: Draft) -> Anatomy:
         if (read := _READERS.get(oid)) is None:
             continue
         try:
-            alt_names = read(value, fields) or alt_names
+            read(value, fields)
         except DERError as error:
             draft.blame("malformed_extension", f"extension {oid}: {error}")
     if draft.extensions and draft.version != 3:
@@ -137,12 +135,11 @@ def assemble(encoded: bytes, draft: Draft) -> Anatomy:
         algorithms_agree=draft.outer_algorithm == draft.inner_algorithm,
         spki=draft.spki,
         values=values,
-        alt_names=alt_names,
         defects=tuple(draft.defects),
     )
 
 
-@lru_cache(maxsize=64)
+@memo(64)
 def _oid_of(algorithm: bytes) -> str:
     try:
         start, stop = der.whole(algorithm, der.SEQUENCE)

@@ -4,11 +4,11 @@ Every function raises `DERError` and nothing else on any octets.
 """
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 from ipaddress import IPv6Address
 
 from kzmitm.pki import der
 from kzmitm.pki.der import DERError, read_tlv
+from kzmitm.pki.memo import memo
 
 SUBJECT_KEY_ID = "2.5.29.14"
 KEY_USAGE = "2.5.29.15"
@@ -110,7 +110,7 @@ def address_text(content: bytes) -> str:
     raise DERError(f"an address of {len(content)} octets")
 
 
-@lru_cache(maxsize=256)  # a handful of values are in nearly all certificates
+@memo(256)
 def read_basic_constraints(value: bytes) -> tuple[bool, int | None]:
     """The cA flag and pathLenConstraint (None: no limit)."""
     start, stop = der.whole(value, der.SEQUENCE)
@@ -128,7 +128,7 @@ def read_basic_constraints(value: bytes) -> tuple[bool, int | None]:
     return is_ca, path_length
 
 
-@lru_cache(maxsize=256)  # a handful of values are in nearly all certificates
+@memo(256)
 def read_key_usage(value: bytes) -> frozenset[str]:
     """The names of the bits that are set."""
     _, octets = der.read_bits(value, *der.whole(value, der.BIT_STRING))
@@ -139,7 +139,7 @@ def read_key_usage(value: bytes) -> frozenset[str]:
     )
 
 
-@lru_cache(maxsize=256)  # a handful of values are in nearly all certificates
+@memo(256)
 def read_ext_key_usage(value: bytes) -> frozenset[str]:
     """The purposes as dotted OIDs, at least one."""
     start, stop = der.whole(value, der.SEQUENCE)
@@ -158,7 +158,7 @@ def read_subject_key_id(value: bytes) -> bytes:
     return value[start:stop]
 
 
-@lru_cache(maxsize=256)  # one per CA
+@memo(256)
 def read_authority_key_id(value: bytes) -> tuple[bytes | None, bool]:
     """The key identifier if there is one, and whether issuer or serial are named as well."""
     start, stop = der.whole(value, der.SEQUENCE)
@@ -173,7 +173,7 @@ def read_authority_key_id(value: bytes) -> tuple[bytes | None, bool]:
     return key_id, others
 
 
-@lru_cache(maxsize=256)  # one per CA
+@memo(256)
 def read_ca_issuers(value: bytes) -> bool:
     """True if an authorityInfoAccess says where the issuer's certificate can be had."""
     start, stop = der.whole(value, der.SEQUENCE)

@@ -3,11 +3,10 @@ r"""Distinguished names: text of every string type, and the comparison of RFC 52
 Reading is lenient, since names are evidence: octets that are no text of their type become `\xNN`.
 """
 
-from functools import lru_cache
-
 from kzmitm.model.certificate import Name, NameAttribute
 from kzmitm.pki import der
 from kzmitm.pki.der import DERError, read_tlv
+from kzmitm.pki.memo import memo
 
 UTF8_STRING = 0x0C
 BMP_STRING = 0x1E
@@ -36,7 +35,7 @@ def text_of(tag: int, content: bytes) -> str:
         return content.decode("utf-8" if encoding == "ascii" else "ascii", "backslashreplace")
 
 
-@lru_cache(maxsize=1024)  # issuers repeat from host to host; 1,024 names are about 1 MB
+@memo(1024)
 def parse_name(encoded: bytes) -> Name:
     """The name in these octets. Raises DERError if they are not a Name (RFC 5280, 4.1.2.4)."""
     start, stop = der.whole(encoded, der.SEQUENCE)
@@ -59,7 +58,7 @@ def parse_name(encoded: bytes) -> Name:
     return Name(encoded, tuple(attributes[:MAX_NAME_ATTRIBUTES]))
 
 
-@lru_cache(maxsize=1024)
+@memo(1024)
 def canonical_name(encoded: bytes) -> tuple[tuple[tuple[str, str], ...], ...]:
     """The name as RFC 5280, 7.1 compares it: per RDN the attributes, case folded, white space collapsed.
 

@@ -4,23 +4,22 @@ The way of a well-formed certificate is one pass here; one that breaks the rules
 goes to `kzmitm.pki.salvage`, which reads what is left and says why in `parse_error`.
 """
 
-from functools import lru_cache
-
 from kzmitm.model.certificate import Certificate
 from kzmitm.pki import der
 from kzmitm.pki.anatomy import Anatomy
 from kzmitm.pki.der import DERError, expect, read_tlv
 from kzmitm.pki.draft import Draft, assemble
 from kzmitm.pki.keys import read_public_key
+from kzmitm.pki.memo import memo
 from kzmitm.pki.names import parse_name
 from kzmitm.pki.salvage import salvage
 from kzmitm.pki.validity import read_time
 
-MAX_CERTIFICATE_OCTETS = 1 << 20
+MAX_CERTIFICATE_OCTETS = 1 << 17
 """Certificates in use have up to 50 KB; a longer one is kept by its hashes and not taken apart."""
 
-MAX_COMMON_OCTETS = 128
-"""Shorter extensions are mostly the same in all leaves of a CA, and are read once."""
+MAX_EXTENSIONS = 256
+"""Certificates in use have up to 20; each costs us fifty times its octets."""
 
 _VERSION = 0xA0
 _EXTENSIONS = 0xA3
@@ -105,13 +104,13 @@ def _read_extensions(data: bytes, pos: int, end: int, draft: Draft) -> None:
         raise DERError("extensions are one sequence at the end of the body")
     while first < last:
         inner, after = expect(data, first, last, der.SEQUENCE)
-        if after - inner <= MAX_COMMON_OCTETS:
-            draft.extensions.append(_common_extension(data[inner:after]))
-        else:
-            draft.extensions.append(read_extension(data[inner:after]))
+        draft.extensions.append(read_extension(data[inner:after]))
         first = after
+        if len(draft.extensions) > MAX_EXTENSIONS:
+            raise DERError(f"more than {MAX_EXTENSIONS} extensions")
 
 
+@memo(1024)
 def read_extension(data: bytes) -> tuple[str, bool, bytes]:
     """The content of one Extension (RFC 5280, 4.1): dotted OID, critical, value."""
     end = len(data)
@@ -124,6 +123,3 @@ def read_extension(data: bytes) -> tuple[str, bool, bytes]:
     if stop != end:
         raise DERError(f"extension {oid} goes on after its value")
     return oid, critical, data[start:stop]
-
-
-_common_extension = lru_cache(maxsize=1024)(read_extension)

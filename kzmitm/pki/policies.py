@@ -30,7 +30,11 @@ def breaks_policy(path: Sequence[Anatomy], *, anchored: bool = True) -> bool:
 
 
 class _Policies:
-    """The state variables of RFC 5280, 6.1.2, the tree as the set of its leaves' expected policies."""
+    """The state variables of RFC 5280, 6.1.2, the tree as the set of its leaves' expected policies.
+
+    Once that set is empty it stays so, and once an explicit policy is demanded it stays so: one look at
+    the end tells both.
+    """
 
     def __init__(self, length: int) -> None:
         self.explicit = self.any_allowed = self.mapping_allowed = length + 1
@@ -41,12 +45,10 @@ class _Policies:
         for number in range(len(path) - 1, 0, -1):
             parts = path[number]
             self._take(parts, allow_any=self.any_allowed > 0 or parts.certificate.is_self_issued)
-            if self.explicit <= 0 and not self.valid:
-                return True
             self._prepare(parts)
         leaf = path[0]
         self._take(leaf, allow_any=self.any_allowed > 0)
-        self.explicit -= 1 if self.explicit > 0 and not leaf.certificate.is_self_issued else 0
+        self.explicit -= self.explicit > 0
         if _constraint(leaf, 0x80) == 0:
             self.explicit = 0
         return self.explicit <= 0 and not self.valid

@@ -20,8 +20,8 @@ from kzmitm.pki.validity import parse_digits
 Element = tuple[int, int, int, int]
 """Tag, where the element starts, where its content starts, where it ends."""
 
-MAX_ELEMENTS = 4096
-"""Of one container: enough for every extension list, and an end for nonsense."""
+MAX_ELEMENTS = 256
+"""Of one container: more than any real list of extensions has, and an end for nonsense."""
 
 
 def salvage(data: bytes, why: str) -> Draft:

@@ -46,11 +46,9 @@ def serial(place: Place) -> bool:
 def key_strength(place: Place) -> bool:
     """Baseline Requirements, 6.1.5: RSA of 2048 bits or more in whole octets, NIST curves, nothing else."""
     key = place.parts.certificate.public_key
-    if key is None:
-        return True
-    if key.kind == "rsa":
+    if key is not None and key.kind == "rsa":
         return key.bits < 2048 or key.bits % 8 != 0
-    return key.kind != "other" and key.curve not in STRONG_CURVES
+    return key is None or (key.kind != "other" and key.curve not in STRONG_CURVES)
 
 
 def basic_constraints(place: Place) -> bool:

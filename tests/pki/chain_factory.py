@@ -64,8 +64,7 @@ def bits(content: bytes, unused: int = 0) -> bytes:
     return tlv(3, bytes((unused,)), content)
 
 
-def boolean(value: bool) -> bytes:  # noqa: FBT001 - a DER writer
-    return tlv(1, b"\xff" if value else b"\x00")
+TRUE = b"\x01\x01\xff"
 
 
 _RDN = {
@@ -97,11 +96,11 @@ def time(moment: datetime) -> bytes:
 
 
 def ext(dotted: str, value: bytes, *, critical: bool = False) -> bytes:
-    return seq(oid(dotted), boolean(True) if critical else b"", tlv(4, value))
+    return seq(oid(dotted), TRUE if critical else b"", tlv(4, value))
 
 
-def basic_constraints(ca: bool = True, length: int | None = None, *, critical: bool = True) -> bytes:  # noqa: FBT001, FBT002
-    inner = (boolean(True) if ca else b"") + (integer(length) if length is not None else b"")
+def basic_constraints(*, ca: bool = True, length: int | None = None, critical: bool = True) -> bytes:
+    inner = (TRUE if ca else b"") + (integer(length) if length is not None else b"")
     return ext("2.5.29.19", seq(inner), critical=critical)
 
 

@@ -3,7 +3,7 @@
 import chain_factory as cf
 from chain_factory import intermediate, leaf, root
 
-from kzmitm.pki.cache import LRU, CertificateCache
+from kzmitm.pki.cache import LRU, MAX_OCTETS, CertificateCache
 
 ROOT = root()
 CA = intermediate(ROOT)
@@ -21,6 +21,16 @@ def test_memory_is_bounded():
     assert cache.parse(parsed[99].der) is parsed[99]
     assert cache.parse(parsed[0].der) is not parsed[0]
     assert cache.anatomy(parsed[0]).certificate == parsed[0]
+
+
+def test_large_certificates_push_out_the_others():
+    cache = CertificateCache()
+    for number in range(40):
+        cache.parse(bytes(MAX_OCTETS // 8) + bytes((number,)))
+        assert sum(len(parts.certificate.der) for parts in cache._anatomies.values()) <= MAX_OCTETS
+    assert len(cache._anatomies) == 7
+    huge = cache.parse(bytes(MAX_OCTETS * 2))
+    assert cache.parse(huge.der) is huge
 
 
 def test_the_oldest_goes_first():

@@ -136,7 +136,7 @@ def test_fields_of_a_leaf():
         ({"extensions": [ext("2.5.29.17", seq(tlv(0x8F)))]}, "no name"),
         ({"extensions": [ext("2.5.29.17", seq(tlv(0x87, b"abc")))]}, "3 octets"),
         ({"extensions": [ext("2.5.29.17", seq(*[tlv(0x82, b"a")] * 5000))]}, "more than 4096"),
-        ({"extensions": [ext("2.5.29.19", seq(cf.boolean(True), cf.integer(-1)))]}, "negative"),  # noqa: FBT003
+        ({"extensions": [ext("2.5.29.19", seq(cf.TRUE, cf.integer(-1)))]}, "negative"),
         ({"extensions": [ext("2.5.29.19", seq(cf.integer(1), cf.integer(1)))]}, "more than cA"),
         ({"extensions": [ext("2.5.29.19", seq(b"\x01\x01\x05"))]}, "not a DER boolean"),
         ({"extensions": [ext("2.5.29.15", b"\x03\x02\x09\x00")]}, "unused bits"),
@@ -146,6 +146,7 @@ def test_fields_of_a_leaf():
         ({"extensions": [ext("1.3.6.1.5.5.7.1.1", seq(seq(oid("1.2.3"), b"\x05\x00")))]}, "no name"),
         ({"extensions": [seq(oid("1.2.3"), tlv(4), b"\x05\x00")]}, "goes on after its value"),
         ({"extensions": [b"\x05\x00"]}, "instead of"),
+        ({"extensions": [ext(f"1.2.3.{n}", b"") for n in range(300)]}, "more than 256 extensions"),
         ({"signature": None}, None),
     ],
     ids=str,
@@ -203,6 +204,14 @@ def test_a_broken_frame_still_gives_names_and_key(encoded):
     assert ours.issuer.common_name == "Root"
     assert ours.subject.common_name == "example.com"
     assert ours.spki_sha256 == sha256(LEAF.spki).hexdigest()
+
+
+def test_elements_cut_short():
+    for octets in (b"\x30", b"\x30\x02\x05", b"\x3f\x81\x00\x00"):
+        with pytest.raises(DERError):
+            der.expect(octets, 0, len(octets), der.SEQUENCE)
+        with pytest.raises(DERError):
+            der.read_tlv(octets, 0, len(octets))
 
 
 def test_unique_identifiers_are_passed_over():
@@ -347,6 +356,7 @@ def test_weak_algorithms():
     assert is_weak(cf.RSA_SHA1)
     assert is_weak(seq(oid("1.2.840.113549.1.1.10"), seq()))
     assert is_weak(cf.pss("1.3.14.3.2.26"))
+    assert is_weak(seq(oid("1.2.840.113549.1.1.10"), seq(tlv(0xA2, cf.integer(32)))))
     assert not is_weak(cf.pss())
     assert not is_weak(cf.RSA_SHA256)
     assert not is_weak(b"")

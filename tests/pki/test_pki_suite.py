@@ -533,6 +533,14 @@ CASES = {
         NEVER,
         "malformed_extension",
     ),
+    "nc-not-subtrees": Case(
+        with_ca(extra=[ext(NC, seq(tlv(0xA0, b"\x05\x00")), critical=True)]), NEVER, "malformed_extension"
+    ),
+    "nc-malformed-san-below": Case(
+        constrained_root(permitted=[DNS], without=[SAN], extra=[ext(SAN, b"no")]),
+        NEVER,
+        "malformed_extension",
+    ),
     "nc-in-leaf": Case(direct(extra=[name_constraints([DNS])]), NEVER, "name_constraint"),
     "nc-with-minimum": Case(
         direct(
@@ -664,6 +672,95 @@ CASES = {
     ),
     "policy-mapping-of-any": Case(
         policy_chain(cf.policy_mappings((ANY_POLICY, P1)), ca=[cf.policies(P1)]), NEVER, "policy"
+    ),
+    "policy-later-for-the-leaf": Case(policy_chain(cf.policy_constraints(1)), NEVER, "policy"),
+    "policy-counts-down": Case(
+        lambda: (
+            [
+                leaf(
+                    (
+                        two := intermediate(
+                            (one := intermediate((anchor := root()), extra=[cf.policy_constraints(1)]))
+                        )
+                    ),
+                    extra=[cf.policies(P1)],
+                ),
+                two,
+                one,
+            ],
+            [anchor],
+        ),
+        NEVER,
+        "policy",
+    ),
+    "policy-any-inhibited-later": Case(
+        policy_chain(
+            cf.policy_constraints(0),
+            ca=[cf.policies(P1), cf.inhibit_any_policy(5)],
+            end=[cf.policies(ANY_POLICY)],
+        ),
+        BOTH,
+    ),
+    "policy-mapping-of-another": Case(
+        policy_chain(
+            cf.policy_constraints(0),
+            ca=[cf.policies(P1), cf.policy_mappings(("1.2.9", P2))],
+            end=[cf.policies(P1)],
+        ),
+        BOTH,
+    ),
+    "policy-mapping-not-allowed": Case(
+        lambda: (
+            [
+                leaf(
+                    (
+                        two := intermediate(
+                            (
+                                one := intermediate(
+                                    (anchor := root()), extra=[cf.policies(P1), cf.policy_constraints(0, 0)]
+                                )
+                            ),
+                            extra=[cf.policies(P1), cf.policy_mappings((P1, P2))],
+                        )
+                    ),
+                    extra=[cf.policies(P2)],
+                ),
+                two,
+                one,
+            ],
+            [anchor],
+        ),
+        NEVER,
+        "policy",
+    ),
+    "policy-of-a-self-issued-ca": Case(
+        lambda: (
+            [
+                leaf(
+                    (
+                        two := intermediate(
+                            (
+                                one := intermediate(
+                                    (anchor := root()),
+                                    extra=[
+                                        cf.policies(P1),
+                                        cf.policy_constraints(0),
+                                        cf.inhibit_any_policy(0),
+                                    ],
+                                )
+                            ),
+                            subject=one.subject,
+                            extra=[cf.policies(ANY_POLICY)],
+                        )
+                    ),
+                    extra=[cf.policies(P1)],
+                ),
+                two,
+                one,
+            ],
+            [anchor],
+        ),
+        BOTH,
     ),
     "policy-later": Case(policy_chain(cf.policy_constraints(5)), BOTH),
     "policy-constraints-uncritical": Case(
