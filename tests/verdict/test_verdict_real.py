@@ -1,5 +1,6 @@
 """The shipped registry and store with the real certificates."""
 
+import base64
 import functools
 from pathlib import Path
 
@@ -41,8 +42,6 @@ def shipped():
 
 
 def der(prefix):
-    import base64  # noqa: PLC0415 - only here
-
     found = list(CERTS.glob(f"{prefix}*.pem"))
     if not found:
         pytest.skip("the real certificates (../shared/certs) are not here")

@@ -232,6 +232,11 @@ def test_a_vantage_that_resolves_by_itself_leaves_no_address_to_doubt():
     assert not facts.address.is_doubtful
 
 
+def test_without_a_chain_nobody_vouches():
+    focus = facts_of(measured(cut())).focus
+    assert not (focus.has_public_issuer or focus.is_anchored or focus.covers_host or focus.fails_by_time_only)
+
+
 def test_control_in_vain():
     """A second vantage without an answer, a file with an empty chain: known, and of no help."""
     silent = facts_of(measured(handshake(unknown()), cut(role=Role.CONTROL)))

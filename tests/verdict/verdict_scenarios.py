@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from verdict_world import (
     AV_CA,
     AV_DER,
@@ -399,8 +400,6 @@ def wrong_name_but_right_in_control() -> Facts:
 
 @scenario(_O.ORIGIN_MISCONFIGURED, _C.LIKELY, "origin.forbidden_by_its_own_ca")
 def leaf_not_for_servers() -> Facts:
-    from cryptography.x509.oid import ExtendedKeyUsageOID  # noqa: PLC0415 - once
-
     return one(handshake(genuine(usages=(ExtendedKeyUsageOID.EMAIL_PROTECTION,))))
 
 
