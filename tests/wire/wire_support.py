@@ -99,7 +99,7 @@ def _rsa_pss(folder: Path) -> Identity:
     key_file, chain_file = folder / "rsapss.key", folder / "rsapss.pem"
     subprocess.run(
         [
-            "openssl",
+            need("openssl"),
             "req",
             "-x509",
             "-newkey",
