@@ -20,7 +20,6 @@ from ssl import PEM_cert_to_DER_cert
 from typing import Any
 
 from kzmitm.pki.cache import CertificateCache
-from kzmitm.pki.checks import Rules
 from kzmitm.pki.constraints import names_of
 from kzmitm.pki.extensions import RFC822_NAME
 from kzmitm.pki.hostnames import as_address
@@ -69,11 +68,9 @@ def judge(case: Testcase, wanted: str, now: datetime) -> PathReport:
         hostname=peer["value"] if peer and peer["kind"] in ("DNS", "IP") and not client else None,
         now=datetime.fromisoformat(when).astimezone(UTC) if when else now,
         cache=cache,
-        rules=Rules(
-            profile=profile_of(case, wanted),
-            purpose=Purpose.CLIENT if client else Purpose.SERVER,
-            max_intermediates=case.get("max_chain_depth"),
-        ),
+        profile=profile_of(case, wanted),
+        purpose=Purpose.CLIENT if client else Purpose.SERVER,
+        max_intermediates=case.get("max_chain_depth"),
     )
 
 

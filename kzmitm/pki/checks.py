@@ -39,6 +39,8 @@ ANY_PURPOSE = "2.5.29.37.0"
 
 MIN_RSA_BITS = 1024
 """Below this a path is refused (as by Go and Chrome); below STRONG_RSA_BITS it is only reported."""
+MIN_EC_BITS = 224
+"""The smallest curve that Go takes."""
 STRONG_RSA_BITS = 2048
 """Baseline Requirements, 6.1.5; under the strict profile a shorter key breaks the path."""
 
@@ -116,15 +118,17 @@ def issuer_faults(parts: Anatomy, rules: Rules, *, is_anchor: bool) -> list[str]
 
 
 def has_unusable_key(certificate: Certificate) -> bool:
-    """True for an RSA key that can be broken with a cluster, and for a curve of the holder's own making.
+    """True for a key that no browser takes: short RSA or EC, DSA, a curve of the holder's own making.
 
     Explicit curve parameters are forbidden by RFC 5480, 2.1.1, and let anyone own a CA's key
     (CVE-2020-0601).
     """
     key = certificate.public_key
-    if key is not None and key.kind == "rsa":
-        return key.bits < MIN_RSA_BITS
-    return key is None or (key.kind == "ec" and key.curve is None)
+    if key is None or key.kind == "dsa":
+        return True
+    if key.kind == "ec":
+        return key.curve is None or key.bits < MIN_EC_BITS
+    return key.kind == "rsa" and key.bits < MIN_RSA_BITS
 
 
 def has_weak_key(parts: Anatomy) -> bool:

@@ -13,7 +13,7 @@ Decisions that the standards leave open:
   their signature; one of version 1 is a CA by being in the store.
 - Times are compared in whole seconds (RFC 5280, 4.1.2.5), both ends included.
 - RSA keys below 1,024 bits break a path, below 2,048 they are reported (as in Go and Chrome); the
-  strict profile refuses both.
+  strict profile refuses both. DSA, curves below 224 bits and explicit curve parameters break it too.
 - Serial numbers, however odd, break a path in the strict profile alone.
 """
 
@@ -29,10 +29,8 @@ from kzmitm.pki.go_order import NO_CERTIFICATE, UNPARSABLE, go_verdict, is_curre
 from kzmitm.pki.hostnames import judge_name
 from kzmitm.pki.missing import explain_absence
 from kzmitm.pki.path_search import Hit, Path, Search
-from kzmitm.pki.report import NameStatus, PathReport, PathStatus, TimeStatus
+from kzmitm.pki.report import NameStatus, PathReport, PathStatus, Profile, Purpose, TimeStatus
 from kzmitm.pki.store import TrustStore
-
-WEB_RULES = Rules()
 
 _NAME_REASONS = {NameStatus.MISMATCH: "name_mismatch", NameStatus.NO_SAN: "no_san"}
 
@@ -45,14 +43,18 @@ def validate_path(  # noqa: PLR0913 - the contract of the package; all but the c
     now: datetime,
     cache: CertificateCache,
     intermediates: Sequence[Certificate] = (),
-    rules: Rules = WEB_RULES,
+    profile: Profile = Profile.WEB,
+    purpose: Purpose = Purpose.SERVER,
+    max_intermediates: int | None = None,
 ) -> PathReport:
     """What the presented `chain` (leaf first, then anything in any order) is worth for `hostname` at `now`.
 
     `hostname` is a DNS name in ASCII or an IP address, None to leave names out. `now` is aware UTC.
     `intermediates` are known public ones: a path that needs them is `MISSING_INTERMEDIATE`, proven.
+    `max_intermediates` limits the path (None: `MAX_PATH`); self-issued ones are not counted.
     Never raises on any certificates.
     """
+    rules = Rules(purpose=purpose, profile=profile, max_intermediates=max_intermediates)
     if not chain:
         return _refused(PathStatus.EMPTY, "empty", None)
     now = now.replace(microsecond=0)

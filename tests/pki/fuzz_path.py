@@ -16,7 +16,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 with atheris.instrument_imports(include=["kzmitm.pki"]):
     from kzmitm.pki.cache import CertificateCache
-    from kzmitm.pki.checks import Rules
     from kzmitm.pki.path import validate_path
     from kzmitm.pki.report import REASONS, NameStatus, PathStatus, Profile, TimeStatus
 
@@ -60,7 +59,7 @@ def one_input(octets: bytes) -> None:
         now=cf.NOW + timedelta(days=octets[0]),
         cache=cache,
         intermediates=[cache.parse(CA.der)],
-        rules=Rules(profile=Profile.STRICT if octets[0] & 2 else Profile.WEB),
+        profile=Profile.STRICT if octets[0] & 2 else Profile.WEB,
     )
     assert time.monotonic() - started < MAX_SECONDS
     assert (report.failure is None) is report.trusted

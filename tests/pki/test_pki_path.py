@@ -189,6 +189,13 @@ def test_an_unsupported_key_is_said():
     assert "unsupported_signature" in report.reasons
 
 
+def test_of_paths_no_better_the_first_is_kept():
+    old, older = (root("CN=Old", key=ROOT.key, not_after=cf.days(-n)) for n in (1, 2))
+    report = judge([leaf(old)], old, older)
+    assert report.reasons == ("anchor_expired",)
+    assert report.validated_path[-1].der == old.der
+
+
 def test_a_path_too_long_for_anyone():
     parent, chain = ROOT, []
     for number in range(MAX_PATH + 2):

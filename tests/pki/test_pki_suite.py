@@ -23,7 +23,6 @@ from chain_factory import (
     tlv,
 )
 
-from kzmitm.pki.checks import Rules
 from kzmitm.pki.report import Profile, Purpose
 
 DNS, SAN, BC, KU, EKU, SKI, AKI, NC = (
@@ -217,6 +216,10 @@ def malformed_issuer_key():
 
 def p192_key():
     return seq(seq(oid("1.2.840.10045.2.1"), oid("1.2.840.10045.3.1.1")), cf.bits(b"\x04" + bytes(range(48))))
+
+
+def dsa_key():
+    return seq(seq(oid("1.2.840.10040.4.1"), seq(*[cf.integer(1 << 3071)] * 3)), cf.bits(cf.integer(5)))
 
 
 def explicit_curve():
@@ -429,7 +432,9 @@ CASES = {
     "rsa-1024-leaf": Case(direct(spki=rsa_key_spki(1024)), WEB, "weak_key"),
     "rsa-768-leaf": Case(direct(spki=rsa_key_spki(768)), NEVER, "weak_key"),
     "rsa-2052-leaf": Case(direct(spki=rsa_key_spki(2052)), WEB, "profile_key_strength"),
-    "p192-leaf": Case(direct(spki=p192_key()), WEB, "profile_key_strength"),
+    "p192-leaf": Case(direct(spki=p192_key()), NEVER, "weak_key"),
+    "dsa-leaf": Case(direct(spki=dsa_key()), NEVER, "weak_key"),
+    "ed25519-leaf": Case(direct(key=cf.ed25519.Ed25519PrivateKey.generate()), WEB, "profile_key_strength"),
     "explicit-curve-leaf": Case(direct(spki=explicit_curve()), NEVER, "weak_key"),
     "malformed-issuer-key": Case(malformed_issuer_key, NEVER, "unknown_issuer"),
     "serial-zero": Case(direct(serial=0), WEB, "profile_serial"),
@@ -776,8 +781,8 @@ CASES = {
 def test_case(case_id: str, profile: Profile):
     case = CASES[case_id]
     chain, anchors = case.make()
-    rules = Rules(profile=profile, purpose=case.purpose, max_intermediates=case.depth)
-    report = judge(chain, *anchors, hostname=case.hostname, now=case.now, rules=rules)
+    options = {"profile": profile, "purpose": case.purpose, "max_intermediates": case.depth}
+    report = judge(chain, *anchors, hostname=case.hostname, now=case.now, **options)
     expected = profile in case.trusted
     assert report.trusted is expected, report.reasons
     assert (report.failure is None) is expected
