@@ -1,6 +1,7 @@
 """From targets to judged measurements: a few workers, a bounded outlet, nothing kept per target."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import datetime
 from random import Random
@@ -95,27 +96,40 @@ class _Outlet:
     """A queue whose producers wait while it is full, but can always get rid of what must not be lost."""
 
     def __init__(self, capacity: int) -> None:
-        self._places = asyncio.Semaphore(capacity)
-        self._items: asyncio.Queue[tuple[Judged | Exception | None, bool]] = asyncio.Queue()
+        self._capacity = capacity
+        self._items: deque[Judged | Exception | None] = deque()
+        self._consumer: asyncio.Future[None] | None = None
+        self._producers: deque[asyncio.Future[None]] = deque()
 
     async def put(self, item: Judged) -> None:
         """Give an item as soon as there is room; a cancellation meanwhile does not lose it."""
-        try:
-            await self._places.acquire()
-        except asyncio.CancelledError:
-            self.force(item)
-            raise
-        self._items.put_nowait((item, True))
+        while len(self._items) >= self._capacity:
+            room = asyncio.get_running_loop().create_future()
+            self._producers.append(room)
+            try:
+                await room
+            except asyncio.CancelledError:
+                self.force(item)
+                raise
+        self.force(item)
 
     def force(self, item: Judged | Exception | None) -> None:
         """Give an item at once; None says that a worker has ended."""
-        self._items.put_nowait((item, False))
+        self._items.append(item)
+        if self._consumer is not None and not self._consumer.done():
+            self._consumer.set_result(None)
 
     async def get(self) -> Judged | Exception | None:
-        item, had_place = await self._items.get()
-        if had_place:
-            self._places.release()
-        return item
+        """The next item, as soon as there is one."""
+        while not self._items:
+            self._consumer = asyncio.get_running_loop().create_future()
+            await self._consumer
+        while self._producers:
+            room = self._producers.popleft()
+            if not room.done():
+                room.set_result(None)
+                break
+        return self._items.popleft()
 
 
 async def _work(run: Run, source: _Source, outlet: _Outlet) -> None:
