@@ -95,6 +95,9 @@ CONTROL = control_of(genuine())
 KZ = "nca.gov.kz"
 
 
+BLOCK_PAGE = self_signed("block.operator.test")
+
+
 # Trusted
 
 
@@ -218,6 +221,23 @@ def portal_by_dns() -> list[Facts]:
     return [_portal(host, PRIVATE_IP) for host in ("a.test", "b.example", "c.invalid", HOST)]
 
 
+@scenario(_O.CAPTIVE_PORTAL, _C.SUSPECTED, "portal.one_leaf_for_all_names_here")
+def one_leaf_for_all_names_of_one_host() -> Facts:
+    return one(handshake(BLOCK_PAGE), handshake(BLOCK_PAGE, Role.BENIGN_SNI), control=CONTROL)
+
+
+@scenario(_O.INTERCEPTION, _C.SUSPECTED, "contrast.control_is_genuine_other_names")
+def block_page_in_the_path() -> list[Facts]:
+    """Other hosts are fine: no portal."""
+    page = one(handshake(BLOCK_PAGE), handshake(BLOCK_PAGE, Role.BENIGN_SNI), control=CONTROL)
+    return [clean_host(), page]
+
+
+@scenario(_O.INTERCEPTION, _C.LIKELY, "contrast.control_is_genuine")
+def block_page_in_the_path_for_this_name() -> Facts:
+    return one(handshake(BLOCK_PAGE), BENIGN_DEFAULT, control=CONTROL)
+
+
 @scenario(_O.INCONCLUSIVE, None, "fallback.untrusted_chain")
 def one_leaf_for_some_hosts() -> list[Facts]:
     """A CDN's default certificate, or a block page in the path: other hosts are fine."""
@@ -231,8 +251,6 @@ def private_address_for_some_hosts() -> list[Facts]:
 
 
 # DNS
-
-BLOCK_PAGE = self_signed("block.operator.test")
 
 
 @scenario(_O.DNS_HIJACK, _C.LIKELY, "dns.genuine_elsewhere")
@@ -500,7 +518,7 @@ def unknown_issuer_alone() -> Facts:
     return one(handshake(unknown()))
 
 
-@scenario(_O.INTERCEPTION, _C.LIKELY, "contrast.control_is_genuine")
+@scenario(_O.INTERCEPTION, _C.SUSPECTED, "contrast.control_is_genuine_other_names")
 def garbage_where_control_is_genuine() -> Facts:
     return one(handshake((b"no certificate",)), control=CONTROL)
 
@@ -648,6 +666,7 @@ NEAR_MISSES: Mapping[str, str] = {
     "contrast.comes_and_goes": "self_signed_now_and_then",
     "contrast.control_is_genuine": "control_genuine_at_other_addresses",
     "contrast.control_is_genuine_address_unconfirmed": "unknown_issuer_and_control_genuine",
+    "contrast.control_is_genuine_other_names": "block_page_in_the_path_for_this_name",
     "contrast.copied_names": "unknown_issuer_at_one_address",
     "contrast.minted_for_any_name": "antivirus_by_name",
     "contrast.only_this_address": "unknown_issuer_comes_and_goes",
@@ -680,6 +699,7 @@ NEAR_MISSES: Mapping[str, str] = {
     "origin.not_yet_valid": "leaf_not_yet_valid",
     "origin.wrong_name": "wrong_name_but_right_in_control",
     "portal.one_leaf_for_all_hosts": "one_leaf_for_some_hosts",
+    "portal.one_leaf_for_all_names_here": "block_page_in_the_path",
     "portal.private_address_for_all_hosts": "private_address_for_some_hosts",
     "proof.copied_chain": "copied_genuine_chain",
     "proof.genuine_chain_without_its_key": "copied_state_chain",

@@ -29,14 +29,31 @@ def _is_for_this_host(facts: Facts) -> bool:
     return facts.focus is not None and facts.focus.covers_host
 
 
-@rule(Tier.CONTRAST, Outcome.INTERCEPTION, confidence=Confidence.LIKELY)
-def control_is_genuine(facts: Facts, _context: RunContext) -> bool:
-    """A clean place gets a trusted chain with another key, and this address is the site's own.
-
-    Rule a, and OONI's argument of 2024: the failing address equals the control's, so DNS is not the cause.
-    """
+def _is_unlike_control(facts: Facts) -> bool:
+    """A clean place gets a trusted chain with another key, and this address is the site's own."""
     own = facts.address.is_confirmed or facts.contrast.benign_is_genuine
     return _is_alien(facts) and facts.control.is_genuine and own
+
+
+@rule(Tier.CONTRAST, Outcome.INTERCEPTION, confidence=Confidence.LIKELY)
+def control_is_genuine(facts: Facts, _context: RunContext) -> bool:
+    """A clean place gets a trusted chain with another key; this is the site's own address, and its name.
+
+    Rule a, and OONI's argument of 2024: the failing address equals the control's, so DNS is not the cause.
+    A certificate for other names will do where a harmless name is left alone: no portal spares any.
+    """
+    return _is_unlike_control(facts) and (_is_for_this_host(facts) or facts.contrast.benign_is_genuine)
+
+
+@rule(
+    Tier.CONTRAST,
+    Outcome.INTERCEPTION,
+    confidence=Confidence.SUSPECTED,
+    asks=(UndecidedCode.PORTAL_LOGIN, UndecidedCode.BENIGN_SNI, UndecidedCode.MORE_HOSTS),
+)
+def control_is_genuine_other_names(facts: Facts, _context: RunContext) -> bool:
+    """As above, but the certificate names somebody else: a block page in the path, or a portal."""
+    return _is_unlike_control(facts) and not _is_for_this_host(facts) and not facts.contrast.benign_is_genuine
 
 
 @rule(

@@ -37,6 +37,30 @@ def one_leaf_for_all_hosts(facts: Facts, context: RunContext) -> bool:
     )
 
 
+@rule(
+    Tier.MASK,
+    Outcome.CAPTIVE_PORTAL,
+    confidence=Confidence.SUSPECTED,
+    asks=(*_ASKS, UndecidedCode.MORE_HOSTS),
+)
+def one_leaf_for_all_names_here(facts: Facts, context: RunContext) -> bool:
+    """At the site's own address every name draws this one leaf, which names none; a clean place gets another.
+
+    Somebody answers in its stead. While nothing in the run is fine, a portal is the likeliest.
+    """
+    focus = _names_another(facts)
+    others = [h for h in facts.contrast.benign + facts.contrast.nonsense if h.chain]
+    return (
+        focus is not None
+        and facts.is_forged
+        and context.trusted == 0
+        and facts.control.is_genuine
+        and facts.address.is_confirmed
+        and bool(others)
+        and all(h.leaf_sha256 == focus.leaf_sha256 and not h.covers_host for h in others)
+    )
+
+
 @rule(Tier.MASK, Outcome.CAPTIVE_PORTAL, confidence=Confidence.SUSPECTED, asks=_ASKS)
 def private_address_for_all_hosts(facts: Facts, context: RunContext) -> bool:
     """The resolver sends unrelated hosts to one private address; none is fine, nor is another resolver."""
