@@ -111,7 +111,7 @@ def _configure_pace(group: argparse._ArgumentGroup) -> None:
         "--timeout",
         metavar="S",
         type=float,
-        help="seconds for a connect and again for a handshake (default: 10)",
+        help="seconds for a connect, and again for a handshake (default: 10 and 15)",
     )
     add("--rate", metavar="N", type=float, help="targets begun per second, at most")
 

@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kzmitm.report.safe import ELLIPSIS, MAX_LENGTH, harmless, harmless_lines
@@ -38,6 +38,7 @@ def test_what_is_shown(hostile, shown):
     assert harmless(hostile) == shown
 
 
+@settings(deadline=None)
 @given(ANY_TEXT)
 def test_everything_shown_is_visible(text):
     shown = harmless(text)
@@ -46,6 +47,7 @@ def test_everything_shown_is_visible(text):
     shown.encode("utf-8")
 
 
+@settings(deadline=None)
 @given(ANY_TEXT, st.integers(0, 400))
 def test_length_is_bounded_and_a_cut_is_shown(text, max_length):
     shown = harmless(text, max_length)
@@ -54,6 +56,7 @@ def test_length_is_bounded_and_a_cut_is_shown(text, max_length):
         assert shown.endswith(ELLIPSIS)
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("\x1b\u202e\U000e0041a"), max_size=60), st.integers(1, 60))
 def test_a_cut_never_halves_an_escape(text, max_length):
     shown = harmless(text, max_length).removesuffix(ELLIPSIS)
@@ -62,6 +65,7 @@ def test_a_cut_never_halves_an_escape(text, max_length):
     assert rest.strip("a") == ""
 
 
+@settings(deadline=None)
 @given(ANY_TEXT)
 def test_doing_it_twice_changes_nothing(text):
     once = harmless(text)

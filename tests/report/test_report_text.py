@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kzmitm.model.certificate import Certificate, Name, NameAttribute, PublicKey
@@ -254,6 +254,7 @@ def test_a_long_chain_is_cut_and_the_cut_is_shown():
 HOSTILE = st.text(st.sampled_from("\x1b[31m\n\r\x9b\u202e\u2028\ud800a"), min_size=1, max_size=12)
 
 
+@settings(deadline=None)
 @given(HOSTILE)
 def test_no_text_of_a_stranger_reaches_a_line_as_it_is(text):
     authority = Authority(text, text, text, text, text, text)
