@@ -59,6 +59,8 @@ class Run:
     pace: Pace
     has_ipv6: bool = True
     is_stopping: bool = False
+    faults: list[Exception] = field(default_factory=list)
+    """Exceptions of ours, each met with one target."""
     notes: set[str] = field(default_factory=set)
 
     def note(self, code: str) -> None:
@@ -95,6 +97,9 @@ class Draft:
         self._transactions = 0
         self._facts: Facts | None = None
         self._nonsense = ""
+
+    def __str__(self) -> str:
+        return str(self._target)
 
     async def complete(self) -> Judged:
         """Resolve, shake hands, follow up what is suspicious; returns the judged measurement."""
@@ -238,8 +243,7 @@ class Draft:
 
     def _derive(self) -> Facts:
         if self._facts is None:
-            now = self._run.options.judged_at or self._watch.started_at
-            self._facts = self._run.judge.facts(self._freeze(), now)
+            self._facts = self._run.judge.facts(self._freeze(), self._watch.started_at)
         return self._facts
 
     def _freeze(self) -> Measurement:

@@ -1,7 +1,6 @@
 """What a scan is to do, and how gently."""
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from kzmitm.model.observation import Split
 from kzmitm.netio.pump import Limits
@@ -41,8 +40,6 @@ class ScanOptions:
     control_every: bool = False
     """Ask the second vantage for every target and not only for suspicious ones."""
     stop_after: int | None = None
-    judged_at: datetime | None = None
-    """Judge at this time (aware UTC) and not at that of the measurement."""
     software_version: str = ""
 
     def __post_init__(self) -> None:

@@ -1,8 +1,9 @@
 """From targets to judged measurements: a few workers, a bounded outlet, nothing kept per target."""
 
 import asyncio
+import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from datetime import datetime
 from random import Random
 
@@ -18,6 +19,11 @@ from kzmitm.verdict.names import base_name
 BACKLOG = 16
 """Judged measurements that may wait for a slow consumer, beyond one per worker."""
 
+MAX_FAULTS = 16
+"""Faults of ours after which a scan is not worth going on with."""
+
+logger = logging.getLogger(__name__)
+
 _POSITIVE = frozenset({Confidence.CONFIRMED, Confidence.LIKELY})
 
 
@@ -31,14 +37,15 @@ async def scan(  # noqa: PLR0913 - the world, the judge and the manner, each by 
     now: Callable[[], datetime],
     observer: ScanObserver | None = None,
     stop: asyncio.Event | None = None,
-) -> AsyncIterator[Judged]:
+) -> AsyncGenerator[Judged, None]:
     """Measure and judge every target, in the order in which they are done.
 
     `now` reads the wall clock (aware UTC). Targets are taken one by one as workers come free, and held
     back while the consumer is slow. When `stop` is set, what is under way is broken off at once, what was
-    observed of it is judged and given out, and the iteration ends. Exceptions of the target iterator or
-    of ours are raised, and UsageError if the system does not allow so many connections. Close it
-    (`contextlib.aclosing`) if it is left early.
+    observed of it is judged and given out, and the iteration ends. Close it (`contextlib.aclosing`) if it
+    is left early. Raises UsageError if the system does not allow so many connections, what the target
+    iterator raises, and at the very end the first exception of ours: a fault that one target brings to
+    light must not cost the others.
     """
     make_room(options.concurrency)
     run = Run(
@@ -66,6 +73,8 @@ async def scan(  # noqa: PLR0913 - the world, the judge and the manner, each by 
                     run.is_stopping = True
                     run.note("stopped_early")
                 yield item
+        if run.faults:
+            raise run.faults[0]
     finally:
         for task in helpers:
             task.cancel()
@@ -153,6 +162,12 @@ async def _measure(draft: Draft, run: Run, outlet: _Outlet) -> None:
         if run.is_stopping and draft.has_observations:
             outlet.force(draft.judged())
         raise
+    except Exception as exc:
+        logger.debug("%s could not be measured", draft, exc_info=True)
+        run.faults.append(exc)
+        if len(run.faults) > MAX_FAULTS:
+            raise
+        return
     run.observer.on_judged(judged)
     await outlet.put(judged)
 

@@ -229,6 +229,40 @@ def test_an_error_of_the_target_list_is_raised():
     asyncio.run(check())
 
 
+class FaultyJudge(ScriptedJudge):
+    """Has a flaw that some hosts bring to light."""
+
+    def facts(self, measurement, now):
+        if measurement.target.hostname.startswith("bad"):
+            raise ZeroDivisionError
+        return super().facts(measurement, now)
+
+
+def test_a_fault_with_one_target_does_not_cost_the_others():
+    async def check():
+        targets = [Target("a.test"), Target("bad.test"), Target("c.test")]
+        async with aclosing(start(targets, at(closed_port()), FaultyJudge())) as results:
+            given = [(await anext(results)).measurement.target.hostname for _ in range(2)]
+            with pytest.raises(ZeroDivisionError):
+                await anext(results)
+        return given
+
+    assert asyncio.run(check()) == ["a.test", "c.test"]
+
+
+def test_a_scan_that_only_fails_is_given_up():
+    taken = itertools.count()
+
+    async def check():
+        targets = (Target(f"bad{next(taken)}.test") for _ in range(1000))
+        async with aclosing(start(targets, at(closed_port()), FaultyJudge())) as results:
+            with pytest.raises(ZeroDivisionError):
+                await anext(results)
+
+    asyncio.run(check())
+    assert next(taken) < 30
+
+
 def test_stopping_gives_out_what_was_measured(server, forged, judge):
     """One handshake done, the follow-up hangs: what there is comes out within a second."""
 
