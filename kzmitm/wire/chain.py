@@ -1,13 +1,12 @@
 """The Certificate message of every version (RFC 5246, 7.4.2; RFC 8446, 4.4.2), whole or cut off."""
 
 from kzmitm.wire.iana.alerts import DECODE_ERROR
-from kzmitm.wire.iana.extensions import SIGNED_CERTIFICATE_TIMESTAMP, STATUS_REQUEST
+from kzmitm.wire.iana.extensions import STATUS_REQUEST
 from kzmitm.wire.limits import MAX_CERTIFICATES, MESSAGE_HEADER
 from kzmitm.wire.parsing import extensions, vector, whole_vector
 from kzmitm.wire.session import Findings
 from kzmitm.wire.violation import ViolationError
 
-_ENTRY_EXTENSIONS = frozenset({STATUS_REQUEST, SIGNED_CERTIFICATE_TIMESTAMP})
 _OCSP = 1
 
 
@@ -51,7 +50,7 @@ def _read_entries(block: bytes, findings: Findings, *, tls13: bool) -> None:
         if tls13:
             extra, offset = vector(block, offset, 2)
             if extra:
-                found = extensions(extra, _ENTRY_EXTENSIONS)
+                found = extensions(extra)
                 if len(chain) == 1 and STATUS_REQUEST in found:
                     findings.ocsp_staple = ocsp_response(found[STATUS_REQUEST])
 

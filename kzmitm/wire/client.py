@@ -88,7 +88,7 @@ class TLSClient:
         del t
         if not self.done:
             self._reader.cut_off()
-            self._findings.end(failure, detail)
+            self._session.end(failure, detail)
 
     def observation(
         self,

@@ -2,13 +2,12 @@
 
 from kzmitm.model.observation import Proof, ProofKind
 from kzmitm.wire.chain import ocsp_response, read_chain
-from kzmitm.wire.flow13 import accept_hello13, chosen_protocol, conclude, retry_hello
+from kzmitm.wire.flow13 import accept_hello13, conclude, retry_hello, take_extensions
 from kzmitm.wire.iana import extensions as ext
 from kzmitm.wire.iana.alerts import (
     ILLEGAL_PARAMETER,
     PROTOCOL_VERSION,
     UNEXPECTED_MESSAGE,
-    UNSUPPORTED_EXTENSION,
 )
 from kzmitm.wire.iana.groups import GROUPS, group_name
 from kzmitm.wire.iana.messages import (
@@ -49,9 +48,9 @@ def _server_hello(s: Session, message: bytes) -> None:
             "the ServerHello is cut off, compresses or has a long session id", ILLEGAL_PARAMETER
         )
     if len(message) > offset + 3:
-        found = extensions(whole_vector(message, offset + 3, 2), None)
+        found = extensions(whole_vector(message, offset + 3, 2))
     if suite not in s.profile.cipher_suites:
-        raise ViolationError(f"suite {suite_name(suite)} was not offered", ILLEGAL_PARAMETER)
+        s.put_up_with(ViolationError(f"suite {suite_name(suite)} was not offered", ILLEGAL_PARAMETER))
     if ext.SUPPORTED_VERSIONS in found:
         if session_id != s.hello.session_id or version != TLS12:
             raise ViolationError("the ServerHello of TLS 1.3 does not echo our session id", ILLEGAL_PARAMETER)
@@ -63,22 +62,23 @@ def _server_hello(s: Session, message: bytes) -> None:
 
 def _accept_hello12(s: Session, version: int, suite: int, found: dict[int, bytes]) -> None:
     offered = s.profile.versions or range(TLS10, s.profile.legacy_version + 1)
-    if version not in offered or version >= TLS13:
-        raise ViolationError(f"version {version_name(version)} was not offered", PROTOCOL_VERSION)
-    exchange = key_exchange(suite)
-    if exchange is None or s.retried_suite or s.change_cipher_specs:
+    if version not in offered:
+        breach = ViolationError(f"version {version_name(version)} was not offered", PROTOCOL_VERSION)
+        s.put_up_with(breach)
+    if not TLS10 <= version < TLS13 or key_exchange(suite) not in _EXCHANGES:
+        raise s.protest or ViolationError(f"{suite_name(suite)} is no suite of {version_name(version)}")
+    if s.retried_suite or s.change_cipher_specs:
         raise ViolationError("the ServerHello does not fit what came before", ILLEGAL_PARAMETER)
     s.choose(version, suite)
-    for kind in found:
-        if kind not in s.hello.offered or kind in _NOT_BEFORE_13:
-            raise ViolationError(f"extension {kind} was not asked for", UNSUPPORTED_EXTENSION)
-    s.findings.server_extensions = tuple(found)
-    if ext.ALPN in found:
-        s.findings.alpn = chosen_protocol(s, found[ext.ALPN])
+    take_extensions(s, found, _NOT_BEFORE_13)
     spoken = DOWNGRADE.get(s.server_random[24:])
     if spoken is not None and s.profile.highest_version > version:
         s.findings.note(f"downgrade sentinel: the server speaks {spoken}")
     s.expected = _AFTER_HELLO
+
+
+_EXCHANGES = frozenset({("RSA", ""), ("DHE", "RSA"), ("DHE", "DSS"), ("ECDHE", "RSA"), ("ECDHE", "ECDSA")})
+"""What we can read the flight of."""
 
 
 def key_exchange(suite: int) -> tuple[str, str] | None:

@@ -7,7 +7,13 @@ signature over the transcript proves the rest of what we came for.
 from kzmitm.model.observation import Proof, ProofKind
 from kzmitm.wire.chain import read_chain
 from kzmitm.wire.iana import extensions as ext
-from kzmitm.wire.iana.alerts import DECRYPT_ERROR, ILLEGAL_PARAMETER, MISSING_EXTENSION, UNEXPECTED_MESSAGE
+from kzmitm.wire.iana.alerts import (
+    DECRYPT_ERROR,
+    ILLEGAL_PARAMETER,
+    MISSING_EXTENSION,
+    UNEXPECTED_MESSAGE,
+    UNSUPPORTED_EXTENSION,
+)
 from kzmitm.wire.iana.groups import group_name
 from kzmitm.wire.iana.messages import (
     CERTIFICATE,
@@ -17,7 +23,7 @@ from kzmitm.wire.iana.messages import (
     MESSAGE_HASH,
 )
 from kzmitm.wire.iana.versions import TLS13
-from kzmitm.wire.limits import MESSAGE_HEADER
+from kzmitm.wire.limits import MAX_COOKIE, MAX_EXTENSIONS, MESSAGE_HEADER
 from kzmitm.wire.parsing import extensions, uint16, vector, whole_vector
 from kzmitm.wire.proof import SERVER_CONTEXT, check_signature
 from kzmitm.wire.schedule import SUITES, HandshakeKeys
@@ -80,8 +86,8 @@ def retry_hello(s: Session, message: bytes, suite: int, found: dict[int, bytes])
     group = cookie = None
     if ext.COOKIE in found:
         cookie = whole_vector(found[ext.COOKIE], 0, 2)
-        if not cookie:
-            raise ViolationError("the cookie is empty")
+        if not 0 < len(cookie) <= MAX_COOKIE:
+            raise ViolationError(f"a cookie of {len(cookie)} octets", ILLEGAL_PARAMETER)
     if ext.KEY_SHARE in found:
         group = uint16(found[ext.KEY_SHARE], 0)
         if len(found[ext.KEY_SHARE]) != 2 or group not in s.profile.groups or group in s.hello.shares:
@@ -107,27 +113,30 @@ def _check_choice(s: Session, suite: int, found: dict[int, bytes]) -> None:
 
 
 def _encrypted_extensions(s: Session, message: bytes) -> None:
-    found = extensions(whole_vector(message, MESSAGE_HEADER, 2), s.hello.offered)
-    if not _NOT_ENCRYPTED.isdisjoint(found):
-        raise ViolationError("the EncryptedExtensions have one of another message", ILLEGAL_PARAMETER)
-    if ext.ALPN in found:
-        s.findings.alpn = chosen_protocol(s, found[ext.ALPN])
-    s.findings.server_extensions += tuple(found)
+    found = extensions(whole_vector(message, MESSAGE_HEADER, 2))
+    take_extensions(s, found, _NOT_ENCRYPTED)
     s.transcript.append(message)
     s.expected = _AFTER_EXTENSIONS
 
 
-def chosen_protocol(s: Session, body: bytes) -> str:
-    """The one protocol of an ALPN answer (RFC 7301, 3.1); raises ViolationError if we did not offer it."""
-    name = whole_vector(whole_vector(body, 0, 2), 0, 1).decode("latin-1")
-    if name not in s.alpn:
-        raise ViolationError("the application protocol was not offered", ILLEGAL_PARAMETER)
-    return name
+def take_extensions(s: Session, found: dict[int, bytes], elsewhere: frozenset[int]) -> None:
+    """Note the server's extensions and protocol (RFC 7301, 3.1); what was not asked for is put up with.
+
+    `elsewhere` are types that belong into other messages.
+    """
+    for kind in found:
+        if kind not in s.hello.offered or kind in elsewhere:
+            s.put_up_with(ViolationError(f"extension {kind} was not asked for", UNSUPPORTED_EXTENSION))
+    s.findings.server_extensions += tuple(found)[:MAX_EXTENSIONS]
+    if ext.ALPN in found:
+        s.findings.alpn = whole_vector(whole_vector(found[ext.ALPN], 0, 2), 0, 1).decode("latin-1")
+        if s.findings.alpn not in s.alpn:
+            s.put_up_with(ViolationError("the application protocol was not offered", ILLEGAL_PARAMETER))
 
 
 def _certificate_request(s: Session, message: bytes) -> None:
     _context, offset = vector(message, MESSAGE_HEADER, 1)
-    extensions(whole_vector(message, offset, 2), None)
+    extensions(whole_vector(message, offset, 2))
     s.findings.certificate_requested = True
     s.transcript.append(message)
     s.expected = _AFTER_REQUEST
@@ -159,13 +168,15 @@ def _certificate_verify(s: Session, message: bytes) -> None:
 
 
 def conclude(s: Session, proof: Proof | None) -> None:
-    """The flight is over; raises ViolationError if its signature was wrong."""
+    """The flight is over; raises ViolationError if its signature or anything put up with was wrong."""
     if proof is not None:
         if proof.verified is False:
             raise ViolationError("the server's signature does not verify", DECRYPT_ERROR)
         schemes = s.profile.signature_schemes
         if proof.scheme not in schemes and schemes and s.version >= 0x0303:
             raise ViolationError(f"signature scheme 0x{proof.scheme:04x} was not offered", ILLEGAL_PARAMETER)
+    if s.protest is not None:
+        raise s.protest
     s.findings.end(None)
 
 

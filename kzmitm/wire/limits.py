@@ -29,5 +29,9 @@ MAX_HELLO_REQUESTS = 4
 """HelloRequests that are passed over during a handshake (RFC 5246, 7.4.1.1)."""
 MAX_FIRST_BYTES = 64
 """Octets kept of what came instead of TLS (`TLSObservation.first_bytes`)."""
+MAX_EXTENSIONS = 64
+"""Extension types kept of one message; no client offers as many."""
+MAX_COOKIE = 1 << 13
+"""Octets of a HelloRetryRequest's cookie that we send back: the second hello must hold it."""
 MAX_SNI = 1 << 13
 """Octets of a server name that we send: sixteen times what DNS can hold."""

@@ -1,8 +1,6 @@
 """Vectors of the TLS presentation language (RFC 8446, 3.4), with strict lengths."""
 
-from collections.abc import Collection
-
-from kzmitm.wire.iana.alerts import DECODE_ERROR, ILLEGAL_PARAMETER, UNSUPPORTED_EXTENSION
+from kzmitm.wire.iana.alerts import DECODE_ERROR, ILLEGAL_PARAMETER
 from kzmitm.wire.violation import ViolationError
 
 
@@ -33,8 +31,8 @@ def uint16(data: bytes, offset: int) -> int:
     return data[offset] << 8 | data[offset + 1]
 
 
-def extensions(block: bytes, allowed: Collection[int] | None) -> dict[int, bytes]:
-    """Extension bodies by type, in order; raises ViolationError for doubles and what is not `allowed`."""
+def extensions(block: bytes) -> dict[int, bytes]:
+    """Extension bodies by type, in order; raises ViolationError for doubles."""
     found: dict[int, bytes] = {}
     offset, end = 0, len(block)
     while offset < end:
@@ -47,7 +45,5 @@ def extensions(block: bytes, allowed: Collection[int] | None) -> dict[int, bytes
             raise ViolationError(f"extension {kind} is longer than its block", DECODE_ERROR)
         if kind in found:
             raise ViolationError(f"extension {kind} came twice", ILLEGAL_PARAMETER)
-        if allowed is not None and kind not in allowed:
-            raise ViolationError(f"extension {kind} was not asked for", UNSUPPORTED_EXTENSION)
         found[kind] = block[start:offset]
     return found

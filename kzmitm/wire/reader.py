@@ -191,7 +191,7 @@ class FlightReader:
         else:
             failure = Failure.SSL_FAILED_HANDSHAKE
         self.cut_off()
-        findings.end(failure, text)
+        session.end(failure, text)
 
     # Handshake messages
 

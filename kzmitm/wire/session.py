@@ -11,6 +11,7 @@ from kzmitm.wire.iana.versions import version_name
 from kzmitm.wire.keyshare import Random
 from kzmitm.wire.profiles import HelloProfile
 from kzmitm.wire.schedule import HandshakeKeys, Suite
+from kzmitm.wire.violation import ViolationError
 
 Handler = Callable[["Session", bytes], None]
 Expectation = Mapping[int, Handler]
@@ -117,6 +118,7 @@ class Session:
         "keys",
         "outgoing",
         "profile",
+        "protest",
         "retried_suite",
         "rng",
         "server_random",
@@ -152,8 +154,24 @@ class Session:
         self.keys: HandshakeKeys | None = None
         self.outgoing = b""
         """A second hello that waits to be sent, as a handshake message."""
+        self.protest: ViolationError | None = None
+        """The first breach that did not keep us from reading on."""
         self.hello_requests = 0
         self.change_cipher_specs = 0
+
+    def put_up_with(self, violation: ViolationError) -> None:
+        """Read on after a breach that changes nothing for what we came for; the handshake fails at its end.
+
+        Boxes in the path are careless, and the chain they present is worth more than our correctness.
+        """
+        if self.protest is None:
+            self.protest = violation
+
+    def end(self, failure: Failure | str, detail: str) -> None:
+        """The handshake failed; what was put up with before is told too."""
+        self.findings.end(failure, detail)
+        if self.protest is not None and self.protest.detail != detail:
+            self.findings.note(self.protest.detail)
 
     def choose(self, version: int, suite: int) -> None:
         """The server chose; kept in the findings whatever comes after."""

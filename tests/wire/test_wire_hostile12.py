@@ -23,17 +23,14 @@ from wire_support import observe
     ("hello", "detail"),
     [
         (hello12(0x1234), "was not offered"),
-        (hello12(0x00FF), "does not fit"),
-        (hello12(0x1301), "does not fit"),
+        (hello12(0x00FF), "TLS_CIPHER_SUITE_UNKNOWN_255 is no suite of TLSv1.2"),
+        (hello12(0x1301), "TLS_AES_128_GCM_SHA256 is no suite of TLSv1.2"),
         (hello12(version=0x0300), "SSLv3 was not offered"),
-        (hello12(version=0x0304), "TLSv1.3 was not offered"),
+        (hello12(version=0x0304), "is no suite of TLSv1.3"),
         (hello12(version=0x9999), "TLS_VERSION_UNKNOWN_39321"),
         (hello12(compression=1), "compresses"),
         (hello12(session_id=bytes(33)), "long session id"),
-        (hello12(ECDHE_SUITE, extension(99, b"")), "extension 99 was not asked for"),
-        (hello12(ECDHE_SUITE, extension(51, b"")), "extension 51 was not asked for"),
         (hello12(ECDHE_SUITE, extension(23, b""), extension(23, b"")), "came twice"),
-        (hello12(ECDHE_SUITE, extension(16, b"\x00\x03\x02xy")), "protocol was not offered"),
         (hello12(ECDHE_SUITE, extension(16, b"\x00\x03\x01xy")), "left behind"),
         (message(2, hello12()[4:30]), "longer than its message"),
         (message(2, hello12()[4:-2]), "cut off"),
@@ -52,10 +49,45 @@ def test_bad_hellos(hello, detail):
     assert seen.presented_chain == ()
 
 
+PUT_UP_WITH = {
+    "extension 99 was not asked for": hello12(RSA_SUITE, extension(99, b"")),
+    "extension 51 was not asked for": hello12(RSA_SUITE, extension(51, b""), extension(98, b"")),
+    "protocol was not offered": hello12(RSA_SUITE, extension(16, b"\x00\x03\x02xy")),
+    "suite TLS_RSA_WITH_RC4_128_SHA was not offered": hello12(0x0005),
+    "suite TLS_RSA_WITH_RC4_128_MD5 was not offered": hello12(0x0004, extension(99, b"")),
+}
+
+
+@pytest.mark.parametrize("detail", PUT_UP_WITH)
+def test_a_careless_hello_fails_at_the_end_but_shows_its_chain(detail):
+    seen = refused(handshake(PUT_UP_WITH[detail], certificate12(LEAF), DONE), detail=detail)
+    assert seen.presented_chain == (LEAF,)
+    assert seen.version == "TLSv1.2"
+    assert seen.alerts[-1].sent
+
+
+def test_a_careless_hello_and_then_nothing_tells_both():
+    for answer, failure in ((b"", "eof_error"), (record(21, b"\x02\x28"), "ssl_failed_handshake")):
+        driver = client(rng=seeded())
+        driver.receive(handshake(hello12(RSA_SUITE, extension(99, b""))) + answer, 0.0)
+        driver.receive_eof(1.0)
+        seen = observe(driver)
+        assert seen.failure == failure
+        assert seen.detail.endswith("; extension 99 was not asked for")
+
+
+def test_a_version_that_was_not_offered_fails_at_the_end_but_shows_its_chain():
+    flight = handshake(hello12(RSA_SUITE, version=0x0302), certificate12(LEAF), DONE)
+    seen = refused(flight, detail="TLSv1.1 was not offered", alert=70, profile="legacy")
+    assert (seen.presented_chain, seen.version) == ((LEAF,), "TLSv1.1")
+    seen, _ = ending(handshake(hello12(RSA_SUITE, version=0x0302)), profile="browser")
+    assert seen.failure is None
+
+
 def test_a_name_that_was_not_sent_is_not_acknowledged():
-    acknowledged = handshake(hello12(ECDHE_SUITE, extension(0, b"")))
-    refused(acknowledged, detail="extension 0 was not asked for", sni=None)
-    seen, _ = ending(acknowledged)
+    flight = handshake(hello12(RSA_SUITE, extension(0, b"")), certificate12(LEAF), DONE)
+    refused(flight, detail="extension 0 was not asked for", alert=110, sni=None)
+    seen, _ = ending(flight)
     assert seen.failure is None
     assert seen.server_extensions == (0,)
 

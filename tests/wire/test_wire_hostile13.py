@@ -70,9 +70,6 @@ REQUEST = message(13, b"\x00" + vec(extension(13, u16(0x0804)), 2))
         (lambda f: [f.say(message(0, b""))], "hello_request has no place", 10),
         (lambda f: [f.say(certificate13(LEAF))], "certificate has no place", 10),
         (lambda f: [f.say(message(8, b""))], "longer than its message", 50),
-        (lambda f: [f.say(message(8, vec(extension(99, b""), 2)))], "extension 99 was not asked for", 110),
-        (lambda f: [f.say(message(8, vec(extension(51, b""), 2)))], "of another message", 47),
-        (lambda f: [f.say(message(8, vec(extension(16, b"\x00\x03\x02xy"), 2)))], "was not offered", 47),
         (
             lambda f: [f.say(EMPTY_EXTENSIONS), f.say(message(25, b"x"))],
             "compressed_certificate has no place",
@@ -86,11 +83,6 @@ REQUEST = message(13, b"\x00" + vec(extension(13, u16(0x0804)), 2))
         (lambda f: [f.say(EMPTY_EXTENSIONS), f.say(certificate13())], "is empty", 50),
         (lambda f: [f.say(EMPTY_EXTENSIONS, REQUEST, REQUEST)], "certificate_request has no place", 10),
         (lambda f: [f.say(EMPTY_EXTENSIONS, message(13, b"\x00\x00\x02\x00\x00"))], "is cut off", 50),
-        (
-            lambda f: [f.say(EMPTY_EXTENSIONS, certificate13(LEAF, extra=[extension(9, b"")]))],
-            "not asked for",
-            110,
-        ),
         (
             lambda f: [f.say(EMPTY_EXTENSIONS, certificate13(LEAF, extra=[extension(5, b"\x03")]))],
             "unknown type",
@@ -115,6 +107,48 @@ REQUEST = message(13, b"\x00" + vec(extension(13, u16(0x0804)), 2))
 )
 def test_bad_flights_of_tls13(forge, detail, alert):
     _refused13(forge, detail, alert)
+
+
+PUT_UP_WITH = {
+    "extension 99 was not asked for": extension(99, b""),
+    "extension 51 was not asked for": extension(51, b""),
+    "protocol was not offered": extension(16, b"\x00\x03\x02xy"),
+}
+
+
+@pytest.mark.parametrize("detail", PUT_UP_WITH)
+def test_careless_extensions_fail_at_the_end_but_show_the_chain(identity, detail):
+    who = identity("ed25519")
+    driver, forger = _forged()
+    flight = forger.say(
+        message(8, vec(PUT_UP_WITH[detail], 2)), certificate13(*who.chain, extra=[extension(9, b"")])
+    )
+    signature = who.key.sign(forger.signed())
+    driver.receive(flight + forger.say(message(15, u16(0x0807) + vec(signature, 2))), 0.0)
+    seen = observe(driver)
+    assert seen.failure == "ssl_failed_handshake"
+    assert detail in seen.detail
+    assert seen.presented_chain == who.chain
+    assert seen.proof.verified is True
+
+
+def test_a_suite_that_was_not_offered_but_is_spoken(identity):
+    profile = HelloProfile(
+        name="one",
+        cipher_suites=(0x1301,),
+        extensions=(10, 43, 51),
+        groups=(0x1D,),
+        key_shares=(0x1D,),
+        versions=(0x0304,),
+    )
+    driver = TLSClient(sni=None, profile=profile, rng=seeded())
+    forger = Forger13(driver, 0x1303)
+    driver.receive(forger.open(), 0.0)
+    who = identity("ed25519")
+    flight = forger.say(EMPTY_EXTENSIONS, certificate13(*who.chain))
+    driver.receive(flight + forger.say(message(15, u16(0x0807) + vec(who.key.sign(forger.signed()), 2))), 0.0)
+    assert "TLS_CHACHA20_POLY1305_SHA256 was not offered" in observe(driver).detail
+    assert observe(driver).presented_chain == who.chain
 
 
 def test_a_plaintext_beyond_the_limit():
@@ -216,7 +250,8 @@ V13 = extension(43, u16(0x0304))
         ([V13, extension(51, u16(0x1D))], {"server_random": RETRY}, "x25519, wrongly"),
         ([V13, extension(51, u16(0x1E))], {"server_random": RETRY}, "x448, wrongly"),
         ([V13, extension(51, u16(0x17) + b"x")], {"server_random": RETRY}, "secp256r1, wrongly"),
-        ([V13, extension(44, vec(b"", 2))], {"server_random": RETRY}, "cookie is empty"),
+        ([V13, extension(44, vec(b"", 2))], {"server_random": RETRY}, "a cookie of 0 octets"),
+        ([V13, extension(44, vec(bytes(9000), 2))], {"server_random": RETRY}, "a cookie of 9000 octets"),
         ([V13, extension(44, b"\x00")], {"server_random": RETRY}, "longer"),
         ([V13, extension(16, b"")], {"server_random": RETRY}, "of another message"),
     ],
