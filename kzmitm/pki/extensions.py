@@ -9,6 +9,7 @@ from ipaddress import IPv6Address
 from kzmitm.pki import der
 from kzmitm.pki.der import DERError, read_tlv
 from kzmitm.pki.memo import memo
+from kzmitm.pki.names import parse_name
 
 SUBJECT_KEY_ID = "2.5.29.14"
 KEY_USAGE = "2.5.29.15"
@@ -86,6 +87,11 @@ def read_alt_names(value: bytes) -> AltNames:
             names.dns.append(host_text(content))
         elif tag == IP_ADDRESS:
             names.ip.append(address_text(content))
+        elif tag == DIRECTORY_NAME:
+            parse_name(content)
+        elif tag == OTHER_NAME:
+            _, pos = der.read_oid(content, 0, len(content))
+            der.expect(content, pos, len(content), 0xA0)
         elif tag not in GENERAL_NAMES:
             raise DERError(f"tag {tag:#04x} is no name")
         names.every.append((tag, content))
