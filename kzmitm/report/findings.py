@@ -51,6 +51,9 @@ GROUNDS: Mapping[str, str] = {
     "contrast.control_is_genuine_address_unconfirmed": _(
         "a clean place gets a genuine certificate with another key, but nobody vouches for this address"
     ),
+    "contrast.control_is_genuine_other_names": _(
+        "at the site's own address a clean place gets the genuine certificate, and here one names somebody else"
+    ),
     "contrast.copied_names": _(
         "the names of the genuine certificate were copied onto another key of an unknown issuer"
     ),
@@ -124,6 +127,9 @@ GROUNDS: Mapping[str, str] = {
     "origin.wrong_name": _("the certificate of a public authority is for other names"),
     "portal.one_leaf_for_all_hosts": _(
         "sites that have nothing to do with each other all show one certificate"
+    ),
+    "portal.one_leaf_for_all_names_here": _(
+        "at the site's own address every name draws one certificate, which is for none of them"
     ),
     "portal.private_address_for_all_hosts": _("the resolver sends all sites to one inner address"),
     "proof.copied_chain": _("somebody shows certificates that anybody can copy, and does not hold their key"),

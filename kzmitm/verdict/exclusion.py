@@ -124,7 +124,7 @@ def _instrument(facts: Facts, focus: HandshakeFacts, _context: RunContext) -> Ev
     if facts.second_engine_agrees:
         yield EvidenceCode.SECOND_ENGINE_AGREES, ""
     proof = focus.observation.proof
-    if proof is not None and proof.verified:
+    if proof is not None and proof.verified and focus.spki_sha256 is not None:
         yield EvidenceCode.PROOF_VERIFIED, f"key:{focus.spki_sha256}"
     if any(
         other.leaf_sha256 == focus.leaf_sha256 and other.failure == focus.failure
