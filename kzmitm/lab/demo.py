@@ -121,15 +121,16 @@ class Demo:
         )
 
     def _explain_path(self) -> None:
-        stands = "; ".join(
-            f"{all_profiles()[name].title}: {', '.join(sites)}" for name, sites in self._interceptors.items()
-        )
+        stands = [
+            f"  {all_profiles()[name].title} ({', '.join(sites)})"
+            for name, sites in self._interceptors.items()
+        ]
         self._step(
             "3. An interceptor in the path",
             "Real interceptors now stand in front of some sites and forge certificates with a look-alike of "
             "the Kazakh chain of 2019 (Qaznet Trust Network, Security Certificate), valid for this week and "
-            f"for .test names only. {stands}. In front of others stand filters that reset, swallow, or "
-            "answer in the clear.",
+            "for .test names only. In front of others stand filters that reset, swallow, or answer in the "
+            "clear.\n" + "\n".join(stands),
         )
 
     def _scan_path(self, out: Path) -> Sequence[str]:

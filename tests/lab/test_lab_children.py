@@ -1,6 +1,7 @@
 """However a laboratory ends, its interceptors end with it and its keys are gone."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from kzmitm.errors import UsageError
 from kzmitm.lab.children import Children, LaboratoryError
 from kzmitm.lab.laboratory import Lab
 from kzmitm.lab.products import Products, find_products
+from kzmitm.lab.supervisor import PREFIX, Supervisor
 from kzmitm.model.target import Endpoint
 
 PATIENCE_S = 10.0
@@ -71,6 +73,40 @@ def test_signal_leaves_nothing(number: signal.Signals, tmp_path: Path):
         process.send_signal(number)
         process.wait()
         eventually(lambda: not directory.exists() and not any(map(exists, pids)))
+
+
+def test_supervisor_starts_polls_stops_and_cleans_up(tmp_path: Path):
+    directory = tmp_path / f"{PREFIX}x"
+    directory.mkdir()
+    supervisor = Supervisor(directory)
+    start = {"do": "start", "name": "brief", "argv": [sys.executable, "-c", "import os; print(os.environ)"]}
+    assert supervisor.obey(start) == {}
+    eventually(lambda: supervisor.obey({"do": "poll", "name": "brief"}) == {"exit": 0})
+    environment = (directory / "brief.log").read_text()
+    assert str(directory) in environment
+    assert "PYTHON" not in environment
+    assert supervisor.obey({"do": "stop", "name": "brief"}) == {}
+    assert supervisor.obey({"do": "stop", "name": "brief"}) == {}
+    missing = {"do": "start", "name": "ghost", "argv": ["/nonexistent/ghost"]}
+    assert supervisor.obey(missing) == {"error": "/nonexistent/ghost: No such file or directory"}
+    supervisor.obey(
+        {"do": "start", "name": "long", "argv": [sys.executable, "-c", "import time; time.sleep(60)"]}
+    )
+    supervisor.clean_up()
+    assert not directory.exists()
+
+
+def test_supervisor_removes_no_directory_of_another_name(tmp_path: Path):
+    Supervisor(tmp_path).clean_up()
+    assert tmp_path.exists()
+
+
+def test_supervisor_that_is_gone_is_said(children: Children):
+    children._supervisor.kill()
+    children._supervisor.wait()
+    with pytest.raises(LaboratoryError, match="supervisor is gone"):
+        children.stop("anything")
+    shutil.rmtree(children.directory)
 
 
 def test_close_waits_until_all_is_gone(tmp_path: Path):

@@ -7,14 +7,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from kzmitm.cli.exits import Exit
+from kzmitm.cli.main import main
+from kzmitm.cli.verbs import lab as verb
 from kzmitm.lab.check import Row, misjudged
 from kzmitm.lab.demo import placement
 from kzmitm.lab.products import Products, find_products, how_to_get
-from kzmitm.lab.profile import LOOK_ALIKE, all_profiles, forged
+from kzmitm.lab.profile import CLEAN, LOOK_ALIKE, all_profiles, forged
 from kzmitm.lab.supervisor import PREFIX
 
 BOTH = ("sslsplit", "mitmproxy")
@@ -72,34 +76,55 @@ def test_document_of_the_demo(tmp_path: Path):
     assert json.loads(shown.stdout)["targets"] == document["targets"]
 
 
+def demo_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, found: Products, *words: str) -> int:
+    """The demo in this process, with only some of the interceptors found."""
+    monkeypatch.setenv("KZMITM_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(verb, "find_products", lambda: found)
+    return main(["lab", "demo", "--auto", *words])
+
+
 @pytest.mark.parametrize("only", BOTH)
-def test_one_interceptor_is_enough(only: str, tmp_path: Path):
-    script = (
-        "import sys; from kzmitm.lab import products; find = products.find_products; "
-        "import kzmitm.cli.verbs.lab as verb; "
-        f"verb.find_products = lambda: products.Products({{{only!r}: find().programs[{only!r}]}}); "
-        "from kzmitm.cli.main import main; sys.exit(main(['lab', 'demo', '--auto']))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], env=environment(tmp_path), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "Every site was judged as it should be" in done.stdout
+def test_one_interceptor_is_enough(
+    only: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    found = Products({only: PRODUCTS.programs[only]})
+    assert demo_here(monkeypatch, tmp_path, found) == Exit.FOUND
+    shown = capsys.readouterr().out
+    assert "INTERCEPTION  social.lab.test  confirmed, by the laboratory's look-alike" in shown
+    assert "LOGIN PORTAL  www.maps.test" in shown
+    assert "Every site was judged as it should be" in shown
+    assert len(list((tmp_path / "home/results").iterdir())) == 1
 
 
-def test_no_interceptor_is_said_in_one_line(tmp_path: Path):
-    script = (
-        "import sys; from kzmitm.lab.products import Products; import kzmitm.cli.verbs.lab as verb; "
-        "verb.find_products = lambda: Products({}); "
-        "from kzmitm.cli.main import main; sys.exit(main(['lab', 'demo', '--auto', '--json']))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], env=environment(tmp_path), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr.count("\n") == 1
-    assert "apt-get install sslsplit" in done.stderr
+def test_no_interceptor_is_said_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    assert demo_here(monkeypatch, tmp_path, Products({}), "--json") == Exit.USAGE
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert "apt-get install sslsplit" in err
+    assert "KZMITM_MITMDUMP" in err
+    assert not (tmp_path / "home").exists()
+
+
+def test_misjudged_site_fails_the_demo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    wrong = dict(all_profiles())
+    wrong["expired"] = replace(wrong["expired"], expected=CLEAN)
+    monkeypatch.setattr("kzmitm.lab.laboratory.all_profiles", lambda: wrong)
+    assert demo_here(monkeypatch, tmp_path, PRODUCTS, "--json") == Exit.FAULT
+    out, err = capsys.readouterr()
+    assert json.loads(out)["schema"] == "kzmitm.scan/1.0"
+    assert "misjudged: expired.lab.test: outcome should be clean, and is origin_misconfigured" in err
+
+
+def test_folder_that_exists_is_refused_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    assert demo_here(monkeypatch, tmp_path, PRODUCTS, "--out", str(tmp_path)) == Exit.USAGE
+    assert "exists already" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
