@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from test_pki_suite import CASES, Case
+from suite_builders import Case
+from test_pki_suite import CASES
 
 from kzmitm.pki.report import Profile, Purpose
 
