@@ -52,7 +52,7 @@ GROUNDS: Mapping[str, str] = {
         "a clean place gets a genuine certificate with another key, but nobody vouches for this address"
     ),
     "contrast.control_is_genuine_other_names": _(
-        "at the site's own address a clean place gets the genuine certificate, and here one names somebody else"
+        "a clean place gets the genuine certificate at this address; here one for somebody else is shown"
     ),
     "contrast.copied_names": _(
         "the names of the genuine certificate were copied onto another key of an unknown issuer"
