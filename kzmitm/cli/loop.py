@@ -6,7 +6,10 @@ import signal
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOP_SIGNALS = tuple(
+    signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__
+)
+"""Ctrl-C, the end of the system, and the terminal's window being closed."""
 
 FAREWELL_S = 0.5
 """Seconds for open connections to be closed once the user wants to stop."""
@@ -25,7 +28,7 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 def run_until_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
-    """Do the work; True if it came to its end, False if the user stopped it (SIGINT, SIGTERM).
+    """Do the work; True if it came to its end, False if the user stopped it (`STOP_SIGNALS`).
 
     A signal sets `stop`, upon which the work has a second to end by itself; a second one, or that second's
     end, cancels it. Threads that wait for a resolver are not waited for: whoever calls this ends the process.

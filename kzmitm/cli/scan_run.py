@@ -1,11 +1,9 @@
 """One scan as the user sees it: measured, judged, shown and kept as it goes, settled at the end."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from random import SystemRandom
-from typing import cast
 
 from kzmitm.cli import clock
 from kzmitm.cli.judging import chain_of, failures_of, judged_target
@@ -79,7 +77,7 @@ class ScanRun:
                 now=clock.now,
                 stop=self._stop,
             )
-            async with aclosing(cast("AsyncGenerator[Judged]", stream)):
+            async with aclosing(stream):
                 async for judged in stream:
                     self._take(judged)
         finally:

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from kzmitm.cli.loop import FAREWELL_S, allow_descriptors, run_until_stopped
+from kzmitm.cli.loop import FAREWELL_S, STOP_SIGNALS, allow_descriptors, run_until_stopped
 
 
 def test_work_that_ends():
@@ -23,7 +23,7 @@ def test_work_that_ends():
     assert done
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", STOP_SIGNALS)
 def test_a_signal_lets_the_work_end_by_itself(number):
     stop = asyncio.Event()
     seen = []
