@@ -169,8 +169,9 @@ def cut_hello(message: bytes, record_version: int, name: bytes, split: Split) ->
     Split.RECORDS makes two records of it in one send; Split.TCP three sends: the record's header, then
     up to the cut, then the rest. Without a name the cut is in the middle of the message.
     """
-    found = message.rfind(name) if name else -1
-    middle = len(message) // 2 if found < 0 else found + len(name) // 2
+    listed = u16(len(name) + 3) + b"\x00" + u16(len(name))  # ServerNameList up to the name (RFC 6066, 3)
+    found = message.find(listed + name) if name else -1
+    middle = len(message) // 2 if found < 0 else found + len(listed) + len(name) // 2
     cuts = (0, middle, len(message)) if split is Split.RECORDS else (0, len(message))
     header = bytes((HANDSHAKE,)) + u16(record_version)
     records = b"".join(

@@ -1,4 +1,4 @@
-"""What a stranger may cost us. One connection stays far below 32 MB and a tenth of a second of CPU."""
+"""What a stranger may cost us. One connection stays far below 32 MB and a quarter of a second of CPU."""
 
 RECORD_HEADER = 5
 MESSAGE_HEADER = 4

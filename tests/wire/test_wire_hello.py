@@ -144,6 +144,13 @@ def test_cuts_hold_the_same_message(profile, sni):
             assert tail.startswith(b"ple.test")
 
 
+def test_a_name_of_one_letter_is_cut_where_it_stands():
+    (records,) = client("browser", sni="h", split=Split.RECORDS, rng=seeded()).start()
+    size = int.from_bytes(records[3:5], "big")
+    assert records[5 : 5 + size].endswith(b"\x00\x04\x00\x00\x01")
+    assert records[10 + size : 11 + size] == b"h"
+
+
 def test_a_message_beyond_one_record_takes_several():
     (records,) = cut_hello(b"m" * 40000, 0x0301, b"", Split.NONE)
     assert len(records) == 40000 + 3 * 5
