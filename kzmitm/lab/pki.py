@@ -31,10 +31,6 @@ DOMAIN_VALIDATED = x509.ObjectIdentifier("2.23.140.1.2.1")
 SCT_LIST = x509.ObjectIdentifier("1.3.6.1.4.1.11129.2.4.2")
 """RFC 6962, 3.3."""
 
-CARRY_STOP = 1 << 32
-"""A bit that is clear in our serial numbers. sslsplit adds 32 random bits to the genuine number; the carry
-ends here, so that its habit shows in the last 33 bits every time and not three times in four."""
-
 CA_LIFETIME = timedelta(days=7)
 LEAF_LIFETIME = timedelta(days=90)
 LEAF_AGE = timedelta(days=10)
@@ -129,7 +125,7 @@ class PublicCA:
             issuer=self.issuing.certificate.subject,
             key=key,
             validity=(not_before, leaf.not_after or not_before + LEAF_LIFETIME),
-            serial=x509.random_serial_number() & ~CARRY_STOP,
+            serial=x509.random_serial_number(),
         )
         for extension, critical in (
             (_leaf_key_usage(), True),

@@ -104,12 +104,16 @@ def san(forged: Certificate, genuine: Certificate, sni: str | None) -> SANRelati
 
 
 def serial(forged: int, genuine: int) -> tuple[SerialRelation | None, int | None]:
-    """The relation, and how many low bits differ; None where the genuine number is too short to tell."""
+    """The relation, and how many low bits the difference has; None where the genuine number is too short.
+
+    The difference is arithmetic: sslsplit adds a random 32-bit word (ssl.c), whose carry may change any
+    number of higher bits.
+    """
     if forged == genuine:
         return SerialRelation.EQUAL, None
     if forged < 0 or genuine < 0:
         return SerialRelation.UNRELATED, None
-    low_bits = (forged ^ genuine).bit_length()
+    low_bits = abs(forged - genuine).bit_length()
     if low_bits > MAX_LOW_BITS:
         return SerialRelation.UNRELATED, None
     if genuine.bit_length() - low_bits >= MIN_COMMON_BITS:
