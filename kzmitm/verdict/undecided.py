@@ -85,3 +85,9 @@ def _untried(facts: Facts, context: RunContext) -> Iterator[UndecidedCode]:
     yield from (code for code in wanted if not _was_tried(code, facts, context))
     if focus is not None and focus.state is State.UNTRUSTED and context.targets < MIN_HOSTS:
         yield UndecidedCode.MORE_HOSTS
+    if (
+        focus is not None
+        and facts.is_forged
+        and not (focus.is_self_signed or facts.contrast.benign_is_genuine)
+    ):
+        yield UndecidedCode.LOCAL_ROOTS

@@ -104,3 +104,11 @@ def test_the_e_signature_pki_abroad_is_suspicious():
 def test_a_stranger_is_a_stranger():
     found = verdict(under("C=KZ, CN=Look-alike eGov Root", EGOV_ROOT_DER))
     assert (found.outcome, found.authority) == (Outcome.INCONCLUSIVE, None)
+
+
+def test_no_public_root_is_somebody_we_accuse():
+    known, trusted = shipped()
+    for anchor in trusted.anchors:
+        assert anchor.sha256 not in known.by_sha256
+        assert anchor.spki_sha256 not in known.by_spki
+        assert verdict((anchor.der,)).outcome is not Outcome.INTERCEPTION
