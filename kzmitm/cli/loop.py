@@ -23,7 +23,8 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     try:
         import uvloop  # noqa: PLC0415 (an extra)
     except ImportError:
-        return asyncio.new_event_loop
+        # Raw sockets are watched by it on every system; Windows' default loop cannot.
+        return asyncio.SelectorEventLoop
     return uvloop.new_event_loop  # type: ignore[no-any-return,unused-ignore]
 
 
