@@ -8,7 +8,7 @@ needs=(
   "nginx nginx-light the tests against nginx"
   "openssl openssl the tests against openssl s_server"
   "tinyproxy tinyproxy the tests through an HTTP proxy"
-  "danted dante-server the tests through a SOCKS proxy"
+  "microsocks microsocks the tests through a SOCKS proxy"
 )
 PATH="$PATH:/usr/sbin:/sbin"
 missing=() words=()

@@ -111,7 +111,7 @@ def certificates():
     """The folder of real certificates beside a development checkout."""
     folder = Path(__file__).parents[3] / "shared" / "certs"
     if not folder.is_dir():
-        pytest.skip("the real certificates are not beside this checkout")
+        pytest.skip("the real certificates (../shared/certs) are not here")
     return folder
 
 

@@ -62,7 +62,7 @@ def test_judgements_hang_together(chain, profile, days, hostname):
         assert report.reasons
 
 
-@pytest.mark.skipif(not REAL, reason="the shared certificates are not beside this checkout")
+@pytest.mark.skipif(not REAL, reason="the shared certificates (../shared/certs) are not here")
 def test_real_interceptors_are_not_trusted_and_their_signatures_are_seen():
     cache, store = CertificateCache(), pinned_store(truststore_files())
     real = [cache.parse(ssl.PEM_cert_to_DER_cert(path.read_text().strip())) for path in REAL]

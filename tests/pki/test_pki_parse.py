@@ -71,7 +71,7 @@ def assert_same(ours: Certificate, theirs: x509.Certificate) -> None:
                 pass
 
 
-@pytest.mark.skipif(not REAL, reason="the shared certificates are not beside this checkout")
+@pytest.mark.skipif(not REAL, reason="the shared certificates (../shared/certs) are not here")
 @pytest.mark.parametrize("path", REAL, ids=lambda path: path.stem[:8])
 def test_real_certificates(path):
     encoded = ssl.PEM_cert_to_DER_cert(path.read_text().strip())
