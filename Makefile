@@ -61,7 +61,7 @@ packages:
 
 $(VENV)/.run: requirements/run.txt pyproject.toml tools/environment.sh | packages
 	bash tools/environment.sh $(VENV) requirements/run.txt $(PYTHON)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(VENV)/.dev: requirements/dev.txt pyproject.toml tools/environment.sh | packages
@@ -76,5 +76,5 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml tools/environment.sh | package
 # The fuzzer's environment needs the project too.
 .venv-fuzz/.done: requirements/fuzz.txt pyproject.toml tools/environment.sh | packages
 	bash tools/environment.sh .venv-fuzz requirements/fuzz.txt $(PYTHON)
-	.venv-fuzz/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	.venv-fuzz/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
