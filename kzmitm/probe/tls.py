@@ -57,7 +57,7 @@ def new_driver(offer: Offer) -> HandshakeDriver:
         from kzmitm.wire.openssl import OpenSSLClient  # noqa: PLC0415 - most runs never need it
 
         return OpenSSLClient(sni=offer.sni, profile=profile, split=offer.split)
-    return TLSClient(sni=offer.sni, profile=profile, split=offer.split)
+    return TLSClient(sni=offer.sni, profile=profile, split=offer.split, log_records=True)
 
 
 async def shake_hands(
