@@ -9,6 +9,7 @@ reads it, at the time it was seen; the file claims nothing.
 import base64
 import hashlib
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,14 @@ from kzmitm.evidence.json_writer import canonical
 from kzmitm.model.codec import CodecError, format_time, from_json
 from kzmitm.model.measurement import ControlChain, ControlEntry, Measurement
 from kzmitm.model.observation import Role
+from kzmitm.model.target import is_ip, to_ascii_hostname
 from kzmitm.model.verdict import Outcome
 
 SCHEMA = "kzmitm.control/1.0"
 VERSION = "1.0"
 _SCHEMA_FAMILY = "kzmitm.control/1."
 
+MAX_PORT = 65535
 MAX_CHAINS = 16
 """Chains kept of a name, the newest: RSA and ECDSA twins at a handful of locations."""
 MAX_IPS = 64
@@ -196,15 +199,25 @@ def _entry(data: Any, path: str, certificates: Mapping[str, bytes]) -> ControlEn
         raise CodecError(f"{path}.chains: a list expected")
     plain = {key: data[key] for key in ("hostname", "port", "ips", "failures") if key in data}
     entry = from_json(ControlEntry, plain, path)
+    if not 0 < entry.port <= MAX_PORT:
+        raise CodecError(f"{path}.port: not a port: {entry.port}")
     return _bounded(
         ControlEntry(
-            hostname=entry.hostname,
+            hostname=_hostname(entry.hostname, f"{path}.hostname"),
             port=entry.port,
             chains=tuple(_chain(each, f"{path}.chains[{i}]", certificates) for i, each in enumerate(chains)),
             ips=entry.ips,
             failures=entry.failures,
         )
     )
+
+
+def _hostname(text: str, path: str) -> str:
+    """As targets are named: an entry that no target can ever match would fail in silence."""
+    try:
+        return str(ip_address(text)) if is_ip(text) else to_ascii_hostname(text)
+    except ValueError as exc:
+        raise CodecError(f"{path}: {exc}") from None
 
 
 def _chain(data: Any, path: str, certificates: Mapping[str, bytes]) -> ControlChain:

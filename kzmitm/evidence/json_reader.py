@@ -35,7 +35,9 @@ def parse_json(data: bytes, *, max_bytes: int = MAX_BYTES) -> Any:
     try:
         value = _DECODER.decode(text)
     except json.JSONDecodeError as exc:
-        raise UnreadableJSONError(f"{exc.msg} at line {exc.lineno}, column {exc.colno}") from None
+        raise UnreadableJSONError(
+            f"{exc.msg.removesuffix(' at')} at line {exc.lineno}, column {exc.colno}"
+        ) from None
     except RecursionError:
         raise UnreadableJSONError(f"nested deeper than {MAX_DEPTH} levels") from None
     _check_depth(value)

@@ -23,7 +23,7 @@ from kzmitm.model.verdict import Outcome, Verdict
 
 SCHEMA = "kzmitm.scan/1.0"
 VERSION = "1.0"
-SCHEMAS = ("scan",)
+SCHEMAS = ("scan", "control")
 """Documents that have a published JSON Schema."""
 
 Row = dict[str, Any]

@@ -126,8 +126,10 @@ def test_the_document_is_valid_and_begins_with_its_schema(kzmitm, tmp_path):
     assert shown.json["bundle"] == str(folder)
 
 
-def test_the_schema_is_shown(kzmitm):
-    shown = kzmitm("show", "--schema", "scan")
+@pytest.mark.parametrize("name", ["scan", "control"])
+def test_the_schema_is_shown(name, kzmitm):
+    shown = kzmitm("show", "--schema", name)
+    assert shown.json["title"] == f"kzmitm.{name}/1.0"
     assert shown.code == 0
     Draft202012Validator.check_schema(shown.json)
 

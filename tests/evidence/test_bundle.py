@@ -3,6 +3,7 @@ import hashlib
 import json
 import os
 import stat
+import tracemalloc
 from datetime import timedelta
 
 import pytest
@@ -351,3 +352,14 @@ def test_two_measurements_of_one_target_are_told_apart(tmp_path):
         writer.amend(late, INTERCEPTED)
         writer.finish(finished_at=FINISHED)
     assert [row["outcome"] for row in read_bundle(tmp_path / "b").rows()] == ["clean", "interception"]
+
+
+def test_a_file_that_only_claims_its_size_costs_no_memory(tmp_path):
+    path = tmp_path / "scan.json"
+    path.touch()
+    os.truncate(path, 1 << 33)
+    tracemalloc.start()
+    with pytest.raises(BundleError, match=r"scan.json: longer than"):
+        read_bundle(tmp_path)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()

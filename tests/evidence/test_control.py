@@ -6,14 +6,17 @@ import pytest
 from evidence_samples import STARTED, handshake, measurement, octets
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from kzmitm.errors import UsageError
 from kzmitm.evidence import control as control_module
 from kzmitm.evidence.control import add, entry_of, is_worth_recording, merge, read_control, write_control
+from kzmitm.evidence.scan_document import schema_text
 from kzmitm.model.measurement import ControlChain, ControlEntry
 from kzmitm.model.observation import Role
 from kzmitm.model.verdict import Outcome
 
+SCHEMA = Draft202012Validator(json.loads(schema_text("control")))
 CHAINS = st.builds(
     ControlChain,
     chain=st.lists(st.binary(max_size=5), max_size=3).map(tuple),
@@ -38,6 +41,7 @@ def test_what_is_written_is_read(tmp_path_factory, entries):
         add(control, merge(entry, entry))
     write_control(path, control)
     assert read_control(path) == control
+    SCHEMA.validate(json.loads(path.read_bytes()))
 
 
 def test_a_name_keeps_its_chains_addresses_and_no_other_name():
@@ -106,6 +110,22 @@ def test_a_later_minor_version_may_say_more(tmp_path, good):
 
 
 @pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("WWW0.Example.TEST.", "www0.example.test"),
+        ("пример.test", "xn--e1afmkfd.test"),
+        ("2001:DB8::0001", "2001:db8::1"),
+        ("192.0.2.1", "192.0.2.1"),
+    ],
+)
+def test_a_name_may_be_written_as_people_do(tmp_path, good, written, meant):
+    good["names"][0]["hostname"] = written
+    path = tmp_path / "c.json"
+    path.write_text(json.dumps(good))
+    assert list(read_control(path)) == [(meant, 443)]
+
+
+@pytest.mark.parametrize(
     ("where", "value", "message"),
     [
         ((), [], "not a control file"),
@@ -119,6 +139,9 @@ def test_a_later_minor_version_may_say_more(tmp_path, good):
         (("names", 0), 1, r"\$\.names\[0\]: an object"),
         (("names", 0), {}, r"\$\.names\[0\]\.hostname: missing"),
         (("names", 0, "port"), "443", r"\$\.names\[0\]\.port: an integer"),
+        (("names", 0, "port"), 0, r"\$\.names\[0\]\.port: not a port: 0"),
+        (("names", 0, "port"), 65536, r"\$\.names\[0\]\.port: not a port"),
+        (("names", 0, "hostname"), "a b", r"\$\.names\[0\]\.hostname: not a host name"),
         (("names", 0, "ips"), [1], r"\$\.names\[0\]\.ips\[0\]: text"),
         (("names", 0, "chains"), {}, r"\$\.names\[0\]\.chains: a list"),
         (("names", 0, "chains", 0), 1, r"\$\.names\[0\]\.chains\[0\]: an object"),

@@ -44,6 +44,7 @@ def test_anything_is_read_or_refused(data):
         (b"\xff", "not UTF-8 at octet 0"),
         (b"\xef\xbb\xbf{}", "line 1"),
         (b"{", "line 1, column 2"),
+        (b'{"a', "string starting at line 1"),
         (b"1 2", "Extra data"),
         (b'{"a":1,"b":2,"a":3}', "key 'a' twice"),
         (b'[{"x":{"\\u0061":1,"a":3}}]', "key 'a' twice"),
