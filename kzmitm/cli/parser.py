@@ -3,14 +3,17 @@
 import argparse
 import difflib
 from collections.abc import Mapping
+from pathlib import Path
 from types import ModuleType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from kzmitm import __version__
 from kzmitm.cli.exits import EPILOG, Exit
 from kzmitm.report.safe import harmless
 
 DESCRIPTION = "Find out who stands between you and a site, how sure that is, and what it is not."
+
+NOTHING = "nothing is given; leave the option out if that is meant"
 
 EXAMPLES = """first steps:
   kzmitm lab demo              a real interceptor on this computer, caught (no Internet)
@@ -21,10 +24,38 @@ EXAMPLES = """first steps:
 """
 
 
+def filled(text: str) -> str:
+    """The value of an option that must say something: scripts give "" where a variable is not set."""
+    if not text:
+        raise argparse.ArgumentTypeError(NOTHING)
+    return text
+
+
+def filled_path(text: str) -> Path:
+    """The same as a path."""
+    return Path(filled(text))
+
+
 class CommandParser(argparse.ArgumentParser):
     """A parser that says what is wrong in one line."""
 
+    _is_mixing = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As ever, but words may stand before, between and behind options: `show FOLDER --json TARGET`."""
+        # Python 3.11 mixes by calling this very method, and takes `--` away before all is read.
+        if self._subparsers is not None or self._is_mixing or "--" in (args or ()):
+            return super().parse_known_args(args, namespace)
+        self._is_mixing = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._is_mixing = False
+
     def error(self, message: str) -> NoReturn:
+        if message.endswith("expected one argument"):
+            option = message.removeprefix("argument ").partition(":")[0]
+            message += f" (a value that begins with - is written {option}=-1)"
         self.exit(
             Exit.USAGE, f"{harmless(self.prog)}: {harmless(message)}; see {harmless(self.prog)} --help\n"
         )

@@ -3,18 +3,19 @@
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from kzmitm.cli.terminal import print_json
 from kzmitm.evidence import layout
 from kzmitm.evidence.bundle import BundleWriter
-from kzmitm.evidence.scan_document import ScanHeader, document, target_row
+from kzmitm.evidence.json_writer import canonical
+from kzmitm.evidence.scan_document import ScanHeader, document_chunks, summary_of, target_row
 from kzmitm.model.certificate import Certificate
 from kzmitm.model.measurement import Measurement
-from kzmitm.model.verdict import Verdict
+from kzmitm.model.verdict import Outcome, Verdict
 
 CHUNK = 1 << 16
 """Characters of a document that are in memory at once."""
@@ -24,6 +25,8 @@ class Results(Protocol):
     """Takes the verdicts as they come, then those that the whole run changed, then the end."""
 
     path: Path | None
+    failure: OSError | None
+    """Why the rest is not kept: a full disk, most often. What is there is whole."""
 
     def add(
         self,
@@ -56,28 +59,46 @@ class Saved:
     def __init__(self, path: Path, header: ScanHeader) -> None:
         self.path: Path | None = path
         self._folder = path
+        self.failure: OSError | None = None
         self._writer = BundleWriter(path, header=header)
-        self.add = self._writer.add
-        self.amend = self._writer.amend
+
+    def add(self, measurement: Measurement, verdict: Verdict, **told: Any) -> None:
+        self._try(self._writer.add, measurement, verdict, **told)
+
+    def amend(self, measurement: Measurement, verdict: Verdict, **told: Any) -> None:
+        self._try(self._writer.amend, measurement, verdict, **told)
 
     def finish(self, *, finished_at: datetime, complete: bool) -> None:
-        self._writer.finish(finished_at=finished_at, complete=complete)
+        self._try(self._writer.finish, finished_at=finished_at, complete=complete)
+
+    def _try(self, write: Callable[..., None], *words: Any, **told: Any) -> None:
+        if self.failure is None:
+            try:
+                write(*words, **told)
+            except OSError as exc:
+                self.failure = exc
 
     def print_document(self) -> None:
-        """As it stands in the bundle, with the bundle's path, in flat memory."""
+        """As it stands in the bundle, with the bundle's path, in flat memory; nothing if it has no end."""
+        if self.failure is not None:
+            return
         missing: str | None = _NO_BUNDLE
         with (self._folder / layout.SCAN.name).open(encoding="utf-8") as file:
             while chunk := file.read(CHUNK):
                 if missing is not None and missing in chunk:
                     chunk = chunk.replace(missing, f'"bundle":{json.dumps(str(self._folder))}', 1)
                     missing = None
-                sys.stdout.write(_NOT_PRINTABLE.sub(_escape, chunk))
+                _print(chunk)
 
 
 _NO_BUNDLE = '"bundle":null'
 """Stands right behind schema and version, long before any text of a stranger."""
 
 _NOT_PRINTABLE = re.compile(r"[^\n -~]")
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(_NOT_PRINTABLE.sub(_escape, text))
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -90,11 +111,14 @@ class InMemory:
 
     def __init__(self, header: ScanHeader, *, keeps_rows: bool) -> None:
         self.path: Path | None = None
+        self.failure: OSError | None = None
         self._header = header
         self._keeps_rows = keeps_rows
-        self._rows: list[dict[str, Any]] = []
+        self._rows: list[bytes] = []
+        """As they will be printed: a tenth of what they take as objects."""
+        self._outcomes: list[Outcome] = []
         self._places: dict[int, int] = {}
-        self._document: dict[str, Any] = {}
+        self._chunks: Iterable[bytes] = ()
 
     def add(
         self,
@@ -108,9 +132,9 @@ class InMemory:
         del failures  # they are of the measurement, which is not kept
         if self._keeps_rows:
             self._places[id(measurement)] = len(self._rows)
-            self._rows.append(
-                target_row(measurement, verdict, certificates=certificates, explanation=explanation)
-            )
+            row = target_row(measurement, verdict, certificates=certificates, explanation=explanation)
+            self._rows.append(canonical(row))
+            self._outcomes.append(verdict.outcome)
 
     def amend(
         self,
@@ -122,12 +146,15 @@ class InMemory:
     ) -> None:
         if self._keeps_rows:
             row = target_row(measurement, verdict, certificates=certificates, explanation=explanation)
-            self._rows[self._places[id(measurement)]] = row
+            place = self._places[id(measurement)]
+            self._rows[place], self._outcomes[place] = canonical(row), verdict.outcome
 
     def finish(self, *, finished_at: datetime, complete: bool) -> None:
-        self._document = document(
-            self._header.to_json(), self._rows, finished_at=finished_at, complete=complete
+        summary = summary_of(Counter(map(str, self._outcomes)))
+        self._chunks = document_chunks(
+            self._header.to_json(), self._rows, summary, finished_at=finished_at, complete=complete
         )
 
     def print_document(self) -> None:
-        print_json(self._document)
+        for chunk in self._chunks:
+            _print(chunk.decode())

@@ -4,10 +4,10 @@ import argparse
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from kzmitm.cli import clock
+from kzmitm.cli.parser import filled, filled_path
 from kzmitm.errors import UsageError
 from kzmitm.model.observation import Split
 from kzmitm.report.language import _
@@ -52,10 +52,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def _configure_what(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--list", metavar="NAME|FILE", action="append", default=[], dest="lists",
+    add("--list", type=filled, metavar="NAME|FILE", action="append", default=[], dest="lists",
         help="list of the registry, or file, one target a line (- for stdin); may be repeated")  # fmt: skip
     add("--include-sensitive", action="store_true", help="use a sensitive list without being asked")
-    add("--sni", metavar="NAME", help="ask every target for this name instead of its own; `none` for no name")
+    add(
+        "--sni",
+        type=filled,
+        metavar="NAME",
+        help="ask every target for this name instead of its own; `none` for no name",
+    )
     add("--dry-run", action="store_true", help="print the targets; send and write nothing")
     add(
         "--thorough", action="store_true", help="go on after two interceptions (the default list stops there)"
@@ -64,19 +69,30 @@ def _configure_what(group: argparse._ArgumentGroup) -> None:
 
 def _configure_judging(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--store", metavar="FILE", help="trust the roots in this PEM file instead of the pinned ones")
-    add("--fingerprints", metavar="DIR", type=Path, action="append", default=[],
+    add(
+        "--store",
+        type=filled,
+        metavar="FILE",
+        help="trust the roots in this PEM file instead of the pinned ones",
+    )
+    add("--fingerprints", metavar="DIR", type=filled_path, action="append", default=[],
         help="lay the files of DIR over our registry; may be repeated")  # fmt: skip
-    add("--control", metavar="FILE|URI",
+    add("--control", type=filled, metavar="FILE|URI",
         help="what a clean place sees: a file of --record-control, or a proxy at such a place")  # fmt: skip
-    add("--record-control", metavar="FILE", help="write what is seen here as a control for others")
-    add("--now", metavar="TIME", help="judge as if it were this time (ISO 8601), for replays")
+    add(
+        "--record-control",
+        type=filled,
+        metavar="FILE",
+        help="write what is seen here as a control for others",
+    )
+    add("--now", type=filled, metavar="TIME", help="judge as if it were this time (ISO 8601), for replays")
 
 
 def _configure_way(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add(
         "--via",
+        type=filled,
         metavar="URI",
         default="direct:",
         help="direct: (default), socks5://, socks5h:// or http://HOST:PORT",
@@ -85,7 +101,7 @@ def _configure_way(group: argparse._ArgumentGroup) -> None:
         help="connect to ADDR:PORT for HOST:PORT (empty: any), as curl does; may be repeated")  # fmt: skip
     add("--resolve", metavar="HOST:PORT:ADDR", action="append", default=[],
         help="the addresses of HOST:PORT, as curl does; may be repeated")  # fmt: skip
-    add("--doh", metavar="URL|none", help="the resolver for DNS over HTTPS, or none")
+    add("--doh", type=filled, metavar="URL|none", help="the resolver for DNS over HTTPS, or none")
     family = group.add_mutually_exclusive_group()
     family.add_argument("-4", dest="family", action="store_const", const=4, help="IPv4 only")
     family.add_argument("-6", dest="family", action="store_const", const=6, help="IPv6 only")
@@ -99,9 +115,12 @@ def _configure_way(group: argparse._ArgumentGroup) -> None:
     add("--engine", choices=ENGINES, default=ENGINES[0], help="who speaks TLS (default: kzmitm)")
     add("--no-follow-up", action="store_true", help="one handshake per target, however suspicious")
     add(
-        "--probe-asn", metavar="ASN", help="the number of your network, for the result; it is never looked up"
+        "--probe-asn",
+        type=filled,
+        metavar="ASN",
+        help="the number of your network, for the result; it is never looked up",
     )
-    add("--probe-cc", metavar="CC", help="your country, for the result")
+    add("--probe-cc", type=filled, metavar="CC", help="your country, for the result")
 
 
 def _configure_pace(group: argparse._ArgumentGroup) -> None:
@@ -121,7 +140,7 @@ def _configure_result(group: argparse._ArgumentGroup) -> None:
     add(
         "--out",
         metavar="DIR",
-        type=Path,
+        type=filled_path,
         help="a new folder for the result (default: in the data of this user)",
     )
     add("--no-save", action="store_true", help="write nothing")
@@ -174,7 +193,8 @@ def _within(option: str, value: float | None, least: float, most: float) -> None
     # not (a <= x <= b) refuses NaN too.
     if value is not None and not least <= value <= most:
         raise UsageError(
-            f"{option}: {value:g} is not possible", hint=f"give a number from {least:g} to {most:g}"
+            f"{option}: {value:{'d' if isinstance(value, int) else 'g'}} is not possible",
+            hint=f"give a number from {least:g} to {most:g}",
         )
 
 

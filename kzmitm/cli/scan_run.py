@@ -15,6 +15,7 @@ from kzmitm.cli.targets import Selection
 from kzmitm.evidence.control import add as add_control
 from kzmitm.evidence.control import entry_of, is_worth_recording, write_control
 from kzmitm.model.measurement import Measurement
+from kzmitm.model.observation import Role
 from kzmitm.model.target import Target
 from kzmitm.model.verdict import Outcome, Verdict
 from kzmitm.report.text import JudgedTarget, explanation_sentence, target_line
@@ -60,6 +61,11 @@ class ScanRun:
         """By identity: the judge keeps these measurements until it has settled them."""
         self._control = dict(setup.control)
         self._has_lost_reader = False
+        self._has_control = bool(setup.judge.control) or setup.control_link is not None
+        self.compared = 0
+        """Targets of which the control knew anything."""
+        self.control_failure: OSError | None = None
+        """Why the control was not written."""
 
     async def measure(self) -> None:
         """Measure and judge every target until the end, or until `stop` is set."""
@@ -100,7 +106,10 @@ class ScanRun:
             self._record(held.measurement, held.judged.verdict)
         self._told.results.finish(finished_at=clock.now(), complete=complete)
         if self._setup.control_path is not None:
-            write_control(self._setup.control_path, self._control)
+            try:
+                write_control(self._setup.control_path, self._control)
+            except OSError as exc:
+                self.control_failure = exc
         for held in self._held.values():
             self._tell(held.judged)
 
@@ -115,12 +124,21 @@ class ScanRun:
             certificates=chain,
             explanation=explanation_sentence(told),
         )
+        if self._told.results.failure is not None:
+            self._stop.set()  # as good as Ctrl-C: what cannot be kept is not worth the risk of asking for
+        self.compared += self._has_control and self._is_compared(measurement)
         self._told.progress.advance(verdict.outcome)
         if verdict.outcome not in AT_ONCE and len(self._held) < MAX_KEPT:
             self._held[id(measurement)] = _Held(measurement, told)
             return
         self._tell(told)
         self._record(measurement, verdict)
+
+    def _is_compared(self, measurement: Measurement) -> bool:
+        target = measurement.target
+        return (target.hostname, target.port) in self._setup.judge.control or any(
+            o.role is Role.CONTROL and o.presented_chain for o in measurement.tls
+        )
 
     def _tell(self, judged: JudgedTarget) -> None:
         self.tally.add(judged)

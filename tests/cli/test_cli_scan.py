@@ -1,5 +1,6 @@
 """The whole command against real servers on loopback: verdict, words, exit code, document, evidence."""
 
+import errno
 import json
 import os
 import re
@@ -183,6 +184,12 @@ def test_a_dry_run_sends_and_writes_nothing_and_needs_no_consent(kzmitm, home):
     assert not home.exists()
 
 
+MUST_SAY = (
+    "--control", "--record-control", "--store", "--fingerprints", "--now", "--via", "--out", "--list",
+    "--sni", "--doh", "--probe-asn", "--probe-cc",
+)  # fmt: skip
+"""Options that an unset variable of a script would turn off in silence."""
+
 BAD = [
     (["a..test"], "not a host name"),
     (["a.test:70000"], "not a port"),
@@ -207,7 +214,9 @@ BAD = [
     (["a.test", "--concurrency", "0"], "--concurrency: 0 is not possible"),
     (["a.test", "--concurrency", "many"], "invalid int value"),
     (["a.test", "--timeout", "nan"], "--timeout: nan is not possible"),
-    (["a.test", "--timeout", "-1"], "--timeout"),
+    (["a.test", "--timeout", "-1"], "--timeout=-1"),
+    (["a.test", "--concurrency=-1"], "--concurrency: -1 is not possible"),
+    (["a.test", "--concurrency", "1000000000"], "--concurrency: 1000000000 is not possible"),
     (["a.test", "--rate", "0"], "--rate"),
     (["a.test", "--rate", "inf"], "--rate"),
     (["a.test", "--now", "yesterday"], "--now: not a time"),
@@ -217,6 +226,7 @@ BAD = [
     (["a.test", "--profile", "fast"], "invalid choice"),
     (["a.test", "--lang", "tlh"], "invalid choice"),
     (["a.test", "--sni", "x" * 70_000], "--sni"),
+    *((["a.test", option, ""], f"{option}: nothing is given") for option in MUST_SAY),
     (["--conc", "5", "a.test"], "unrecognized arguments"),
 ]
 
@@ -369,3 +379,55 @@ def test_a_stopped_scan_without_a_finding_is_3(serve, home, tmp_path):
     child.send_signal(signal.SIGINT)
     child.communicate(timeout=10)
     assert child.returncode == 3
+
+
+def test_options_may_stand_between_targets(scan, serve, genuine):
+    port = serve(genuine.site("news.test"))
+    words = ("news.test", "--no-save", "b.test", *to("news.test", port), "--json", "c.test")
+    rows = scan(*words, *to("b.test", port), *to("c.test", port)).json["targets"]
+    assert {row["target"] for row in rows} == {"news.test", "b.test", "c.test"}
+
+
+def test_what_looks_like_an_option_behind_two_dashes_is_a_target(scan):
+    ended = scan("--dry-run", "--", "-x.test")
+    assert "not a host name: '-x.test'" in ended.err
+
+
+def test_a_full_disk_hides_no_finding(scan, serve, genuine, forger, tmp_path, monkeypatch):
+    """The finding is told although nothing can be kept of it, and so is that the result is not whole."""
+
+    def full(descriptor, octets):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    folder = tmp_path / "out"
+    port = serve(forger.site("video.test"))
+    monkeypatch.setattr("kzmitm.evidence.files.os.write", full)
+    words = ("video.test", *to("video.test", port), "--fingerprints", forger.overlay(), "--out", folder)
+    ended = scan(*words)
+    assert ended.code == 1
+    assert ended.out.startswith("INTERCEPTION  video.test")
+    assert "1 target: 1 interception" in ended.out
+    assert "the result could not be written: No space left on device" in ended.err
+    assert (scan(*words[:-1], tmp_path / "other", "--json").code, ended.err.count("Traceback")) == (1, 0)
+
+
+def test_a_full_disk_is_no_all_clear(scan, serve, genuine, tmp_path, monkeypatch):
+    def full(path, chunks, *, durable=True):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("kzmitm.evidence.control.replace_file", full)
+    port = serve(genuine.site("news.test"))
+    ended = scan("news.test", *to("news.test", port), "--no-save", "--record-control", tmp_path / "c")
+    assert (ended.code, ended.out.splitlines()[0]) == (3, "CLEAN         news.test")
+    assert "the control could not be written: No space left on device" in ended.err
+
+
+def test_a_control_that_compares_nothing_is_told(scan, serve, genuine, tmp_path):
+    port, control = serve(genuine.site("news.test")), tmp_path / "control.json"
+    told = "nothing was compared"
+    assert scan("a.test", *to("a.test", closed_port()), "--no-save", "--record-control", control).code == 3
+    words = ("news.test", *to("news.test", port), "--no-save", "--control")
+    assert told in scan(*words, control).err
+    assert told in scan(*words, f"socks5h://127.0.0.1:{closed_port()}").err
+    assert scan("news.test", *to("news.test", port), "--no-save", "--record-control", control).code == 0
+    assert told not in scan(*words, control).err

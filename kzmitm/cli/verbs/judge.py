@@ -11,6 +11,7 @@ from typing import Any
 from kzmitm.cli import clock
 from kzmitm.cli.judging import chain_of, judged_target
 from kzmitm.cli.outcomes import Tally
+from kzmitm.cli.parser import filled, filled_path
 from kzmitm.cli.sources import registry_of, store_of
 from kzmitm.cli.terminal import print_json, print_lines, say
 from kzmitm.evidence.bundle_reader import Bundle, read_bundle
@@ -28,11 +29,26 @@ from kzmitm.verdict.judge import Judge
 def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("bundle", metavar="FOLDER", type=Path, help="the folder that a scan left")
-    add("--store", metavar="FILE", help="trust the roots in this PEM file instead of the pinned ones")
-    add("--fingerprints", metavar="DIR", type=Path, action="append", default=[],
+    add(
+        "--store",
+        type=filled,
+        metavar="FILE",
+        help="trust the roots in this PEM file instead of the pinned ones",
+    )
+    add("--fingerprints", metavar="DIR", type=filled_path, action="append", default=[],
         help="lay the files of DIR over our registry; may be repeated")  # fmt: skip
-    add("--control", metavar="FILE", type=Path, help="what a clean place saw (made by scan --record-control)")
-    add("--now", metavar="TIME", help="judge at this time (ISO 8601); default: when each was measured")
+    add(
+        "--control",
+        metavar="FILE",
+        type=filled_path,
+        help="what a clean place saw (made by scan --record-control)",
+    )
+    add(
+        "--now",
+        type=filled,
+        metavar="TIME",
+        help="judge at this time (ISO 8601); default: when each was measured",
+    )
     add("--json", action="store_true", help="one JSON document (kzmitm.scan/1.0, with `before`) on stdout")
     parser.epilog = "The exit code is that of the new verdicts: 1 interception, 3 inconclusive, else 0."
 

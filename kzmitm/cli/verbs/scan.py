@@ -59,18 +59,25 @@ def _scan(args: argparse.Namespace, setup: Setup, targets: Selection) -> int:
         ended = run_until_stopped(scanning.measure(), stop)
         complete = ended and STOPPED_EARLY not in scanning.notes
         scanning.settle(complete=complete)
+        complete = complete and results.failure is None and scanning.control_failure is None
     with suppress(BrokenPipeError):  # all is saved; nobody is left to read it
         if args.json:
             results.print_document()
         else:
             print_lines(scanning.tally.closing_lines())
     _say_the_rest(scanning, results, targets, ended=ended)
+    if args.control and not scanning.compared:
+        say(_("the control shows nothing of these targets, so nothing was compared"))
     return scanning.tally.exit_code(complete=complete)
 
 
 def _say_the_rest(scanning: ScanRun, results: Results, targets: Selection, *, ended: bool) -> None:
     for code in scanning.notes:
         say(NOTES.get(code, code.replace("_", " ")))
+    for what, failure in ((_("result"), results.failure), (_("control"), scanning.control_failure)):
+        if failure is not None:
+            why = harmless(failure.strerror or str(failure))
+            say(_("the {what} could not be written: {why}").format(what=what, why=why))
     if not ended:
         done = scanning.tally.counts.total()
         say(_("stopped; {done} of {total} targets were measured").format(done=done, total=targets.count))
