@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from kzmitm.cli.exits import Exit
 from kzmitm.model.verdict import Outcome
 from kzmitm.report.language import _
+from kzmitm.report.safe import harmless
 from kzmitm.report.text import JudgedTarget, Line, Style, explanation, gravity, summary_line
 
 UNDECIDED = (Outcome.INCONCLUSIVE, Outcome.TRUSTED_UNEXPECTED, Outcome.CAPTIVE_PORTAL)
@@ -40,12 +41,15 @@ class Tally:
             return Exit.UNDECIDED
         return Exit.OK
 
-    def closing_lines(self) -> Iterator[Line]:
-        """The gravest finding explained, then the summary."""
+    def closing_lines(self, *, is_kept: bool = True) -> Iterator[Line]:
+        """The gravest finding explained, then the summary; hashes too where no bundle keeps them."""
         yield Line()
         if self.worst is not None and self.worst.verdict.outcome is not Outcome.CLEAN:
             if self.counts.total() > 1:
                 yield Line(lead=_("The gravest finding, explained:"), style=Style.HEADING)
-            yield from explanation(self.worst)
+            yield from explanation(self.worst, technical=not is_kept)
+            if is_kept and self.worst.chain:
+                more = _("The certificates shown, with their hashes:")
+                yield Line(f"{more} kzmitm show FOLDER {harmless(self.worst.target)}")
             yield Line()
         yield summary_line(self.counts)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from kzmitm.model.failure import Failure
 from kzmitm.model.verdict import Confidence, Outcome, Scope, Verdict
 from kzmitm.report.language import _
 
@@ -57,7 +58,7 @@ STEPS: Mapping[Outcome, tuple[str, ...]] = {
         _("Do not click the warning away. Only the owner of the site can repair it; tell them if you can."),
     ),
     Outcome.BLOCKED: (
-        _("Nothing is wrong with this computer. Another network will show whether the site itself is up."),
+        _("Scan again from another network, such as mobile data: that shows whether the site itself is up."),
     ),
     Outcome.UNREACHABLE: (_("See whether this computer is on line, and scan again later."),),
     Outcome.INCONCLUSIVE: (_("Treat the site as unsafe over this network until it is decided."), _AGAIN),
@@ -84,8 +85,16 @@ LIMITS: Mapping[Outcome, str] = {
 NAMES_CAN_BE_FORGED = _("that the authority named above did it: a name or a manner can be imitated")
 
 
-def next_steps(verdict: Verdict) -> tuple[str, ...]:
+PROXY_STEPS = (
+    _("See whether the proxy runs and lets you through, then scan again; the site was not asked."),
+)
+"""Where nothing was reached because the user's own way out failed."""
+
+
+def next_steps(verdict: Verdict, failure: str | None = None) -> tuple[str, ...]:
     """What to do about a verdict, the most urgent first; empty where nothing needs doing."""
+    if verdict.outcome is Outcome.UNREACHABLE and failure == Failure.PROXY_FAILED:
+        return PROXY_STEPS
     if verdict.outcome is Outcome.INTERCEPTION:
         return INTERCEPTION_STEPS[verdict.scope or Scope.UNKNOWN]
     return STEPS[verdict.outcome]

@@ -1,6 +1,7 @@
 """The reasons inside a verdict in plain English: what excluded a cause, what would decide, what fits."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 
 from kzmitm.report.language import _
 from kzmitm.verdict.codes import EvidenceCode, UndecidedCode
@@ -72,6 +73,43 @@ UNDECIDED: Mapping[str, str] = {
 """What would decide it, or make it surer."""
 
 
+RELATIONS: Mapping[str, str] = {
+    "subject:copied": _("its name is copied from the genuine certificate"),
+    "san:copied": _("its list of names is copied from the genuine certificate"),
+    "validity:copied": _("its dates are those of the genuine certificate"),
+    "validity:fresh": _("its dates are its own, not those of the genuine certificate"),
+    "key_equals_issuer_key:yes": _("its key is that of its issuer too"),
+    "key_equals_issuer_key:no": _("its key is not that of its issuer"),
+    "key_shared_between_hosts:yes": _("other sites show certificates with the same key"),
+    "key_shared_between_hosts:no": _("other sites show certificates with other keys"),
+    "issuer:as_known": _("its issuer is named as that forger names it"),
+}
+"""How a field of the forged certificate stands to the genuine one."""
+
+NAMED: Mapping[str, str] = {
+    "key": _("its key is {}"),
+    "exponent": _("the exponent of its key is {}"),
+    "extensions": _("its extensions are {}"),
+}
+"""The same where a value follows."""
+
+MEASURED: Mapping[str, Callable[[int], str]] = {
+    "serial": _("its serial number differs from the genuine one in the last {} bits only").format,
+    "validity": lambda seconds: _("its dates are the genuine ones, moved by {}").format(_time(seconds)),
+    "duration": lambda seconds: _("it is valid for {}").format(_time(seconds)),
+}
+"""The same where a number follows: bits or seconds."""
+
+_NUMBER = re.compile(r"(?:low_bits|shift)?\(?(-?[0-9]{1,12})\)?", re.ASCII)
+
+
+def _time(seconds: int) -> str:
+    days, rest = divmod(seconds, 86400)
+    if rest == 0 and abs(days) > 1:
+        return _("{} days").format(days)
+    return _("{} h").format(round(seconds / 3600))
+
+
 def evidence_text(code: str) -> str:
     """What was seen that excludes a cause; the words of the code itself where it is of a newer version."""
     return EVIDENCE.get(code, code.replace("_", " "))
@@ -84,5 +122,12 @@ def undecided_text(code: str) -> str:
 
 def relation_text(code: str) -> str:
     """How a field of the forged certificate stands to the genuine one, as the registry says it."""
+    if code in RELATIONS:
+        return RELATIONS[code]
     field, separator, value = code.partition(":")
+    number = _NUMBER.fullmatch(value)
+    if field in MEASURED and number is not None:
+        return MEASURED[field](int(number[1]))
+    if field in NAMED and value:
+        return NAMED[field].format(value.replace("+", ", ")).replace("_", " ")
     return f"{field}{': ' if separator else ''}{value}".replace("_", " ")

@@ -145,8 +145,11 @@ def summary_line(counts: Counter[Outcome] | dict[Outcome, int]) -> Line:
     return Line(f"{total} {noun}" + (": " + ", ".join(parts) if parts else ""))
 
 
-def explanation(judged: JudgedTarget) -> tuple[Line, ...]:
-    """A finding in plain language: what, who, how sure, what was ruled out, what next, what it is not."""
+def explanation(judged: JudgedTarget, *, technical: bool = True) -> tuple[Line, ...]:
+    """A finding in plain language: what, who, how sure, what was ruled out, what next, what it is not.
+
+    `technical` adds what experts ask for: the certificates with their hashes, and how it was forged.
+    """
     verdict = judged.verdict
     word = texts.WORDS[verdict.outcome]
     lines = [Line(f"  {harmless(judged.target)}", lead=word, style=STYLES[verdict.outcome])]
@@ -157,7 +160,9 @@ def explanation(judged: JudgedTarget) -> tuple[Line, ...]:
     lines += _list(_("Ruled out"), (_ruled_out(each, verdict) for each in verdict.ruled_out))
     lines += _list(_("What would decide it"), (harmless(undecided_text(code)) for code in verdict.undecided))
     lines += _list(_("It does not prove"), limits(verdict))
-    lines += _list(_("What to do next"), next_steps(verdict), numbered=True)
+    lines += _list(_("What to do next"), next_steps(verdict, judged.failure), numbered=True)
+    if not technical:
+        return tuple(lines)
     lines += _hashes(judged)
     lines += _list(_("How it was forged"), _manner(verdict))
     return tuple(lines)
@@ -251,9 +256,9 @@ def _hashes(judged: JudgedTarget) -> list[Line]:
         name = harmless(certificate.subject) or _("a certificate without a name")
         part = _("leaf") if position == 0 else _("issuer {}").format(position)
         lines.append(Line(f"  {part}: {name}"))
-        lines.append(Line(f"    {_('SHA-256 of certificate')} {harmless(certificate.sha256)}"))
+        lines.append(Line(f"    {_('SHA-256 of certificate')} {harmless(certificate.sha256)}", indent=6))
         if certificate.spki_sha256:
-            lines.append(Line(f"    {_('SHA-256 of key')} {harmless(certificate.spki_sha256)}"))
+            lines.append(Line(f"    {_('SHA-256 of key')} {harmless(certificate.spki_sha256)}", indent=6))
     more = len(judged.chain) - MAX_CHAIN_LINES
     if more > 0:
         lines.append(Line("  " + _("and {} more").format(more)))

@@ -140,7 +140,7 @@ EVIL = "\x1b]0;owned\x07\x1b[2J\u202egpj.exe\u2028CLEAN \x9b31m\u200b"
 def test_a_hostile_certificate_moves_nothing(scan, serve, forger):
     port = serve(forger.site("video.test", common_name=EVIL))
     for options in ((), ("--json",)):
-        ended = scan("video.test", *to("video.test", port), *options)
+        ended = scan("video.test", *to("video.test", port), "--no-save", *options)
         assert ended.code == 3
         assert "owned" in ended.out
         assert not set(ended.out + ended.err) & set("\x1b\x07\u202e\u2028\x9b\u200b\x7f")

@@ -101,6 +101,20 @@ def test_a_scan_that_was_stopped_is_no_all_clear(kzmitm, tmp_path):
     assert "stopped before its end" in shown.out
 
 
+def test_what_has_no_measurement_is_not_judged_in_silence(kzmitm, tmp_path):
+    folder = write_bundle(tmp_path / "b", [CLEAN, CAUGHT])
+    whole = (folder / "measurements.jsonl").read_bytes()
+    (folder / "measurements.jsonl").write_bytes(whole.splitlines(keepends=True)[0])
+    again = kzmitm("judge", folder)
+    assert again.code == 3
+    assert "1 of 2 targets could not be judged again: its measurement is missing" in again.err
+    (folder / "measurements.jsonl").unlink()
+    assert (
+        "2 of 2 targets could not be judged again: their measurements are missing"
+        in kzmitm("judge", folder).err
+    )
+
+
 def test_a_scan_that_was_killed_can_be_shown(kzmitm, tmp_path):
     folder = write_bundle(tmp_path / "b", [CLEAN, CAUGHT], finish=False)
     shown = kzmitm("show", folder)
@@ -150,7 +164,7 @@ def test_one_target_is_explained_even_if_clean(kzmitm, tmp_path):
 EVIL = "\x1b]0;owned\x07\x1b[2J\u202egpj.exe\u2028CLEAN \x9b31m\u200b"
 
 
-@pytest.mark.parametrize("options", [(), ("--json",)])
+@pytest.mark.parametrize("options", [("video.test",), ("--json",)])
 def test_a_hostile_name_moves_nothing(options, kzmitm, tmp_path):
     row = (measured("video.test"), FORGED, (certificate(EVIL),))
     shown = kzmitm("show", write_bundle(tmp_path / "b", [row]), *options)
@@ -216,7 +230,8 @@ def test_plain_where_nobody_looks_and_coloured_where_somebody_does(terminal, pro
 
 
 def test_a_narrow_terminal_breaks_lines_at_words_and_no_hash(terminal, tmp_path):
-    _code, seen = terminal("show", write_bundle(tmp_path / "b", [CAUGHT]), COLUMNS="60", NO_COLOR="1")
+    folder = write_bundle(tmp_path / "b", [CAUGHT])
+    _code, seen = terminal("show", folder, "video.test", COLUMNS="60", NO_COLOR="1")
     lines = seen.splitlines()
     assert all(len(line) <= 60 or "SHA-256" in line or len(line.split()) == 1 for line in lines)
     assert any("1c" * 32 in line for line in lines)

@@ -13,6 +13,7 @@ from kzmitm.model.failure import Failure
 from kzmitm.model.verdict import Authority, Cause, Confidence, Forger, Outcome, RuledOut, Scope, Verdict
 from kzmitm.pki.kinds import Kind
 from kzmitm.report import advice, findings, reasons, texts
+from kzmitm.report.advice import next_steps
 from kzmitm.report.text import (
     MAX_CHAIN_LINES,
     JudgedTarget,
@@ -194,12 +195,49 @@ def test_words_differ():
 def test_codes_of_a_newer_version_are_shown_by_their_own_words():
     assert reasons.evidence_text("seen_from_space") == "seen from space"
     assert reasons.undecided_text("seen_from_space") == "seen from space"
-    assert reasons.relation_text("key_shared:yes") == "key shared: yes"
+    assert reasons.relation_text("key_worn:yes") == "key worn: yes"
+    assert reasons.relation_text("serial:low_bits(?)") == "serial: low bits(?)"
+    assert reasons.relation_text("duration:long") == "duration: long"
     assert reasons.relation_text("sideways") == "sideways"
     assert findings.grounds(["moon.full_moon"]) == ("moon: full moon",)
     assert texts.kind_text("quantum_box") == "quantum box"
     assert texts.failure_text("unknown_failure: broken pipe") == "a failure without a name: broken pipe"
     assert texts.failure_text("something_new") == "a failure without a name: something_new"
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("subject:copied", "its name is copied from the genuine certificate"),
+        ("serial:low_bits(31)", "its serial number differs from the genuine one in the last 31 bits only"),
+        ("validity:shift(-86400)", "its dates are the genuine ones, moved by -24 h"),
+        ("duration:31536000", "it is valid for 365 days"),
+        ("duration:5400", "it is valid for 2 h"),
+        ("key:rsa2048", "its key is rsa2048"),
+        ("exponent:3", "the exponent of its key is 3"),
+        ("key_shared_between_hosts:yes", "other sites show certificates with the same key"),
+        ("extensions:key_usage+subject_alt_name", "its extensions are key usage, subject alt name"),
+    ],
+)
+def test_how_it_was_forged_is_said_plainly(code, said):
+    assert reasons.relation_text(code) == said
+
+
+def test_a_proxy_that_failed_is_not_blamed_on_the_site():
+    judged = JudgedTarget(
+        target="a.test", verdict=CASES["unreachable"].verdict, failure=str(Failure.PROXY_FAILED)
+    )
+    said = "\n".join(map(str, explanation(judged)))
+    assert "1. See whether the proxy runs" in said
+    assert "on line" not in said
+
+
+def test_the_short_form_ends_with_what_to_do():
+    judged = CASES["interception-state"]
+    short, whole = explanation(judged, technical=False), explanation(judged)
+    assert not any("SHA-256 of certificate" in str(line) for line in short)
+    assert set(map(str, short)) < set(map(str, whole))
+    assert str(short[-1]).lstrip()[:2] == f"{len(next_steps(judged.verdict))}."
 
 
 @pytest.mark.parametrize(

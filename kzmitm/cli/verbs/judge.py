@@ -66,6 +66,9 @@ class _Again:
         return self.before is None or _gist(self.before) != _gist(self.judged.verdict)
 
 
+_Before = defaultdict[tuple[str, str, str], deque[Verdict]]
+
+
 def run(args: argparse.Namespace) -> int:
     now = clock.parse_time(args.now) if args.now else None
     judge = Judge(
@@ -75,7 +78,11 @@ def run(args: argparse.Namespace) -> int:
     )
     bundle = read_bundle(args.bundle)
     _say_what_differs(bundle, judge)
-    again = _judge_all(bundle, judge, now, with_rows=args.json)
+    before = _verdicts_before(bundle)
+    known = sum(map(len, before.values()))
+    again = _judge_all(bundle, judge, now, before, with_rows=args.json)
+    missing = sum(map(len, before.values()))
+    _say_what_is_missing(missing, known)
     tally = Tally()
     for each in again:
         tally.add(each.judged)
@@ -83,11 +90,13 @@ def run(args: argparse.Namespace) -> int:
         print_json(_document(bundle, judge, again, tally, args.bundle))
     else:
         print_lines(_text(again, tally))
-    return tally.exit_code(complete=bundle.complete)
+    return tally.exit_code(complete=bundle.complete and not missing)
 
 
-def _judge_all(bundle: Bundle, judge: Judge, now: datetime | None, *, with_rows: bool) -> list[_Again]:
-    before = _verdicts_before(bundle)
+def _judge_all(
+    bundle: Bundle, judge: Judge, now: datetime | None, before: _Before, *, with_rows: bool
+) -> list[_Again]:
+    """Every measurement judged again; what `before` still holds afterwards has none."""
     again: list[_Again] = []
     places: dict[int, int] = {}  # by identity: the judge keeps those alive that it may settle
     for measurement in bundle.measurements():
@@ -103,11 +112,11 @@ def _judge_all(bundle: Bundle, judge: Judge, now: datetime | None, *, with_rows:
     return again
 
 
-def _verdicts_before(bundle: Bundle) -> defaultdict[Any, deque[Verdict]]:
+def _verdicts_before(bundle: Bundle) -> _Before:
     """The verdicts of the bundle by target: one that was scanned twice has two, in order."""
-    before: defaultdict[Any, deque[Verdict]] = defaultdict(deque)
+    before: _Before = defaultdict(deque)
     for row, verdict in bundle.verdicts():
-        before[tuple(str(row.get(name)) for name in ("hostname", "port", "sni"))].append(verdict)
+        before[str(row.get("hostname")), str(row.get("port")), str(row.get("sni"))].append(verdict)
     return before
 
 
@@ -146,6 +155,16 @@ def _say_what_differs(bundle: Bundle, judge: Judge) -> None:
                     name=name, option=advice
                 )
             )
+
+
+def _say_what_is_missing(missing: int, known: int) -> None:
+    if missing:
+        what = _("its measurement is missing") if missing == 1 else _("their measurements are missing")
+        say(
+            _("{missing} of {known} targets could not be judged again: {what}").format(
+                missing=missing, known=known, what=what
+            )
+        )
 
 
 def _text(again: Sequence[_Again], tally: Tally) -> Iterator[Line]:

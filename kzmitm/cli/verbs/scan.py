@@ -64,7 +64,7 @@ def _scan(args: argparse.Namespace, setup: Setup, targets: Selection) -> int:
         if args.json:
             results.print_document()
         else:
-            print_lines(scanning.tally.closing_lines())
+            print_lines(scanning.tally.closing_lines(is_kept=results.path is not None))
     _say_the_rest(scanning, results, targets, ended=ended)
     if args.control and not scanning.compared:
         say(_("the control shows nothing of these targets, so nothing was compared"))

@@ -70,7 +70,8 @@ def _text(bundle: Bundle, wanted: frozenset[str], tally: Tally) -> Iterator[Line
 
 def _head(bundle: Bundle) -> Iterator[Line]:
     document = bundle.document
-    store = " ".join(harmless(str(document["store"].get(key, "?"))) for key in ("name", "version", "date"))
+    about = (harmless(str(document["store"].get(key, "?"))) for key in ("name", "version", "date"))
+    store = " ".join(filter(None, about))
     registry = harmless(str(document["registry"].get("version", "?")))
     yield Line(_("scan of {started}").format(started=harmless(document["started_at"])))
     yield Line(
