@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -53,6 +54,9 @@ _DIRECT = {
 }
 """Algorithms without a separate hash (RFC 8410, RFC 9881), by the name of their key class."""
 
+MAX_REMEMBERED = 80
+"""Octets of an AlgorithmIdentifier whose verifier is remembered; RSASSA-PSS takes 67."""
+
 WEAK_ALGORITHMS = frozenset(
     (
         "1.2.840.113549.1.1.2",
@@ -84,7 +88,8 @@ def is_signature_valid(key: Any, algorithm: bytes, signature: bytes, signed: byt
     a fact whatever it is worth.
     """
     try:
-        verifier = _verifier(algorithm, key)
+        find = _known_verifier if len(algorithm) <= MAX_REMEMBERED else _verifier
+        verifier = find(algorithm, type(key))
         if verifier is None:
             return None
         verifier(key, signature, signed)
@@ -95,18 +100,22 @@ def is_signature_valid(key: Any, algorithm: bytes, signature: bytes, signed: byt
     return True
 
 
-def _verifier(algorithm: bytes, key: Any) -> Verifier | None:
+def _verifier(algorithm: bytes, key_type: type) -> Verifier | None:
     start, stop = der.whole(algorithm, der.SEQUENCE)
     oid, parameters = der.read_oid(algorithm, start, stop)
-    if isinstance(key, rsa.RSAPublicKey):
+    if issubclass(key_type, rsa.RSAPublicKey):
         if oid == _PSS:
             return _pss(algorithm, parameters, stop)
         return _pkcs1(_RSA[oid]()) if oid in _RSA else None
-    if isinstance(key, ec.EllipticCurvePublicKey):
+    if issubclass(key_type, ec.EllipticCurvePublicKey):
         return _ecdsa(_ECDSA[oid]()) if oid in _ECDSA else None
-    if oid in _DIRECT and type(key).__name__.startswith(_DIRECT[oid]):
+    if oid in _DIRECT and key_type.__name__.startswith(_DIRECT[oid]):
         return lambda key, signature, signed: key.verify(signature, signed)
     return None
+
+
+_known_verifier = lru_cache(maxsize=64)(_verifier)
+"""The checks against abstract classes are slow, and nearly all certificates are signed in one of few ways."""
 
 
 def _pkcs1(algorithm: hashes.HashAlgorithm) -> Verifier:
