@@ -94,7 +94,7 @@ def target_row(
     """The row of one target; `certificates` are the parsed chain of `measurement.first`."""
     target, first = measurement.target, measurement.first
     address = first.endpoint.ip if first else target.address
-    told: Row = to_json(replace(verdict, rules_version="", registry_version="", store_version=""))
+    told: Row = to_json(verdict)
     for name in ("rules_version", "registry_version", "store_version"):
         del told[name]
     return told | {

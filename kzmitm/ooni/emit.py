@@ -6,13 +6,14 @@ The test is OONI's `urlgetter`, whose keys are ours: docs/adr/0005-ooni-format.m
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
 from kzmitm import __version__
 from kzmitm.model.codec import format_time, to_json
 from kzmitm.model.measurement import Measurement
-from kzmitm.model.target import Target
+from kzmitm.model.target import Target, Vantage
 from kzmitm.ooni import rows
 
 DATA_FORMAT_VERSION = "0.2.0"
@@ -130,11 +131,18 @@ def _first_failure(m: Measurement, handshakes: list[rows.Row]) -> tuple[str | No
     return None, None
 
 
+@lru_cache(maxsize=64)
+def _vantage(vantage: Vantage) -> dict[str, Any]:
+    """A scan has one."""
+    told: dict[str, Any] = to_json(vantage)
+    return told
+
+
 def _own(m: Measurement, versions: Mapping[str, str]) -> dict[str, Any]:
     return {
         "format": OWN_FORMAT,
         "target": to_json(m.target),
-        "vantage": to_json(m.vantage),
+        "vantage": dict(_vantage(m.vantage)),
         "started_at": format_time(m.started_at),
         "clock_offset_s": m.clock_offset_s,
         "software_version": m.software_version,

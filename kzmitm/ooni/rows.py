@@ -6,6 +6,7 @@ they are written only where they say something. See https://github.com/ooni/spec
 
 import base64
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from kzmitm.model.codec import to_json
@@ -114,12 +115,19 @@ def _own_keys(o: TLSObservation) -> Row:
     always: Row = {
         "x_role": str(o.role),
         "x_sni": o.sni,
-        "x_hello": to_json(o.hello),
+        "x_hello": dict(_hello(o.hello)),
         "x_network_failure": o.failure,
     }
     if o.events:
         always["x_events"] = [[e.operation, e.t, e.num_bytes, e.failure] for e in o.events]
     return always | {key: to_json(value) for key, value in own.items() if value}
+
+
+@lru_cache(maxsize=64)
+def _hello(hello: Any) -> Row:
+    """A scan says the same hello again and again."""
+    told: Row = to_json(hello)
+    return told
 
 
 def _scrubbed_octets(octets: bytes, *, keep: str) -> bytes:
