@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
     except BrokenPipeError:
         return Exit.UNDECIDED  # who read the pipe has gone; nobody is left to tell
     except KzmitmError as exc:
-        _complain(f"{exc}; {exc.hint}" if exc.hint else str(exc))
+        _complain(_advised(str(exc), exc.hint))
         return exit_code(exc)
     except OSError as exc:
         if exc.filename:
@@ -85,6 +85,13 @@ def _configure_logging(*, verbose: bool) -> None:
     logger = logging.getLogger("kzmitm")
     logger.handlers[:] = [handler]
     logger.setLevel(logging.DEBUG if verbose else logging.ERROR)
+
+
+def _advised(complaint: str, hint: str) -> str:
+    """The one line: what is wrong, then what to do, as a clause or as the sentence that it is."""
+    if not hint:
+        return complaint
+    return f"{complaint}. {hint}" if hint[:1].isupper() else f"{complaint}; {hint}"
 
 
 def _complain(text: str) -> None:

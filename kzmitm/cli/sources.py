@@ -16,6 +16,9 @@ MAX_STORE_OCTETS = 16 << 20
 
 STDIN = "-"
 
+CUSTOM = "custom"
+"""What results call a store of the user."""
+
 PINNED = "mozilla"
 """The pinned store: NAME.pem, and NAME.toml that says where and when it was taken."""
 
@@ -26,11 +29,19 @@ def registry_of(overlays: Sequence[Path]) -> Registry:
 
 
 def store_of(path: str | None) -> TrustStore:
-    """The pinned store, or the one in the PEM file of `--store`, of which only the hash tells the version."""
+    """The pinned store, or the one in the PEM file of `--store`, which only its hash names in results.
+
+    A file's name is chosen by the user and may tell who that is.
+    """
     if path is None:
         return _pinned_store()
     pem = read_file(path, option="--store", max_octets=MAX_STORE_OCTETS)
-    return parse_store(pem, name=Path(path).name, version="", date="")
+    try:
+        return parse_store(pem, name=CUSTOM, version="", date="")
+    except UsageError as exc:
+        raise UsageError(
+            f"--store: {path}: it holds no certificate that could be trusted", hint=exc.hint
+        ) from None
 
 
 def pinned_pem() -> str:

@@ -206,7 +206,7 @@ BAD = [
     (["a.test", "--record-control", "x", "--control", "y"], "contradict"),
     (["a.test", "--no-save", "--out", "x"], "contradict"),
     (["a.test", "--engine", "openssl", "--split", "tcp"], "--split works"),
-    (["a.test", "--via", "carrier-pigeon:"], "not a vantage"),
+    (["a.test", "--via", "carrier-pigeon:"], "not a vantage: carrier-pigeon. Use direct:"),
     (["a.test", "--connect-to", "nonsense"], "--connect-to"),
     (["a.test", "--resolve", "nonsense"], "--resolve"),
     (["a.test", "--doh", "http://x"], "--doh"),
@@ -283,6 +283,7 @@ def test_a_dead_proxy_says_nothing_of_the_site(scan):
 def test_no_path_and_no_user_is_in_the_evidence(scan, serve, genuine, tmp_path):
     ended = scan("news.test", *to("news.test", serve(genuine.site("news.test"))), "--out", tmp_path / "out")
     assert ended.code == 0
+    assert genuine.pem.name not in (tmp_path / "out" / "scan.json").read_text()
     for file in (tmp_path / "out").rglob("*"):
         assert not file.is_file() or str(tmp_path).encode() not in file.read_bytes()
 
