@@ -5,7 +5,7 @@
 | `certificate` | a known certificate, and the leaf hangs on it by signatures          | confirmed  |
 | `key`         | a certificate with a known key (a re-issued root), and the same      | confirmed  |
 | `signature`   | a signature made by a known key, whose certificate was not sent      | confirmed  |
-| `family`      | all conditions of a family trait: names and structure                | likely     |
+| `family`      | all conditions of a trait: structure, or the issuer's whole name      | likely     |
 | `name`        | a name pattern only, or a certificate that nothing links to the leaf | suspected  |
 
 Names can be forged by anybody, and so can a family trait by whoever reads the registry, which is why it is
@@ -32,7 +32,7 @@ MAX_SIGNATURE_CHECKS = 48
 MATCHES = ("certificate", "key", "signature", "family", "name")
 """Strongest first."""
 UNLINKED = "unlinked"
-"""Trait: the known certificate was presented, and no chain of signatures leads to it from the leaf."""
+"""Trait: it was presented, and nothing leads to it from the leaf: no signatures, or for a name no names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ def _by_family(
         for position, certificate in enumerate(chain)
         for authority in registry.authorities.values()
         for trait in authority.traits
-        if trait.holds(certificate)
+        if trait.holds(certificate) and (trait.is_structural or not _is_disowned(certificate, chain, linked))
     ]
     for trait, authority, position in sorted(held, key=lambda entry: -len(entry[0].conditions)):
         if position in linked:
@@ -194,13 +194,22 @@ def _by_family(
             yield Attribution(named, Confidence.SUSPECTED, position, (trait.id, UNLINKED))
 
 
+def _is_disowned(certificate: Certificate, chain: Sequence[Certificate], linked: frozenset[int]) -> bool:
+    """A certificate of its issuer's name was sent, and none that was signed it: the name alone was copied."""
+    issuer = certificate.issuer.attributes  # not as DER: a copier may choose another type of string
+    issuers = [p for p, other in enumerate(chain) if other.subject.attributes == issuer]
+    return bool(issuers) and linked.isdisjoint(issuers)
+
+
 def _by_name(chain: Sequence[Certificate], registry: Registry) -> Iterator[Attribution]:
     """Patterns over issuer names and the subjects of authorities; a leaf's own subject is anybody's.
 
     A vendor of middleboxes has a web site, too, whose genuine leaf bears the vendor's name.
     """
+    named = _named_positions(chain)
     texts: dict[str, int] = {}
-    for position, certificate in enumerate(chain):
+    for position in sorted(range(len(chain)), key=lambda one: one not in named):
+        certificate = chain[position]
         if position or certificate.is_self_issued:
             texts.setdefault(name_text(certificate.subject), position)
         texts.setdefault(name_text(certificate.issuer), position)
@@ -208,8 +217,21 @@ def _by_name(chain: Sequence[Certificate], registry: Registry) -> Iterator[Attri
         for text, position in texts.items():
             matched = next((one.pattern for one in authority.patterns if one.search(text)), None)
             if matched is not None:
-                yield Attribution(_authority(authority, "name"), Confidence.SUSPECTED, position, (matched,))
+                traits = (matched,) if position in named else (matched, UNLINKED)
+                yield Attribution(_authority(authority, "name"), Confidence.SUSPECTED, position, traits)
                 break
+
+
+def _named_positions(chain: Sequence[Certificate]) -> frozenset[int]:
+    """Positions that the leaf reaches by issuer names alone: enough for what is only a name itself."""
+    reached, frontier = {0}, [0]
+    while frontier:
+        issuer = chain[frontier.pop()].issuer.attributes
+        for position, certificate in enumerate(chain):
+            if issuer and position not in reached and certificate.subject.attributes == issuer:
+                reached.add(position)
+                frontier.append(position)
+    return frozenset(reached)
 
 
 def _authority(entry: KnownAuthority, match: str, matched_sha256: str = "") -> Authority:
@@ -226,9 +248,9 @@ def _authority(entry: KnownAuthority, match: str, matched_sha256: str = "") -> A
 _CONFIDENCES = (Confidence.CONFIRMED, Confidence.LIKELY, Confidence.SUSPECTED)
 
 
-def _strength(one: Attribution) -> tuple[int, int]:
+def _strength(one: Attribution) -> tuple[int, int, bool]:
     """Sorts the strongest first; the order in which they were found decides among equals."""
-    return _CONFIDENCES.index(one.confidence), MATCHES.index(one.authority.match)
+    return _CONFIDENCES.index(one.confidence), MATCHES.index(one.authority.match), UNLINKED in one.traits
 
 
 def _strongest(found: list[Attribution]) -> tuple[Attribution, ...]:

@@ -1,7 +1,10 @@
 """Family traits: what certificates of one family have in common besides hash and key, written as data.
 
 A trait holds if all of its conditions hold. Names alone are a name pattern, never a trait: the parser
-demands at least one condition that a name does not bring. Detection science, "unknown-root rule".
+demands at least one condition that a name does not bring. The one exception is `issuer_is`, the whole name of
+an issuer over a certificate of another name: it is told on the wire, where the leaf leads to it, and
+`is_structural` says that it proves nothing of a root that merely lies in a trust store. Detection science,
+"unknown-root rule".
 """
 
 import re
@@ -14,6 +17,8 @@ from kzmitm.pki import schema
 from kzmitm.pki.patterns import MAX_ATTRIBUTES, name_text, pattern
 from kzmitm.pki.schema import fail
 
+MIN_WHOLE_NAME = 2
+"""Attributes of a name that may stand for its owner: a common name alone is anybody's."""
 SKI_OCTETS = 20
 """A key identifier made by SHA-1 (RFC 5280, 4.2.1.2, method 1)."""
 
@@ -27,6 +32,11 @@ class Trait:
     id: str
     about: str
     conditions: tuple[tuple[str, Condition], ...]
+
+    @property
+    def is_structural(self) -> bool:
+        """It asks for more than names: also told of a certificate that stands by itself."""
+        return any(name in STRUCTURE_CONDITIONS for name, _ in self.conditions)
 
     def holds(self, certificate: Certificate) -> bool:
         """True if every condition holds of the certificate."""
@@ -72,6 +82,19 @@ def _has(of: Callable[[Certificate], Name]) -> Callable[[Any], Condition]:
     def build(argument: Any) -> Condition:
         wanted = tuple(name_attribute(text) for text in argument)
         return lambda certificate: name_has(of(certificate), wanted)
+
+    return build
+
+
+def _is(of: Callable[[Certificate], Name]) -> Callable[[Any], Condition]:
+    def build(argument: Any) -> Condition:
+        wanted = sorted((a.oid, a.value) for a in map(name_attribute, argument))
+
+        def condition(certificate: Certificate) -> bool:
+            attributes = of(certificate).attributes
+            return len(attributes) == len(wanted) and sorted((a.oid, a.value) for a in attributes) == wanted
+
+        return condition
 
     return build
 
@@ -141,6 +164,7 @@ def _day_range(value: Any, where: str) -> None:
 NAME_CONDITIONS: Mapping[str, tuple[schema.Check, Callable[[Any], Condition]]] = {
     "subject_has": (schema.TEXTS, _has(_subject)),
     "issuer_has": (schema.TEXTS, _has(_issuer)),
+    "issuer_is": (schema.TEXTS, _is(_issuer)),
     "subject_order": (schema.TEXTS, _order(_subject)),
     "issuer_order": (schema.TEXTS, _order(_issuer)),
     "subject_pattern": (pattern, _pattern(_subject)),
@@ -181,8 +205,15 @@ _TABLE = schema.table(
 def check_trait(value: Any, where: str) -> None:
     """Raise FingerprintError unless the table is a trait."""
     _TABLE(value, where)
-    if not STRUCTURE_CONDITIONS.keys() & value.keys():
-        raise fail(where, "asks for names only; write a subject_patterns entry instead")
+    if STRUCTURE_CONDITIONS.keys() & value.keys():
+        return
+    if "issuer_is" not in value or value.get("self_issued") is not False:
+        raise fail(
+            where,
+            "asks for names only; write a subject_patterns entry, or issuer_is with self_issued = false",
+        )
+    if len(value["issuer_is"]) < MIN_WHOLE_NAME:
+        raise fail(f"{where}.issuer_is", "is no whole name: a country and one more attribute at least")
 
 
 def build_trait(document: Mapping[str, Any]) -> Trait:

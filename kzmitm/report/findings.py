@@ -67,8 +67,17 @@ GROUNDS: Mapping[str, str] = {
     "contrast.only_this_name": _(
         "at the same address a harmless name draws a genuine certificate, this name one of an unknown issuer"
     ),
+    "contrast.only_this_name_where_others_live": _(
+        "the harmless site itself answers at this address, and this name draws an unknown issuer"
+    ),
     "contrast.self_signed_beside_genuine": _(
         "the same address shows in turn a certificate that it signed itself and a genuine one"
+    ),
+    "dns.bogon_but_genuine": _(
+        "the system's resolver leads to an inner address; where an encrypted one leads, the real site answers"
+    ),
+    "dns.bogon_that_is_silent": _(
+        "the system's resolver leads to an inner address, where nobody answers; others know a public one"
     ),
     "dns.denied": _("the system's resolver denies a name that an encrypted one knows, and nobody answered"),
     "dns.denied_but_genuine": _(
@@ -125,6 +134,9 @@ GROUNDS: Mapping[str, str] = {
     ),
     "origin.not_yet_valid": _("the certificate of a public authority begins in the future"),
     "origin.wrong_name": _("the certificate of a public authority is for other names"),
+    "origin.wrong_name_or_portal": _(
+        "the certificate of a public authority is for other names; a portal could show it as well"
+    ),
     "portal.one_leaf_for_all_hosts": _(
         "sites that have nothing to do with each other all show one certificate"
     ),
@@ -135,6 +147,9 @@ GROUNDS: Mapping[str, str] = {
     "proof.copied_chain": _("somebody shows certificates that anybody can copy, and does not hold their key"),
     "proof.genuine_chain_without_its_key": _(
         "somebody shows the site's genuine certificates and does not hold their key"
+    ),
+    "run.one_issuer_for_chosen_names": _(
+        "one unknown issuer signs for two unrelated sites, while a harmless name is left alone"
     ),
     "run.one_issuer_for_unrelated_hosts": _(
         "one unknown issuer signs for sites that have nothing to do with each other"

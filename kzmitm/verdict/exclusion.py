@@ -44,22 +44,24 @@ def _known_key(focus: HandshakeFacts, scopes: frozenset[Scope]) -> Evidence:
             yield EvidenceCode.KNOWN_KEY_SIGNED, authority.matched_sha256
 
 
-def _benign(facts: Facts) -> Evidence:
-    if facts.contrast.benign_is_genuine:
+def _benign(facts: Facts, focus: HandshakeFacts) -> Evidence:
+    """One leaf for both names is no contrast, however public: portals have such, and shared servers."""
+    differs = any(h.leaf_sha256 != focus.leaf_sha256 for h in facts.contrast.benign)
+    if facts.contrast.benign_is_genuine and differs:
         yield EvidenceCode.BENIGN_SNI_GENUINE, facts.contrast.benign[0].hostname
 
 
 def _local_root(facts: Facts, focus: HandshakeFacts, _context: RunContext) -> Evidence:
     if focus.state is State.UNTRUSTED:  # a filter on this computer may well cut off single names
         yield from _known_key(focus, frozenset({Scope.STATE, Scope.ISP}))
-        yield from _benign(facts)
+        yield from _benign(facts, focus)
 
 
 def _portal(facts: Facts, focus: HandshakeFacts, _context: RunContext) -> Evidence:
     yield from _known_key(focus, frozenset({Scope.STATE, Scope.ISP}))
     if focus.chain and focus.covers_host:
         yield EvidenceCode.NAMES_COVER_HOST, focus.hostname
-    yield from _benign(facts)
+    yield from _benign(facts, focus)
     for other in facts.contrast.other_names:
         if focus.chain and other.chain and other.leaf_sha256 != focus.leaf_sha256:
             yield EvidenceCode.LEAF_VARIES_BY_SNI, other.hostname
@@ -116,7 +118,8 @@ def _clock(facts: Facts, focus: HandshakeFacts, context: RunContext) -> Evidence
         yield EvidenceCode.NOT_A_TIME_FAILURE, ""
     if facts.clock_is_off is False:
         yield EvidenceCode.CLOCK_WITNESSED, f"{facts.measurement.clock_offset_s:.0f} s"
-    if focus.state is State.UNTRUSTED and context.trusted and facts.clock_is_off is None:
+    late = focus.is_early  # what is only ours is late: older certificates pass at such a clock
+    if focus.state is State.UNTRUSTED and context.trusted and facts.clock_is_off is None and not late:
         yield EvidenceCode.OTHER_HOSTS_IN_TIME, f"{context.trusted}"
 
 

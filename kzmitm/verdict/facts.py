@@ -58,14 +58,16 @@ def _is_plain(handshakes: tuple[HandshakeFacts, ...]) -> bool:
 
 
 def _resolves(measurement: Measurement) -> bool:
-    """The system's resolver gave an address, or was not asked: a trusted chain needs no more from DNS."""
-    failed = False
+    """The system's resolver gave an address that answered, or was not asked: no more is needed from DNS."""
+    asked = False
     for observation in measurement.dns:
         if observation.engine != "doh":
-            if observation.answers:
-                return True
-            failed |= observation.failure is not None
-    return not failed
+            asked = True
+            for answer in observation.answers:
+                for handshake in measurement.tls:
+                    if answer.ip == handshake.endpoint.ip:
+                        return True
+    return not asked
 
 
 def _judged_name(observation: TLSObservation, measurement: Measurement) -> str:

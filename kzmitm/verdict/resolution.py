@@ -10,7 +10,10 @@ from kzmitm.model.observation import DNSObservation
 from kzmitm.model.target import is_ip
 
 _DENIALS = frozenset({Failure.DNS_NXDOMAIN, Failure.DNS_NO_ANSWER, Failure.DNS_REFUSED})
-"""A resolver's word on the name; a timeout or SERVFAIL says something of the resolver."""
+"""A resolver's word on the name; a timeout or SERVFAIL says something of the resolver.
+
+No answer is a word on one type only (RFC 2308, 2.2): it denies the name if the other types have none either.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +37,15 @@ class Resolution:
         return self.system_ips.isdisjoint(self.doh_ips)
 
     @property
+    def system_gives_only_private(self) -> bool:
+        """The system's resolver gives nothing but private addresses, and an encrypted one a public one."""
+        return (
+            bool(self.system_ips)
+            and all(map(is_private, self.system_ips))
+            and any(not is_private(ip) for ip in self.doh_ips)
+        )
+
+    @property
     def system_denies(self) -> bool:
         """The system's resolver says there is no such name or address."""
         return not self.system_ips and self.system_failure in _DENIALS
@@ -51,27 +63,37 @@ def resolution(observations: Iterable[DNSObservation]) -> Resolution:
     """The answers by kind of resolver."""
     system: set[str] = set()
     doh: set[str] = set()
-    failures: list[str] = []
-    asked_system = asked_doh = doh_denies = False
+    failures: dict[tuple[str, str], list[str]] = {}
+    asked_system = asked_doh = False
     for observation in observations:
         if observation.engine == "doh":
             asked_doh = True
             doh.update(observation.ips)
-            doh_denies |= observation.failure in _DENIALS
         else:
             asked_system = True
             system.update(observation.ips)
-            if observation.failure is not None:
-                failures.append(observation.failure)
-    failures.sort(key=lambda failure: (failure not in _DENIALS, failure))
+        if observation.failure is not None:
+            resolver = observation.engine, observation.resolver_address
+            failures.setdefault(resolver, []).append(observation.failure)
+    words = [(engine == "doh", _word(of_types)) for (engine, _), of_types in failures.items()]
+    system_words = sorted((word for is_doh, word in words if not is_doh), key=_denials_first)
     return Resolution(
         system_ips=frozenset(system),
         doh_ips=frozenset(doh),
-        system_failure=failures[0] if failures and not system else None,
-        doh_denies=doh_denies and not doh,
+        system_failure=system_words[0] if system_words and not system else None,
+        doh_denies=not doh and any(is_doh and word in _DENIALS for is_doh, word in words),
         asked_system=asked_system,
         asked_doh=asked_doh,
     )
+
+
+def _word(failures: list[str]) -> str:
+    """What one resolver says of the name by its failures for several types."""
+    return min(failures, key=lambda failure: (failure == Failure.DNS_NO_ANSWER, *_denials_first(failure)))
+
+
+def _denials_first(failure: str) -> tuple[bool, str]:
+    return failure not in _DENIALS, failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

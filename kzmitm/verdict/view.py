@@ -20,7 +20,7 @@ from kzmitm.pki.relations import FieldRelations
 from kzmitm.verdict.contrast import NO_CONTRAST, ContrastFacts
 from kzmitm.verdict.control import NO_CONTROL, ControlFacts
 from kzmitm.verdict.handshake import HandshakeFacts, State
-from kzmitm.verdict.names import in_country
+from kzmitm.verdict.names import base_name, in_country
 from kzmitm.verdict.resolution import NOT_RESOLVED, AddressFacts, Resolution
 
 CLOCK_TOLERANCE_S = 300
@@ -90,6 +90,17 @@ class Facts:
             and self.focus.is_forgeable
             and not self.has_genuine_key
             and not self.lacks_intermediate
+        )
+
+    @property
+    def is_operators_address(self) -> bool:
+        """Another name at this address drew a trusted chain for this host or a sibling of its."""
+        if self.contrast.genuine_here:
+            return True
+        base = base_name(self.hostname)
+        return any(
+            other.is_anchored and any(base_name(name) == base for name in other.chain[0].san_dns or ())
+            for other in self.contrast.other_names
         )
 
     @property

@@ -237,7 +237,7 @@ def look_alike(kind: str = "state_interception", bits: int = 2048):
     return parse_registry({"authorities/look-alike.toml": entry.encode()}), (key, root)
 
 
-def test_a_look_alike_is_known_by_name_only_until_an_overlay_says_more():
+def test_a_look_alike_is_likely_by_its_whole_names_until_an_overlay_says_more():
     registry, (key, root) = look_alike()
     middle = make(
         "C=KZ, CN=Security Certificate", QAZNET, key=rsa_key("middle"), signer=key, length=timedelta(days=7)
@@ -246,10 +246,10 @@ def test_a_look_alike_is_known_by_name_only_until_an_overlay_says_more():
     (only,) = found(leaf, middle, root)
     assert (only.authority.id, only.authority.match, only.confidence) == (
         "kz-qaznet",
-        "name",
-        Confidence.SUSPECTED,
+        "family",
+        Confidence.LIKELY,
     )
-    assert only.traits == ("^C=KZ, ?CN=Security Certificate$",)
+    assert only.traits == ("security-certificate-issuer-name",)
     (confirmed,) = found(leaf, middle, root, registry=registry)
     assert (confirmed.authority.match, confirmed.confidence, confirmed.position) == (
         "certificate",
@@ -276,7 +276,7 @@ def test_a_known_root_beside_a_leaf_that_it_did_not_sign_proves_nothing():
     forged_name = make(SITE, QAZNET, key=ec_key("leaf"), signer=rsa_key("not the root's"))
     results = found(forged_name, root)
     assert {one.confidence for one in results} == {Confidence.SUSPECTED}
-    assert results[0].traits == (UNLINKED,)
+    assert results[0].traits == ("^C=KZ, ?CN=Qaznet Trust Network$",)
 
 
 def test_a_family_beside_a_leaf_that_it_did_not_sign_proves_nothing():
@@ -323,12 +323,77 @@ def test_an_unknown_root_of_the_family_is_likely():
     assert found(another_day) == ()
 
 
-def test_75_days_under_the_issuer_name_are_likely_and_76_are_a_name():
-    issuer = "C=KZ, O=ISCA, CN=Information Security Certification Authority"
+def test_75_days_under_an_isca_name_are_likely_and_76_are_a_name():
+    issuer = "C=KZ, O=ISCA, CN=ISCA Intermediate 3"
     for seconds, match in ((6_480_000, "family"), (6_480_001, "name")):
         leaf = make(SITE, issuer, key=ec_key("leaf"), signer=rsa_key("x"), length=timedelta(seconds=seconds))
         assert validity_seconds(leaf) == seconds
         assert [one.authority.match for one in found(leaf) if one.authority.id == "kz-isca"] == [match]
+
+
+@pytest.mark.parametrize(
+    ("issuer", "identity", "trait"),
+    [
+        (ISCA, "kz-isca", "isca-issuer-name"),
+        ("C=KZ, O=ISCA, CN=Information Security Certification Authority", "kz-isca", "isca-issuer-name"),
+        (
+            "C=KZ, ST=Nur-Sultan, L=Nur-Sultan, O=ISCA, CN=Information Security Certification Authority",
+            "kz-isca",
+            "isca-issuer-name-2021",
+        ),
+        (
+            "CN=Information Security Certification Authority CA, O=ISCA, C=KZ",
+            "kz-isca-ca-2020",
+            "isca-ca-issuer-name",
+        ),
+        (QAZNET, "kz-qaznet", "qaznet-issuer-name"),
+        ("C=KZ, CN=Security Certificate", "kz-qaznet", "security-certificate-issuer-name"),
+    ],
+)
+def test_a_leaf_alone_under_the_whole_name_is_likely(issuer, identity, trait):
+    """As the two of OONI's seven whose root is in no list: the key is not known, the name is."""
+    first = found(make(SITE, issuer, key=ec_key("leaf"), signer=rsa_key("x")))[0]
+    assert (first.authority.id, first.authority.match) == (identity, "family")
+    assert (first.confidence, first.traits) == (Confidence.LIKELY, (trait,))
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "O=ISCA, CN=Information Security Certification Authority",
+        "C=DE, O=ISCA, CN=Information Security Certification Authority",
+        "C=KZ, O=ISCA, CN=Information Security Certification Authority, OU=Test",
+        "C=KZ, O=ISCA, CN=information security certification authority",
+        "C=KZ, O=Acme, CN=Security Certificate",
+        "C=KZ, CN=Security Certificates",
+        "C=KZ, CN=Our Qaznet Trust Network",
+        "C=KZ, CN=ҰЛТТЫҚ КУӘЛАНДЫРУШЫ ОРТАЛЫҚ (RSA)",
+    ],
+)
+def test_a_name_that_is_not_the_whole_one_is_never_likely(issuer):
+    results = found(make(SITE, issuer, key=ec_key("leaf"), signer=rsa_key("x")))
+    assert {one.confidence for one in results} <= {Confidence.SUSPECTED}
+
+
+def test_a_root_of_the_whole_name_is_no_more_than_a_name_without_a_leaf_under_it():
+    (only,) = [one for one in found(make(QAZNET, key=rsa_key("new"))) if one.authority.id == "kz-qaznet"]
+    assert (only.authority.match, only.confidence) == ("name", Confidence.SUSPECTED)
+
+
+def test_whole_names_are_told_apart_from_structure():
+    traits = {t.id: t for t in shipped().authorities["kz-isca"].traits}
+    assert traits["isca-root"].is_structural
+    assert not traits["isca-issuer-name"].is_structural
+
+
+def test_a_name_beside_a_leaf_that_does_not_lead_to_it_proves_nothing():
+    vendor = "O=AO Kaspersky Lab, CN=Kaspersky Anti-Virus Personal Root Certificate"
+    (stray,) = found(make(SITE), make(vendor, key=rsa_key("av")))
+    assert (stray.authority.id, stray.authority.match) == ("av-kaspersky", "name")
+    assert stray.traits[-1] == UNLINKED
+    middle = make("CN=Middle", vendor, key=rsa_key("middle"), signer=rsa_key("av"))
+    (led,) = found(make(SITE, "CN=Middle", key=ec_key("leaf"), signer=rsa_key("x")), make(vendor), middle)
+    assert UNLINKED not in led.traits
 
 
 def test_a_leaf_of_2019_is_likely_by_its_exponent():
@@ -488,7 +553,7 @@ def test_a_key_without_rsa_matches_no_rsa_trait():
     key = ed25519.Ed25519PrivateKey.generate()
     odd = make(SITE, "C=KZ, CN=Security Certificate", key=key, signer=rsa_key("x"))
     assert key_of(odd).exponent is None
-    assert [one.authority.match for one in found(odd)] == ["name"]
+    assert [one.traits for one in found(odd)] == [("security-certificate-issuer-name",)]
 
 
 def test_a_trusted_chain_costs_next_to_nothing():

@@ -305,6 +305,12 @@ WRONG = {
     "endless number": ({"authorities/xx.toml": b"a = " + b"9" * 5000}, "authorities/xx.toml", "TOML"),
     "matches all": (authority_file("subject_patterns = ['a*']"), "subject_patterns[0]", "every name"),
     "trait of names": (trait_file('subject_has = ["C=KZ"]'), "xx.toml: traits[0]", "names only"),
+    "whole name of a root": (trait_file('issuer_is = ["C=KZ", "CN=x"]'), "xx.toml: traits[0]", "names only"),
+    "name that is not whole": (
+        trait_file('self_issued = false\nissuer_is = ["CN=x"]'),
+        "xx.toml: traits[0].issuer_is",
+        "no whole name",
+    ),
     "trait days": (trait_file("validity_days = [3]"), "traits[0].validity_days", "shortest"),
     "trait day": (trait_file('not_before_date = "2020-01-01"'), "traits[0].not_before_date", "quotes"),
     "trait moment": (

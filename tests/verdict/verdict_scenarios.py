@@ -1,7 +1,7 @@
 """Named situations, each a whole run with the target in question last: what rules are held against."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -140,9 +140,16 @@ def known_key_with_control() -> Facts:
     return one(handshake(state()), control=CONTROL)
 
 
-@scenario(_O.INCONCLUSIVE, None, "known_ca.signed_and_in_control")
+@scenario(_O.INTERCEPTION, _C.CONFIRMED, "known_ca.signed")
 def known_key_also_in_control() -> Facts:
+    """The way to the clean place leads through the interceptor, too."""
     return one(handshake(state()), control=control_of(state()))
+
+
+@scenario(_O.INCONCLUSIVE, None, "known_ca.signed_and_in_control")
+def known_key_on_the_states_own_service() -> Facts:
+    chain = state(KZ)
+    return one(handshake(chain, sni=KZ), control=control_of(chain, host=KZ), host=KZ)
 
 
 @scenario(_O.INCONCLUSIVE, None, "fallback.untrusted_chain", "known_ca.beside_the_chain")
@@ -293,6 +300,39 @@ def private_answer() -> Facts:
     return one(handshake(BLOCK_PAGE, ip=PRIVATE_IP), dns(PRIVATE_IP), dns("93.184.216.34", engine="doh"))
 
 
+@scenario(_O.DNS_HIJACK, _C.LIKELY, "dns.bogon_but_genuine")
+def bogon_while_the_site_is_there() -> Facts:
+    found = (dns("0.0.0.0"), dns("93.184.216.34", engine="doh"))
+    return one(handshake(genuine()), tcp(Failure.CONNECTION_REFUSED, "0.0.0.0"), tcp(), *found)
+
+
+@scenario(_O.CLEAN, None, "trusted.for_this_name")
+def private_address_that_is_genuine() -> Facts:
+    """Some networks lead every name through an address of theirs."""
+    found = (dns(PRIVATE_IP), dns("93.184.216.34", engine="doh"))
+    return one(handshake(genuine(), ip=PRIVATE_IP), handshake(genuine()), *found)
+
+
+@scenario(_O.DNS_HIJACK, _C.SUSPECTED, "dns.bogon_that_is_silent")
+def bogon_where_nobody_answers() -> Facts:
+    found = (dns(PRIVATE_IP), dns("93.184.216.34", engine="doh"))
+    return one(tcp(Failure.CONNECTION_REFUSED, PRIVATE_IP), *found)
+
+
+@scenario(_O.DNS_HIJACK, _C.SUSPECTED, "dns.bogon_that_is_silent")
+def bogon_where_the_handshake_fails() -> Facts:
+    found = (dns(PRIVATE_IP), dns("93.184.216.34", engine="doh"))
+    return one(cut(ip=PRIVATE_IP), tcp(ip=PRIVATE_IP), *found)
+
+
+@scenario(_O.INCONCLUSIVE, None, "fallback.nothing_measured")
+def no_answer_for_one_type_while_the_other_fails() -> Facts:
+    """No AAAA record, and the A query lost: the resolver denied nothing."""
+    lost = dns(engine="udp", failure=Failure.DNS_TEMPORARY)
+    none = replace(lost, query_type="AAAA", failure=Failure.DNS_NO_ANSWER)
+    return one(lost, none, dns("93.184.216.34", engine="doh"))
+
+
 def _misled(host: str) -> Facts:
     return one(
         handshake(BLOCK_PAGE, ip="93.184.216.99", sni=host),
@@ -407,8 +447,18 @@ def leaf_not_yet_valid_by_a_right_clock() -> Facts:
 
 
 @scenario(_O.ORIGIN_MISCONFIGURED, _C.LIKELY, "origin.wrong_name")
-def wrong_name() -> Facts:
-    return one(handshake(DEFAULT_SITE), BENIGN_DEFAULT)
+def wrong_name() -> list[Facts]:
+    return [clean_host(), one(handshake(DEFAULT_SITE), BENIGN_DEFAULT)]
+
+
+@scenario(_O.ORIGIN_MISCONFIGURED, _C.LIKELY, "origin.wrong_name")
+def wrong_name_among_several() -> Facts:
+    return one(handshake(DEFAULT_SITE), BENIGN_FINE)
+
+
+@scenario(_O.ORIGIN_MISCONFIGURED, _C.SUSPECTED, "origin.wrong_name_or_portal")
+def wrong_name_for_every_name() -> Facts:
+    return one(handshake(DEFAULT_SITE), BENIGN_DEFAULT, handshake(DEFAULT_SITE, Role.NONSENSE_SNI))
 
 
 @scenario(_O.INCONCLUSIVE, None, "fallback.untrusted_chain")
@@ -477,6 +527,22 @@ def control_genuine_at_other_addresses() -> Facts:
 
 @scenario(_O.INTERCEPTION, _C.LIKELY, "contrast.only_this_name")
 def only_the_watched_name_is_forged() -> Facts:
+    own = genuine("*." + HOST)
+    return one(handshake(unknown()), handshake(own, Role.BENIGN_SNI), refused(112, Role.NONSENSE_SNI))
+
+
+@scenario(_O.INTERCEPTION, _C.LIKELY, "contrast.copied_names", "contrast.only_this_name")
+def only_the_watched_name_is_forged_beside_its_genuine_leaf() -> Facts:
+    return one(handshake(unknown()), handshake(genuine(), Role.BENIGN_SNI))
+
+
+@scenario(_O.INTERCEPTION, _C.SUSPECTED, "contrast.only_this_name_where_others_live")
+def only_the_watched_name_is_forged_where_the_harmless_site_answers() -> Facts:
+    return one(handshake(unknown()), BENIGN_FINE)
+
+
+@scenario(_O.INCONCLUSIVE, None, "fallback.untrusted_chain")
+def private_ca_beside_a_strangers_default_site() -> Facts:
     return one(handshake(unknown()), BENIGN_DEFAULT, handshake(DEFAULT_SITE, Role.NONSENSE_SNI))
 
 
@@ -533,6 +599,11 @@ def _forged(host: str, **options: object) -> Facts:
 @scenario(_O.INTERCEPTION, _C.LIKELY, "run.one_issuer_for_unrelated_hosts")
 def one_issuer_for_unrelated_hosts() -> list[Facts]:
     return [_forged(host) for host in ("a.test", "b.example", HOST)]
+
+
+@scenario(_O.INTERCEPTION, _C.SUSPECTED, "run.one_issuer_for_chosen_names")
+def one_issuer_for_two_hosts_where_harmless_names_pass() -> list[Facts]:
+    return [_forged("a.test"), one(handshake(unknown()), BENIGN_DEFAULT)]
 
 
 @scenario(_O.INCONCLUSIVE, None, "fallback.untrusted_chain")
@@ -671,8 +742,11 @@ NEAR_MISSES: Mapping[str, str] = {
     "contrast.minted_for_any_name": "antivirus_by_name",
     "contrast.only_this_address": "unknown_issuer_comes_and_goes",
     "contrast.only_this_hello": "only_the_watched_name_is_forged",
-    "contrast.only_this_name": "self_signed_on_a_shared_server",
+    "contrast.only_this_name": "private_ca_beside_a_strangers_default_site",
+    "contrast.only_this_name_where_others_live": "only_the_watched_name_is_forged",
     "contrast.self_signed_beside_genuine": "unknown_issuer_comes_and_goes",
+    "dns.bogon_but_genuine": "private_address_that_is_genuine",
+    "dns.bogon_that_is_silent": "private_answer",
     "dns.denied": "name_denied_but_site_is_there",
     "dns.denied_but_genuine": "clean",
     "dns.genuine_elsewhere": "names_copied_at_one_address",
@@ -688,7 +762,7 @@ NEAR_MISSES: Mapping[str, str] = {
     "fallback.untrusted_chain": "clean",
     "known_ca.beside_the_chain": "known_root_beside_a_trusted_chain",
     "known_ca.signed": "known_root_beside_a_self_signed_leaf",
-    "known_ca.signed_and_in_control": "known_key_with_control",
+    "known_ca.signed_and_in_control": "known_key_also_in_control",
     "origin.control_sees_the_same": "private_ca_everywhere",
     "origin.control_sees_the_same_issuer": "unknown_issuer_and_control_genuine",
     "origin.expired": "leaf_not_yet_valid",
@@ -697,12 +771,14 @@ NEAR_MISSES: Mapping[str, str] = {
     "origin.maybe_missing_intermediate": "intermediate_missing",
     "origin.missing_intermediate": "issuer_with_a_public_name",
     "origin.not_yet_valid": "leaf_not_yet_valid",
-    "origin.wrong_name": "wrong_name_but_right_in_control",
+    "origin.wrong_name": "wrong_name_for_every_name",
+    "origin.wrong_name_or_portal": "wrong_name",
     "portal.one_leaf_for_all_hosts": "one_leaf_for_some_hosts",
     "portal.one_leaf_for_all_names_here": "block_page_in_the_path",
     "portal.private_address_for_all_hosts": "private_address_for_some_hosts",
     "proof.copied_chain": "copied_genuine_chain",
     "proof.genuine_chain_without_its_key": "copied_state_chain",
+    "run.one_issuer_for_chosen_names": "private_ca_beside_a_strangers_default_site",
     "run.one_issuer_for_unrelated_hosts": "one_issuer_for_hosts_of_one_operator",
     "run.one_key_for_unrelated_hosts": "one_issuer_for_unrelated_hosts",
     "state_pki.foreign_host": "state_pki_on_a_host_of_its_country",

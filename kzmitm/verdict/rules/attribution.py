@@ -5,12 +5,17 @@ from kzmitm.pki.kinds import INTERCEPTION_KINDS
 from kzmitm.verdict.codes import UndecidedCode
 from kzmitm.verdict.context import RunContext
 from kzmitm.verdict.facts import Facts
+from kzmitm.verdict.names import is_government
 from kzmitm.verdict.rule import Tier, rule
 
 
-def _recognised(facts: Facts, match: str) -> bool:
+def _recognised(facts: Facts, match: str, *, at_home: bool | None = None) -> bool:
+    """An interceptor is recognised so, on a service of its own state or elsewhere if that is asked."""
     return facts.is_forged and any(
-        a.authority.match == match and a.authority.kind in INTERCEPTION_KINDS for a in facts.attributions
+        a.authority.match == match
+        and a.authority.kind in INTERCEPTION_KINDS
+        and at_home in (None, is_government(facts.hostname, a.authority.country))
+        for a in facts.attributions
     )
 
 
@@ -19,9 +24,10 @@ def family(facts: Facts, _context: RunContext) -> bool:
     """All traits of a family of interception roots (detection science 3.2: root eleven is in no list).
 
     "Likely", never "confirmed": the traits are public. In the tier of the contrasts, so that a control
-    that sees the same chain, a portal or a foreign address still masks it.
+    that sees the same chain, a portal or a foreign address still masks it. A state's own service may be under
+    its own CA, so there it is no more than a name.
     """
-    return _recognised(facts, "family")
+    return _recognised(facts, "family", at_home=False)
 
 
 @rule(
@@ -36,7 +42,8 @@ def name(facts: Facts, _context: RunContext) -> bool:
     Only for this host: the box's own certificate, on its block page or its management port, has the same
     issuer and names the box.
     """
-    return _recognised(facts, "name") and facts.focus is not None and facts.focus.covers_host
+    named = _recognised(facts, "name") or _recognised(facts, "family", at_home=True)
+    return named and facts.focus is not None and facts.focus.covers_host
 
 
 @rule(Tier.FALLBACK, Outcome.INCONCLUSIVE, asks=(UndecidedCode.LOCAL_ROOTS, UndecidedCode.PORTAL_LOGIN))

@@ -9,6 +9,7 @@ from kzmitm.pki.report import PathStatus
 from kzmitm.verdict.codes import UndecidedCode
 from kzmitm.verdict.context import RunContext
 from kzmitm.verdict.facts import Facts
+from kzmitm.verdict.handshake import State
 from kzmitm.verdict.rule import Tier, rule
 
 
@@ -71,19 +72,41 @@ def control_is_genuine_address_unconfirmed(facts: Facts, _context: RunContext) -
     return _is_alien(facts) and facts.control.is_genuine and not own and _is_for_this_host(facts)
 
 
-@rule(Tier.CONTRAST, Outcome.INTERCEPTION, confidence=Confidence.LIKELY)
-def only_this_name(facts: Facts, _context: RunContext) -> bool:
-    """At one address a harmless name draws a trusted chain and this name one of an unknown issuer.
-
-    How the Kazakh system chooses (IMC 2020: by SNI). Not for a lone self-signed leaf: on a shared server
-    a neglected virtual host looks the same.
-    """
+def _passes_other_names(facts: Facts) -> bool:
+    """At one address a harmless name draws a trusted chain and this name one of an unknown issuer."""
     return (
         _is_signed_by_unknown(facts)
         and facts.contrast.benign_is_genuine
         and _is_for_this_host(facts)
         and not facts.is_home_of_state_pki
     )
+
+
+@rule(Tier.CONTRAST, Outcome.INTERCEPTION, confidence=Confidence.LIKELY)
+def only_this_name(facts: Facts, _context: RunContext) -> bool:
+    """Asked for a harmless name this address shows a public certificate of the site's own operator.
+
+    How the Kazakh system chooses (IMC 2020: by SNI). Not for a lone self-signed leaf: on a shared server
+    a neglected virtual host looks the same; nor where the public certificate is a stranger's: there one of a
+    private CA does.
+    """
+    return _passes_other_names(facts) and facts.is_operators_address
+
+
+@rule(
+    Tier.CONTRAST,
+    Outcome.INTERCEPTION,
+    confidence=Confidence.SUSPECTED,
+    asks=(UndecidedCode.CONTROL, UndecidedCode.MORE_HOSTS),
+)
+def only_this_name_where_others_live(facts: Facts, _context: RunContext) -> bool:
+    """The harmless site itself answers at this address, genuine, and this name draws an unknown issuer.
+
+    An address with both sites belongs to a CDN, which takes public certificates, or to a box that relays by
+    name. A server that somebody filled with a public and a private site looks the same: hence suspected.
+    """
+    others = facts.contrast.benign
+    return _passes_other_names(facts) and any(h.state is State.TRUSTED for h in others)
 
 
 @rule(Tier.CONTRAST, Outcome.INTERCEPTION, confidence=Confidence.LIKELY)

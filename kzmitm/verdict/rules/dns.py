@@ -50,6 +50,37 @@ def private_answer(facts: Facts, _context: RunContext) -> bool:
     return _names_another(facts) and facts.address.is_private and facts.resolved.is_disjoint is True
 
 
+@rule(Tier.CONTRAST, Outcome.DNS_HIJACK, confidence=Confidence.LIKELY)
+def bogon_but_genuine(facts: Facts, _context: RunContext) -> bool:
+    """The system's resolver gives a private address only; at the encrypted one's the genuine site answers.
+
+    Not if the site is genuine at the private address: some networks lead every name through one of theirs.
+    """
+    return (
+        facts.state is State.TRUSTED
+        and facts.resolved.system_gives_only_private
+        and not any(
+            h.state is State.TRUSTED and h.observation.endpoint.ip in facts.resolved.system_ips
+            for h in facts.handshakes
+        )
+    )
+
+
+@rule(
+    Tier.CONTRAST,
+    Outcome.DNS_HIJACK,
+    confidence=Confidence.SUSPECTED,
+    asks=(UndecidedCode.OTHER_ADDRESS, UndecidedCode.CONTROL),
+)
+def bogon_that_is_silent(facts: Facts, _context: RunContext) -> bool:
+    """The system's resolver gives a private address only, an encrypted one public ones; nobody answered.
+
+    How resolvers block (0.0.0.0, 127.0.0.1); a filter that the user runs himself does the same.
+    """
+    silent = facts.focus is None or (facts.state is State.FAILED and not facts.is_interrupted)
+    return silent and bool(facts.measurement.tcp) and facts.resolved.system_gives_only_private
+
+
 @rule(Tier.MASK, Outcome.DNS_HIJACK, confidence=Confidence.SUSPECTED)
 def one_address_for_many_names(facts: Facts, context: RunContext) -> bool:
     """Unrelated names were sent to this one address, which nobody else has for this name."""

@@ -2,11 +2,12 @@
 
 from kzmitm.model.verdict import Confidence, Outcome
 from kzmitm.pki.attribution import Attribution
-from kzmitm.pki.kinds import INTERCEPTION_KINDS
+from kzmitm.pki.kinds import INTERCEPTION_KINDS, Kind
 from kzmitm.verdict.codes import UndecidedCode
 from kzmitm.verdict.context import RunContext
 from kzmitm.verdict.facts import Facts
 from kzmitm.verdict.handshake import STRONG_MATCHES, State
+from kzmitm.verdict.names import is_government
 from kzmitm.verdict.rule import Tier, rule
 
 
@@ -31,17 +32,35 @@ def signed(facts: Facts, _context: RunContext) -> bool:
     Kazakhstan kept serving expired intermediates for months (OONI 2024), so "not valid now" excuses
     nothing. Also in a chain that the store trusts: a user may have been made to pin such a root.
     """
-    return _interceptor(facts) is not None and not facts.has_genuine_key
+    found = _interceptor(facts)
+    return found is not None and (not facts.has_genuine_key or _is_states_forgery(facts, found))
+
+
+def _is_states_forgery(facts: Facts, attribution: Attribution) -> bool:
+    """The control is served the same by a state's interceptor: both paths lead through it.
+
+    In 2019 the system acted on both directions (IMC 2020). No site uses such a root of its own will, but for
+    the state's own; and if a public CA vouches for the key elsewhere, somebody plays with copies.
+    """
+    authority = attribution.authority
+    return (
+        authority.kind == Kind.STATE_INTERCEPTION
+        and not facts.control.is_genuine
+        and facts.focus is not None
+        and not any(leaf.spki_sha256 == facts.focus.spki_sha256 for leaf in facts.genuine)
+        and not is_government(facts.hostname, authority.country)
+    )
 
 
 @rule(Tier.ARTEFACT, Outcome.INCONCLUSIVE, asks=(UndecidedCode.SECOND_NETWORK,))
 def signed_and_in_control(facts: Facts, _context: RunContext) -> bool:
     """The control is served the same leaf key under a known interception key (rule a: "exonerate").
 
-    Either the site itself uses that CA, or the control's path is intercepted too: in 2019 the system
-    acted on both directions (IMC 2020). The leaf cannot tell which.
+    Either the site itself uses that CA (the page of a box, a test server), or the control's path is
+    intercepted too. The leaf cannot tell which.
     """
-    return _interceptor(facts) is not None and facts.has_genuine_key
+    found = _interceptor(facts)
+    return found is not None and facts.has_genuine_key and not _is_states_forgery(facts, found)
 
 
 @rule(Tier.FALLBACK, Outcome.INCONCLUSIVE, asks=(UndecidedCode.WHOLE_CHAIN,))

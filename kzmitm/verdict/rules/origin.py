@@ -88,11 +88,34 @@ def not_yet_valid(facts: Facts, _context: RunContext) -> bool:
 
 
 @rule(Tier.BASELINE, Outcome.ORIGIN_MISCONFIGURED, confidence=Confidence.LIKELY)
-def wrong_name(facts: Facts, _context: RunContext) -> bool:
+def wrong_name(facts: Facts, context: RunContext) -> bool:
     """A public CA's leaf for other names: a wrong virtual host, or a CDN's default certificate.
 
-    Not if a control gets the right one, or if the address is doubtful: then somebody else answers.
+    Not if a control gets the right one, or if the address is doubtful: then somebody else answers. Other
+    hosts are fine, or other names here draw other leaves: no portal does either.
     """
+    return _is_for_others(facts) and (context.trusted > 0 or _leaf_varies(facts))
+
+
+@rule(
+    Tier.BASELINE,
+    Outcome.ORIGIN_MISCONFIGURED,
+    confidence=Confidence.SUSPECTED,
+    asks=(UndecidedCode.MORE_HOSTS, UndecidedCode.PORTAL_LOGIN),
+)
+def wrong_name_or_portal(facts: Facts, context: RunContext) -> bool:
+    """The same, but nothing else in the run is fine: some portals have a public certificate, too."""
+    return _is_for_others(facts) and not (context.trusted > 0 or _leaf_varies(facts))
+
+
+def _leaf_varies(facts: Facts) -> bool:
+    focus = facts.focus
+    return focus is not None and any(
+        h.chain and h.leaf_sha256 != focus.leaf_sha256 for h in facts.contrast.other_names
+    )
+
+
+def _is_for_others(facts: Facts) -> bool:
     focus = _public(facts)
     return (
         focus is not None

@@ -1,6 +1,7 @@
 """What several hosts of one run have in common, though nobody runs them all."""
 
 from kzmitm.model.verdict import Confidence, Outcome
+from kzmitm.verdict.codes import UndecidedCode
 from kzmitm.verdict.context import MIN_HOSTS, RunContext
 from kzmitm.verdict.facts import Facts
 from kzmitm.verdict.handshake import HandshakeFacts
@@ -25,6 +26,25 @@ def one_issuer_for_unrelated_hosts(facts: Facts, context: RunContext) -> bool:
         and not focus.is_self_signed
         and not focus.claims_public_issuer
         and context.hosts_signed_by(focus.chain[0]) >= MIN_HOSTS
+    )
+
+
+@rule(
+    Tier.CONTRAST,
+    Outcome.INTERCEPTION,
+    confidence=Confidence.SUSPECTED,
+    asks=(UndecidedCode.MORE_HOSTS, UndecidedCode.CONTROL),
+)
+def one_issuer_for_chosen_names(facts: Facts, context: RunContext) -> bool:
+    """Two unrelated hosts have one unknown issuer, and a harmless name at this address a public one."""
+    focus = _forged_for_this_host(facts)
+    return (
+        focus is not None
+        and not focus.is_self_signed
+        and not focus.claims_public_issuer
+        and facts.contrast.benign_is_genuine
+        and context.hosts_signed_by(focus.chain[0]) > 1
+        and not facts.is_home_of_state_pki
     )
 
 
