@@ -13,6 +13,10 @@ UNDECIDED = (Outcome.INCONCLUSIVE, Outcome.TRUSTED_UNEXPECTED, Outcome.CAPTIVE_P
 """Outcomes that are neither an alarm nor an all-clear."""
 
 
+GRAVEST = _("The gravest finding, explained:")
+NOTHING_REACHED = _("Nothing was reached, perhaps for want of a connection. One of them, explained:")
+
+
 class Tally:
     """The outcomes of a run so far, and its gravest finding."""
 
@@ -33,6 +37,10 @@ class Tally:
         """How often each outcome was reached, by its name."""
         return {str(outcome): count for outcome, count in self.counts.items()}
 
+    @property
+    def _is_off_line(self) -> bool:
+        return self.counts[Outcome.UNREACHABLE] == self.counts.total()
+
     def exit_code(self, *, complete: bool = True) -> Exit:
         """1 for any interception; 3 for doubt, for not one certificate, or for a run that was stopped."""
         if self.counts[Outcome.INTERCEPTION]:
@@ -46,7 +54,7 @@ class Tally:
         yield Line()
         if self.worst is not None and self.worst.verdict.outcome is not Outcome.CLEAN:
             if self.counts.total() > 1:
-                yield Line(lead=_("The gravest finding, explained:"), style=Style.HEADING)
+                yield Line(lead=NOTHING_REACHED if self._is_off_line else GRAVEST, style=Style.HEADING)
             yield from explanation(self.worst, technical=not is_kept)
             if is_kept and self.worst.chain:
                 more = _("The certificates shown, with their hashes:")

@@ -89,6 +89,14 @@ def test_nothing_measured_is_3(scan):
     assert ended.out.startswith("UNREACHABLE")
 
 
+def test_where_nothing_is_reached_no_site_is_singled_out(scan):
+    port = closed_port()
+    ended = scan("a.test", "b.test", *to("a.test", port), *to("b.test", port), "--no-save")
+    assert ended.code == 3
+    assert "gravest" not in ended.out
+    assert "Nothing was reached" in ended.out
+
+
 def test_a_control_decides(scan, serve, genuine, forger, tmp_path):
     control = tmp_path / "control.json"
     away = scan(
@@ -409,6 +417,7 @@ def test_a_full_disk_hides_no_finding(scan, serve, genuine, forger, tmp_path, mo
     assert ended.out.startswith("INTERCEPTION  video.test")
     assert "1 target: 1 interception" in ended.out
     assert "the result could not be written: No space left on device" in ended.err
+    assert "What was written before that is kept" in ended.err
     assert (scan(*words[:-1], tmp_path / "other", "--json").code, ended.err.count("Traceback")) == (1, 0)
 
 

@@ -82,7 +82,10 @@ def _say_the_rest(scanning: ScanRun, results: Results, targets: Selection, *, en
         done = scanning.tally.counts.total()
         say(_("stopped; {done} of {total} targets were measured").format(done=done, total=targets.count))
     if results.path is not None:
-        say(_("The result is kept; to read it again:"))
+        if results.failure is None:
+            say(_("The result is kept; to read it again:"))
+        else:
+            say(_("What was written before that is kept; to read it:"))
         say(f"  kzmitm show {harmless(str(results.path), 4096)}")
 
 
