@@ -17,6 +17,7 @@ MAX_LINE = 4096
 MAX_REMEMBERED = 1 << 16
 """Targets remembered to leave out doubles, as 64-bit hashes: below 8 MB. Doubles further apart stay."""
 
+_ARGUMENT_HINT = "Give a host name, HOST:PORT or an https:// address."
 _HINT = "Write one host name, HOST:PORT or https:// address per line; # starts a comment."
 
 
@@ -71,7 +72,7 @@ def parse_targets(texts: Iterable[str]) -> tuple[Target, ...]:
         try:
             targets.append(parse_target(text))
         except ValueError as exc:
-            raise UsageError(f"not a target: {text[:100]!r}: {exc}", hint=_HINT) from None
+            raise UsageError(str(exc), hint=_ARGUMENT_HINT) from None
     return tuple(dict.fromkeys(targets))
 
 

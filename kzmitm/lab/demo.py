@@ -14,6 +14,7 @@ from kzmitm.lab.overlay import write_overlay, write_store
 from kzmitm.lab.products import Products, how_to_get
 from kzmitm.lab.profile import Expected, Place, Profile, all_profiles
 from kzmitm.model.target import Endpoint
+from kzmitm.model.verdict import Outcome
 from kzmitm.report.texts import WORDS
 
 TIMEOUT_S = 1.5
@@ -122,7 +123,7 @@ class Demo:
 
     def _explain_path(self) -> None:
         stands = [
-            f"  {all_profiles()[name].title} ({', '.join(sites)})"
+            f"  {all_profiles()[name].title} ({', '.join(map(self._described, sites))})"
             for name, sites in self._interceptors.items()
         ]
         self._step(
@@ -132,6 +133,12 @@ class Demo:
             "for .test names only. In front of others stand filters that reset, swallow, or answer in the "
             "clear.\n" + "\n".join(stands),
         )
+
+    def _described(self, site: str) -> str:
+        """The site, and that it is let through if it is."""
+        expected = self._lab.profile_of(site).expected_for(self._lab.sites[site])
+        passes = expected.outcomes == {Outcome.CLEAN}
+        return f"{site}, which is not watched and passes" if passes else site
 
     def _scan_path(self, out: Path) -> Sequence[str]:
         self._step(
