@@ -9,6 +9,9 @@ MAX_GROUNDS = 6
 
 GROUNDS: Mapping[str, str] = {
     "attribution.family": _("the certificates are built in the manner of a known interception authority"),
+    "attribution.family_and_in_control": _(
+        "the certificates are built as a known interceptor's, and a clean place gets the very same"
+    ),
     "attribution.name": _("an interception product's name stands over a certificate for this very site"),
     "attribution.name_over_another_host": _(
         "an interception product's name stands over a certificate for something else, maybe for itself"
@@ -53,6 +56,9 @@ GROUNDS: Mapping[str, str] = {
     ),
     "contrast.control_is_genuine_other_names": _(
         "a clean place gets the genuine certificate at this address; here one for somebody else is shown"
+    ),
+    "contrast.control_was_genuine": _(
+        "a clean place got a genuine certificate with another key at this address, a long time away"
     ),
     "contrast.copied_names": _(
         "the names of the genuine certificate were copied onto another key of an unknown issuer"
@@ -115,6 +121,9 @@ GROUNDS: Mapping[str, str] = {
     "known_ca.signed_and_in_control": _(
         "a known interceptor's key stands above the certificate, and a clean place gets the very same one"
     ),
+    "known_ca.signed_for_other_names": _(
+        "no certificate came for this name, and here a known interceptor's key signs for other names"
+    ),
     "origin.control_sees_the_same": _("a clean place gets the same broken certificate"),
     "origin.control_sees_the_same_issuer": _(
         "a clean place gets a certificate of the same issuer, broken the same way"
@@ -134,6 +143,9 @@ GROUNDS: Mapping[str, str] = {
     ),
     "origin.not_yet_valid": _("the certificate of a public authority begins in the future"),
     "origin.wrong_name": _("the certificate of a public authority is for other names"),
+    "origin.wrong_name_shared": _(
+        "several unrelated sites show one certificate for somebody else: a network's default, or a block page"
+    ),
     "origin.wrong_name_or_portal": _(
         "the certificate of a public authority is for other names; a portal could show it as well"
     ),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from kzmitm.model.certificate import Certificate
 from kzmitm.model.measurement import ControlEntry
@@ -12,6 +13,9 @@ MAX_EXTRA = 64
 """Certificates of other handshakes that are tried as intermediates."""
 MAX_CONTROL_CHAINS = 32
 """Of one name; a name has a handful of leaves at once, the rest is somebody's attempt on our time."""
+
+MAX_AGE = timedelta(days=60)
+"""Leaves of 90 days, the commonest, are renewed after 60: what was seen before that may be gone for good."""
 
 _SCT_LIST = "1.3.6.1.4.1.11129.2.4.2"
 """Signed certificate timestamps inside the certificate (RFC 6962, 3.3)."""
@@ -37,6 +41,8 @@ class ControlFacts:
     issuers: frozenset[str] = frozenset()
     """Who issued the genuine leaves: organisation, or the whole name where it has none."""
     ips: frozenset[str] = frozenset()
+    is_stale: bool = False
+    """All that is genuine was seen long before or after: a site may have broken or moved since."""
     has_only_failures: bool = False
     """The control got no chain either."""
     certificates: tuple[Certificate, ...] = ()
@@ -74,6 +80,7 @@ def control_facts(
         failures_by_issuer=frozenset((leaf.issuer.der, failure) for leaf, failure in broken),
         issuers=frozenset(issuer_of(leaf) for leaf in genuine),
         ips=_ips(entry, others),
+        is_stale=bool(genuine) and not others and _is_old(entry, judging),
         has_only_failures=failed and not seen,
         certificates=tuple({c.sha256: c for chain, _ in seen for c in chain[1:]}.values()),
         alpn=first.alpn if first else None,
@@ -98,6 +105,10 @@ def _of_handshakes(
     for handshake in handshakes[:MAX_CONTROL_CHAINS]:
         if handshake.chain:
             yield handshake.chain, None if handshake.state is State.TRUSTED else handshake.failure or ""
+
+
+def _is_old(entry: ControlEntry | None, judging: Judging) -> bool:
+    return entry is not None and all(abs(judging.now - one.seen_at) > MAX_AGE for one in entry.chains)
 
 
 def _ips(entry: ControlEntry | None, others: tuple[HandshakeFacts, ...]) -> frozenset[str]:

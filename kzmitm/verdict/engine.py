@@ -166,8 +166,9 @@ def _authority(outcome: Outcome, facts: Facts) -> Authority | None:
     """The strongest recognised authority, interceptors before state PKIs of equal strength."""
     if outcome is Outcome.CLEAN or facts.state is State.UNPROVEN:
         return None
+    elsewhere = facts.forged_names if outcome is Outcome.INTERCEPTION else ()
     found = sorted(
-        facts.attributions,
+        facts.attributions or elsewhere,
         key=lambda a: (_CONFIDENCES.index(a.confidence), a.authority.kind not in INTERCEPTION_KINDS),
     )
     return found[0].authority if found else None

@@ -28,7 +28,7 @@ def undecided(
     codes = [code for code in asked if not _was_tried(code, facts, context)]
     if outcome is Outcome.INCONCLUSIVE or confidence is Confidence.SUSPECTED:
         codes += _untried(facts, context)
-    if outcome in _BY_CONTROL and not facts.control.is_known:
+    if outcome in _BY_CONTROL and not _has_control(facts):
         codes.append(UndecidedCode.CONTROL)
     if outcome in _BY_NETWORK:
         codes.append(UndecidedCode.SECOND_NETWORK)
@@ -39,6 +39,10 @@ def _was_tried(code: UndecidedCode, facts: Facts, context: RunContext) -> bool:
     """A test that was made is not asked for again, whatever came of it."""
     test = _TRIED.get(code)
     return test is not None and test(facts, context)
+
+
+def _has_control(facts: Facts) -> bool:
+    return facts.control.is_known and not facts.control.is_stale
 
 
 def _has_clock(facts: Facts, context: RunContext) -> bool:
@@ -56,7 +60,7 @@ def _has_encrypted_dns(facts: Facts, _context: RunContext) -> bool:
 
 
 _TRIED: Mapping[UndecidedCode, Callable[[Facts, RunContext], bool]] = {
-    UndecidedCode.CONTROL: lambda facts, _: facts.control.is_known,
+    UndecidedCode.CONTROL: lambda facts, _: _has_control(facts),
     UndecidedCode.BENIGN_SNI: lambda facts, _: bool(facts.contrast.benign),
     UndecidedCode.REPEAT: lambda facts, _: bool(facts.contrast.repeats),
     UndecidedCode.OTHER_HELLO: lambda facts, _: bool(facts.contrast.other_hellos),

@@ -15,12 +15,12 @@ from kzmitm.model.failure import Failure
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.verdict import Forger
 from kzmitm.pki.attribution import Attribution
-from kzmitm.pki.kinds import Kind
+from kzmitm.pki.kinds import INTERCEPTION_KINDS, Kind
 from kzmitm.pki.relations import FieldRelations
 from kzmitm.verdict.contrast import NO_CONTRAST, ContrastFacts
 from kzmitm.verdict.control import NO_CONTROL, ControlFacts
-from kzmitm.verdict.handshake import HandshakeFacts, State
-from kzmitm.verdict.names import base_name, in_country
+from kzmitm.verdict.handshake import STRONG_MATCHES, HandshakeFacts, State
+from kzmitm.verdict.names import base_name, in_country, is_government
 from kzmitm.verdict.resolution import NOT_RESOLVED, AddressFacts, Resolution
 
 CLOCK_TOLERANCE_S = 300
@@ -106,6 +106,27 @@ class Facts:
     @property
     def attributions(self) -> tuple[Attribution, ...]:
         return self.focus.attributions if self.focus is not None else ()
+
+    def bears(self, match: str) -> bool:
+        """An interceptor is recognised by `match`; never on a service of its own state."""
+        return any(
+            a.authority.match == match
+            and a.authority.kind in INTERCEPTION_KINDS
+            and not is_government(self.hostname, a.authority.country)
+            for a in self.attributions
+        )
+
+    @property
+    def forged_names(self) -> tuple[Attribution, ...]:
+        """Known interception keys over leaves that this address showed for other names."""
+        return tuple(
+            attribution
+            for other in self.contrast.other_names
+            if other.state is State.UNTRUSTED
+            for attribution in other.attributions
+            if attribution.authority.kind in INTERCEPTION_KINDS
+            and attribution.authority.match in STRONG_MATCHES
+        )
 
     @property
     def state_pki(self) -> Attribution | None:

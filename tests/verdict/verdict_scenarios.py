@@ -46,6 +46,7 @@ from verdict_world import (
 )
 
 from kzmitm.model.failure import Failure
+from kzmitm.model.measurement import ControlEntry
 from kzmitm.model.observation import Role
 from kzmitm.model.verdict import Confidence, Outcome
 from kzmitm.verdict.context import RunContext
@@ -150,6 +151,11 @@ def known_key_also_in_control() -> Facts:
 def known_key_on_the_states_own_service() -> Facts:
     chain = state(KZ)
     return one(handshake(chain, sni=KZ), control=control_of(chain, host=KZ), host=KZ)
+
+
+@scenario(_O.INTERCEPTION, _C.LIKELY, "known_ca.signed_for_other_names")
+def cut_where_other_names_are_forged() -> Facts:
+    return one(cut(), handshake(state(BENIGN), Role.BENIGN_SNI), handshake(genuine("x.test"), Role.NO_SNI))
 
 
 @scenario(_O.INCONCLUSIVE, None, "fallback.untrusted_chain", "known_ca.beside_the_chain")
@@ -456,6 +462,16 @@ def wrong_name_among_several() -> Facts:
     return one(handshake(DEFAULT_SITE), BENIGN_FINE)
 
 
+@scenario(_O.INCONCLUSIVE, None, "origin.wrong_name_shared")
+def wrong_name_shared_by_unrelated_hosts() -> list[Facts]:
+    hosts = ("a.test", "b.example", HOST)
+    shown = [
+        one(handshake(DEFAULT_SITE, sni=host, ip=f"93.184.216.{i}"), host=host)
+        for i, host in enumerate(hosts)
+    ]
+    return [clean_host(), *shown]
+
+
 @scenario(_O.ORIGIN_MISCONFIGURED, _C.SUSPECTED, "origin.wrong_name_or_portal")
 def wrong_name_for_every_name() -> Facts:
     return one(handshake(DEFAULT_SITE), BENIGN_DEFAULT, handshake(DEFAULT_SITE, Role.NONSENSE_SNI))
@@ -479,7 +495,7 @@ def family_of_roots() -> Facts:
     return one(handshake(under(FAMILY_CA, FAMILY_DER)))
 
 
-@scenario(_O.ORIGIN_MISCONFIGURED, _C.CONFIRMED, "origin.control_sees_the_same")
+@scenario(_O.INCONCLUSIVE, None, "attribution.family_and_in_control")
 def family_also_in_control() -> Facts:
     chain = under(FAMILY_CA, FAMILY_DER)
     return one(handshake(chain), control=control_of(chain))
@@ -516,6 +532,29 @@ def unknown_box_for_every_name() -> Facts:
 @scenario(_O.INTERCEPTION, _C.LIKELY, "contrast.control_is_genuine")
 def unknown_issuer_and_control_genuine() -> Facts:
     return one(handshake(unknown(names=(HOST, "www." + HOST))), control=CONTROL)
+
+
+@scenario(_O.INTERCEPTION, _C.SUSPECTED, "contrast.control_was_genuine")
+def self_signed_where_an_old_control_was_genuine() -> Facts:
+    return one(handshake(self_signed()), control=_old(control_of(genuine(start=NOW - timedelta(days=80)))))
+
+
+@scenario(_O.CLEAN, None, "trusted.for_this_name")
+def clean_by_another_ca_than_an_old_control() -> Facts:
+    return one(
+        handshake(genuine_elsewhere(logged=False)),
+        control=_old(control_of(genuine(start=NOW - timedelta(days=80)))),
+    )
+
+
+def _old(control: Mapping[tuple[str, int], ControlEntry]) -> Mapping[tuple[str, int], ControlEntry]:
+    """As seen on the last days of its leaves, and judged long after."""
+    return {
+        at: replace(
+            entry, chains=tuple(replace(c, seen_at=c.seen_at + timedelta(days=-61)) for c in entry.chains)
+        )
+        for at, entry in control.items()
+    }
 
 
 @scenario(_O.INTERCEPTION, _C.SUSPECTED, "contrast.control_is_genuine_address_unconfirmed")
@@ -721,6 +760,7 @@ def nothing_measured() -> Facts:
 
 NEAR_MISSES: Mapping[str, str] = {
     "attribution.family": "unknown_issuer_alone",
+    "attribution.family_and_in_control": "family_of_roots",
     "attribution.name": "page_of_a_box",
     "attribution.name_over_another_host": "antivirus_by_name",
     "blocked.cut_for_this_hello": "reset_by_name",
@@ -736,6 +776,7 @@ NEAR_MISSES: Mapping[str, str] = {
     "clock.trusted_at_true_time": "expired",
     "contrast.comes_and_goes": "self_signed_now_and_then",
     "contrast.control_is_genuine": "control_genuine_at_other_addresses",
+    "contrast.control_was_genuine": "unknown_issuer_and_control_genuine",
     "contrast.control_is_genuine_address_unconfirmed": "unknown_issuer_and_control_genuine",
     "contrast.control_is_genuine_other_names": "block_page_in_the_path_for_this_name",
     "contrast.copied_names": "unknown_issuer_at_one_address",
@@ -762,6 +803,7 @@ NEAR_MISSES: Mapping[str, str] = {
     "fallback.untrusted_chain": "clean",
     "known_ca.beside_the_chain": "known_root_beside_a_trusted_chain",
     "known_ca.signed": "known_root_beside_a_self_signed_leaf",
+    "known_ca.signed_for_other_names": "reset_by_name",
     "known_ca.signed_and_in_control": "known_key_also_in_control",
     "origin.control_sees_the_same": "private_ca_everywhere",
     "origin.control_sees_the_same_issuer": "unknown_issuer_and_control_genuine",
@@ -773,6 +815,7 @@ NEAR_MISSES: Mapping[str, str] = {
     "origin.not_yet_valid": "leaf_not_yet_valid",
     "origin.wrong_name": "wrong_name_for_every_name",
     "origin.wrong_name_or_portal": "wrong_name",
+    "origin.wrong_name_shared": "wrong_name",
     "portal.one_leaf_for_all_hosts": "one_leaf_for_some_hosts",
     "portal.one_leaf_for_all_names_here": "block_page_in_the_path",
     "portal.private_address_for_all_hosts": "private_address_for_some_hosts",

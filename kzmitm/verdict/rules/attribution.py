@@ -1,22 +1,14 @@
 """Recognised by traits or names: anybody can write these, so a key's word or a contrast outvotes them."""
 
 from kzmitm.model.verdict import Confidence, Outcome
-from kzmitm.pki.kinds import INTERCEPTION_KINDS
 from kzmitm.verdict.codes import UndecidedCode
 from kzmitm.verdict.context import RunContext
 from kzmitm.verdict.facts import Facts
-from kzmitm.verdict.names import is_government
 from kzmitm.verdict.rule import Tier, rule
 
 
-def _recognised(facts: Facts, match: str, *, at_home: bool | None = None) -> bool:
-    """An interceptor is recognised so, on a service of its own state or elsewhere if that is asked."""
-    return facts.is_forged and any(
-        a.authority.match == match
-        and a.authority.kind in INTERCEPTION_KINDS
-        and at_home in (None, is_government(facts.hostname, a.authority.country))
-        for a in facts.attributions
-    )
+def _recognised(facts: Facts, match: str) -> bool:
+    return facts.is_forged and facts.bears(match)
 
 
 @rule(Tier.CONTRAST, Outcome.INTERCEPTION, confidence=Confidence.LIKELY)
@@ -24,10 +16,15 @@ def family(facts: Facts, _context: RunContext) -> bool:
     """All traits of a family of interception roots (detection science 3.2: root eleven is in no list).
 
     "Likely", never "confirmed": the traits are public. In the tier of the contrasts, so that a control
-    that sees the same chain, a portal or a foreign address still masks it. A state's own service may be under
-    its own CA, so there it is no more than a name.
+    that sees the same chain, a portal or a foreign address still masks it.
     """
-    return _recognised(facts, "family", at_home=False)
+    return _recognised(facts, "family")
+
+
+@rule(Tier.MASK, Outcome.INCONCLUSIVE, asks=(UndecidedCode.SECOND_NETWORK,))
+def family_and_in_control(facts: Facts, _context: RunContext) -> bool:
+    """The control is served the same leaf key under the same family: its path may be intercepted as well."""
+    return facts.has_genuine_key and facts.bears("family")
 
 
 @rule(
@@ -42,8 +39,7 @@ def name(facts: Facts, _context: RunContext) -> bool:
     Only for this host: the box's own certificate, on its block page or its management port, has the same
     issuer and names the box.
     """
-    named = _recognised(facts, "name") or _recognised(facts, "family", at_home=True)
-    return named and facts.focus is not None and facts.focus.covers_host
+    return _recognised(facts, "name") and facts.focus is not None and facts.focus.covers_host
 
 
 @rule(Tier.FALLBACK, Outcome.INCONCLUSIVE, asks=(UndecidedCode.LOCAL_ROOTS, UndecidedCode.PORTAL_LOGIN))

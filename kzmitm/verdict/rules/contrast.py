@@ -43,7 +43,21 @@ def control_is_genuine(facts: Facts, _context: RunContext) -> bool:
     Rule a, and OONI's argument of 2024: the failing address equals the control's, so DNS is not the cause.
     A certificate for other names will do where a harmless name is left alone: no portal spares any.
     """
-    return _is_unlike_control(facts) and (_is_for_this_host(facts) or facts.contrast.benign_is_genuine)
+    return (
+        _is_unlike_control(facts)
+        and not facts.control.is_stale
+        and (_is_for_this_host(facts) or facts.contrast.benign_is_genuine)
+    )
+
+
+@rule(Tier.CONTRAST, Outcome.INTERCEPTION, confidence=Confidence.SUSPECTED, asks=(UndecidedCode.CONTROL,))
+def control_was_genuine(facts: Facts, _context: RunContext) -> bool:
+    """As above by an old control: the site may have broken since."""
+    return (
+        _is_unlike_control(facts)
+        and facts.control.is_stale
+        and (_is_for_this_host(facts) or facts.contrast.benign_is_genuine)
+    )
 
 
 @rule(

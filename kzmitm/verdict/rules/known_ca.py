@@ -52,6 +52,15 @@ def _is_states_forgery(facts: Facts, attribution: Attribution) -> bool:
     )
 
 
+@rule(Tier.ARTEFACT, Outcome.INTERCEPTION, confidence=Confidence.LIKELY, asks=(UndecidedCode.REPEAT,))
+def signed_for_other_names(facts: Facts, _context: RunContext) -> bool:
+    """No chain came for this name, and at this address a known interception key signs for other names.
+
+    Whoever forges here also decides what becomes of this name: kept away, or only slow this time.
+    """
+    return facts.state is State.FAILED and not facts.is_interrupted and bool(facts.forged_names)
+
+
 @rule(Tier.ARTEFACT, Outcome.INCONCLUSIVE, asks=(UndecidedCode.SECOND_NETWORK,))
 def signed_and_in_control(facts: Facts, _context: RunContext) -> bool:
     """The control is served the same leaf key under a known interception key (rule a: "exonerate").

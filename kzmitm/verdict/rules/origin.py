@@ -3,7 +3,7 @@
 from kzmitm.model.verdict import Confidence, Outcome
 from kzmitm.pki.report import PathStatus, TimeStatus
 from kzmitm.verdict.codes import UndecidedCode
-from kzmitm.verdict.context import RunContext
+from kzmitm.verdict.context import MIN_HOSTS, RunContext
 from kzmitm.verdict.facts import Facts
 from kzmitm.verdict.handshake import HandshakeFacts, State
 from kzmitm.verdict.rule import Tier, rule
@@ -25,6 +25,7 @@ def control_sees_the_same(facts: Facts, _context: RunContext) -> bool:
     """The control is served the same leaf key and fails the same way (rule e).
 
     Not if it gets a trusted chain at other addresses: then an impostor sits at the one that we were given.
+    Nor if it is built in the manner of a known interceptor, who may stand before the control as well.
     """
     focus = _untrusted(facts)
     return (
@@ -32,6 +33,7 @@ def control_sees_the_same(facts: Facts, _context: RunContext) -> bool:
         and (focus.spki_sha256 or "", focus.failure or "") in facts.control.failures_by_key
         and not facts.trusted_at_true_time
         and not (facts.control.is_genuine and facts.address.is_doubtful)
+        and not facts.bears("family")
     )
 
 
@@ -94,7 +96,8 @@ def wrong_name(facts: Facts, context: RunContext) -> bool:
     Not if a control gets the right one, or if the address is doubtful: then somebody else answers. Other
     hosts are fine, or other names here draw other leaves: no portal does either.
     """
-    return _is_for_others(facts) and (context.trusted > 0 or _leaf_varies(facts))
+    alone = not _is_shared(facts, context)
+    return _is_for_others(facts) and alone and (context.trusted > 0 or _leaf_varies(facts))
 
 
 @rule(
@@ -105,7 +108,25 @@ def wrong_name(facts: Facts, context: RunContext) -> bool:
 )
 def wrong_name_or_portal(facts: Facts, context: RunContext) -> bool:
     """The same, but nothing else in the run is fine: some portals have a public certificate, too."""
-    return _is_for_others(facts) and not (context.trusted > 0 or _leaf_varies(facts))
+    alone = not _is_shared(facts, context)
+    return _is_for_others(facts) and alone and not (context.trusted > 0 or _leaf_varies(facts))
+
+
+@rule(Tier.BASELINE, Outcome.INCONCLUSIVE, asks=(UndecidedCode.CONTROL, UndecidedCode.PORTAL_LOGIN))
+def wrong_name_shared(facts: Facts, context: RunContext) -> bool:
+    """The same for several unrelated hosts at several addresses, while others are fine.
+
+    The default certificate of a CDN, a portal that lets some through, or a block page in the path.
+    """
+    return _is_for_others(facts) and _is_shared(facts, context)
+
+
+def _is_shared(facts: Facts, context: RunContext) -> bool:
+    """One leaf stands in for unrelated hosts at different addresses."""
+    leaf = facts.focus.leaf_sha256 if facts.focus is not None else None
+    return (
+        leaf is not None and context.hosts_misnamed_by(leaf) >= MIN_HOSTS and context.addresses_of(leaf) > 1
+    )
 
 
 def _leaf_varies(facts: Facts) -> bool:

@@ -29,10 +29,11 @@ def unexpected(facts: Facts, _context: RunContext) -> bool:
     """A trusted leaf with a key and an issuer that no control knows, and odd in itself (rule g).
 
     DigiNotar 2011 and jabber.ru 2023 verified as well. Key and issuer alone are a CDN's daily business, so
-    one anomaly more is asked for: not logged, or less than the control negotiates. Never "state".
+    one anomaly more is asked for: not logged, or less than the control negotiates. Never "state"; nor by an
+    old control, since when everybody has another key.
     """
     focus, control = facts.focus, facts.control
-    if focus is None or focus.state is not State.TRUSTED or not control.is_genuine:
+    if focus is None or focus.state is not State.TRUSTED or not control.is_genuine or control.is_stale:
         return False
     return (
         focus.spki_sha256 not in control.leaf_keys
