@@ -149,6 +149,9 @@ GROUNDS: Mapping[str, str] = {
     "origin.wrong_name_or_portal": _(
         "the certificate of a public authority is for other names; a portal could show it as well"
     ),
+    "portal.one_leaf_at_a_given_address": _(
+        "at the address that was given, every name of every site draws one certificate, which is for none"
+    ),
     "portal.one_leaf_for_all_hosts": _(
         "sites that have nothing to do with each other all show one certificate"
     ),

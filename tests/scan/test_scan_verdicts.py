@@ -260,6 +260,15 @@ def test_a_portal_with_a_public_certificate(world):
     assert {told(v) for v in world.scan(at).values()} == {(O.CAPTIVE_PORTAL, C.LIKELY)}
 
 
+def test_a_portal_to_which_all_were_sent_at_one_address(world):
+    """As `--connect-to ::ADDRESS:PORT` does."""
+    page = world.public.self_signed("login.wifi.test")
+    at = world.site(lambda _sni: page)
+    hosts = ("www.one.test", "www.two.test", "www.three.test")
+    verdicts = world.scan(dict.fromkeys(hosts, at))
+    assert {told(v) for v in verdicts.values()} == {(O.CAPTIVE_PORTAL, C.SUSPECTED)}
+
+
 def test_a_wrong_name_alone_may_be_a_portal(world):
     verdict = alone(world, lambda _sni: world.genuine[STRANGER])
     assert told(verdict) == (O.ORIGIN_MISCONFIGURED, C.SUSPECTED)

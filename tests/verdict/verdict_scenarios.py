@@ -16,6 +16,7 @@ from verdict_world import (
     FAMILY_CA,
     FAMILY_DER,
     HOST,
+    IP,
     ISSUER_DER,
     NONSENSE,
     NOW,
@@ -47,7 +48,7 @@ from verdict_world import (
 
 from kzmitm.model.failure import Failure
 from kzmitm.model.measurement import ControlEntry
-from kzmitm.model.observation import Role
+from kzmitm.model.observation import Role, TLSObservation
 from kzmitm.model.verdict import Confidence, Outcome
 from kzmitm.verdict.context import RunContext
 from kzmitm.verdict.facts import Facts
@@ -232,6 +233,22 @@ def portal_at_every_address() -> list[Facts]:
 @scenario(_O.CAPTIVE_PORTAL, _C.SUSPECTED, "portal.private_address_for_all_hosts")
 def portal_by_dns() -> list[Facts]:
     return [_portal(host, PRIVATE_IP) for host in ("a.test", "b.example", "c.invalid", HOST)]
+
+
+def _sent_to_one_address(host: str, *others: TLSObservation) -> Facts:
+    page = self_signed("login.portal.test")
+    return one(handshake(page, sni=host), handshake(page, Role.BENIGN_SNI), *others, host=host, address=IP)
+
+
+@scenario(_O.CAPTIVE_PORTAL, _C.SUSPECTED, "portal.one_leaf_at_a_given_address")
+def portal_at_a_given_address() -> list[Facts]:
+    return [_sent_to_one_address(host) for host in ("a.test", "b.example", HOST)]
+
+
+@scenario(_O.INCONCLUSIVE, None, "fallback.untrusted_chain")
+def page_of_some_names_at_a_given_address() -> list[Facts]:
+    other = handshake(unknown(NONSENSE), Role.NONSENSE_SNI)
+    return [_sent_to_one_address(host, other) for host in ("a.test", "b.example", HOST)]
 
 
 @scenario(_O.CAPTIVE_PORTAL, _C.SUSPECTED, "portal.one_leaf_for_all_names_here")
@@ -816,6 +833,7 @@ NEAR_MISSES: Mapping[str, str] = {
     "origin.wrong_name": "wrong_name_for_every_name",
     "origin.wrong_name_or_portal": "wrong_name",
     "origin.wrong_name_shared": "wrong_name",
+    "portal.one_leaf_at_a_given_address": "page_of_some_names_at_a_given_address",
     "portal.one_leaf_for_all_hosts": "one_leaf_for_some_hosts",
     "portal.one_leaf_for_all_names_here": "block_page_in_the_path",
     "portal.private_address_for_all_hosts": "private_address_for_some_hosts",

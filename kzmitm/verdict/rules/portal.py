@@ -62,6 +62,25 @@ def one_leaf_for_all_names_here(facts: Facts, context: RunContext) -> bool:
 
 
 @rule(Tier.MASK, Outcome.CAPTIVE_PORTAL, confidence=Confidence.SUSPECTED, asks=_ASKS)
+def one_leaf_at_a_given_address(facts: Facts, context: RunContext) -> bool:
+    """As for all hosts, but the user sent them all to one address, whose sharing then says nothing.
+
+    Only if harmless or invented names draw the same leaf, too. A neglected server does that as well.
+    """
+    focus = _names_another(facts)
+    others = [h for h in facts.contrast.benign + facts.contrast.nonsense if h.chain]
+    return (
+        focus is not None
+        and context.trusted == 0
+        and facts.address.is_given
+        and context.hosts_misnamed_by(focus.chain[0].sha256) >= MIN_HOSTS
+        and context.addresses_of(focus.chain[0].sha256) == 1
+        and bool(others)
+        and all(h.leaf_sha256 == focus.leaf_sha256 for h in others)
+    )
+
+
+@rule(Tier.MASK, Outcome.CAPTIVE_PORTAL, confidence=Confidence.SUSPECTED, asks=_ASKS)
 def private_address_for_all_hosts(facts: Facts, context: RunContext) -> bool:
     """The resolver sends unrelated hosts to one private address; none is fine, nor is another resolver."""
     focus = _names_another(facts)
