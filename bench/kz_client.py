@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
+from kzmitm.cli.loop import spare_the_collector
 from kzmitm.model.target import Target
 from kzmitm.model.verdict import Outcome
 from kzmitm.netio.vantage import open_vantage
@@ -71,6 +72,7 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, default=200)
     parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="asyncio")
     arguments = parser.parse_args()
+    spare_the_collector()
     if arguments.loop == "uvloop":
         import uvloop  # noqa: PLC0415 - an extra
 

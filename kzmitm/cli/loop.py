@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
@@ -13,6 +14,9 @@ STOP_SIGNALS = tuple(
 
 FAREWELL_S = 0.5
 """Seconds for open connections to be closed once the user wants to stop."""
+
+COLLECT_EVERY = 20_000
+"""Containers made and not freed before cycles are looked for: some megabytes of what a scan makes."""
 
 SPARE_DESCRIPTORS = 64
 """Files and sockets besides those to the targets."""
@@ -28,6 +32,15 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     return uvloop.new_event_loop  # type: ignore[no-any-return,unused-ignore]
 
 
+def spare_the_collector() -> None:
+    """Let the collector of cycles look less often: about one part in twenty-five of a scan's CPU.
+
+    What is loaded by now stays to the end, and measurements have no cycles: reference counts free them.
+    """
+    gc.freeze()
+    gc.set_threshold(COLLECT_EVERY)
+
+
 def run_until_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
     """Do the work; True if it came to its end, False if the user stopped it (`STOP_SIGNALS`).
 
@@ -35,6 +48,7 @@ def run_until_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> b
     end, cancels it. Threads that wait for a resolver are not waited for: whoever calls this ends the process.
     """
     loop = loop_factory()()
+    spare_the_collector()
     try:
         task = loop.create_task(work)
         with _stopping(loop, task, stop):

@@ -58,6 +58,8 @@ class Vantage:
 
 def is_ip(text: str) -> bool:
     """True if `text` is an IPv4 or IPv6 address (without brackets)."""
+    if ":" not in text and not text[-1:].isdigit():
+        return False  # a name, as nearly always; asking `ipaddress` costs more than all the rest
     try:
         ipaddress.ip_address(text)
     except ValueError:

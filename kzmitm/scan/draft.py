@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
-from string import ascii_lowercase
 
 from kzmitm.model.failure import Failure
 from kzmitm.model.measurement import Measurement
@@ -198,7 +197,7 @@ class Draft:
     def _plan(self, view: Facts) -> tuple[FollowUp, ...]:
         run = self._run
         if not self._nonsense:
-            self._nonsense = "".join(run.rng.choices(ascii_lowercase, k=12)) + NONSENSE_SUFFIX
+            self._nonsense = f"n{run.rng.getrandbits(48):012x}{NONSENSE_SUFFIX}"
         return run.judge.follow_ups(view, benign_sni=run.options.benign_sni, nonsense_sni=self._nonsense)
 
     async def _carry_out(self, step: FollowUp, view: Facts, done: set[tuple[Endpoint, FollowUp]]) -> None:
