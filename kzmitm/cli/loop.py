@@ -23,7 +23,7 @@ SPARE_DESCRIPTORS = 64
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    """A maker of event loops; uvloop is an extra that costs a fifth less CPU and changes nothing else."""
+    """A maker of event loops; uvloop is an extra that costs a little less CPU and changes nothing else."""
     try:
         import uvloop  # noqa: PLC0415 (an extra)
     except ImportError:
