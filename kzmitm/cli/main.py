@@ -105,6 +105,7 @@ def _flush(code: int) -> int:
     except BrokenPipeError:
         return code or Exit.UNDECIDED
     except OSError as exc:
-        _complain(f"the result could not be written: {exc.strerror or exc}")
+        if code != Exit.FAULT:  # else the one line has been said
+            _complain(f"the result could not be written: {exc.strerror or exc}")
         return code or Exit.FAULT
     return code

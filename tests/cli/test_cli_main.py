@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -158,12 +159,15 @@ def test_a_reader_that_leaves_is_no_fault():
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-def test_a_result_that_could_not_be_written_is_no_success():
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_result_that_could_not_be_written_is_no_success(unbuffered):
+    """Whether the first octets fail or the last ones: one line."""
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [sys.executable, "-m", "kzmitm", "fingerprints", "list"],
             stdout=full,
             stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
             check=False,
         )
     assert done.returncode == 70
