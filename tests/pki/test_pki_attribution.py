@@ -296,12 +296,25 @@ def test_every_authority_is_named_once_with_its_strongest_match():
     assert [one.confidence for one in results] == [Confidence.CONFIRMED, Confidence.SUSPECTED]
 
 
-def test_an_unknown_root_of_the_family_is_likely():
+def eleventh_root():
+    """A root as the family makes them, of a key that nobody knows; key, serial and extensions to make others."""
     key = rsa_key("eleventh", 4096)
     ski = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     serial = int.from_bytes(ski.digest) & ((1 << 159) - 1)
     extensions = [(ski, False), (usage("key_cert_sign", "crl_sign"), True)]
     root = make(ISCA, key=key, serial=serial, length=timedelta(days=7305), extensions=extensions)
+    return root, key, serial, extensions
+
+
+def test_an_unknown_root_of_the_family_beside_an_unrelated_leaf_is_a_name():
+    root, *_ = eleventh_root()
+    (only,) = found(make(SITE), root)
+    assert (only.authority.match, only.confidence) == ("name", Confidence.SUSPECTED)
+    assert only.traits == ("isca-root", UNLINKED)
+
+
+def test_an_unknown_root_of_the_family_is_likely():
+    root, key, serial, extensions = eleventh_root()
     leaf = make(SITE, ISCA, key=ec_key("leaf"), signer=key)
     (first, *_) = found(leaf, root)
     assert (first.authority.id, first.authority.match, first.confidence) == (
