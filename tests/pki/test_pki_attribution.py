@@ -297,7 +297,7 @@ def test_every_authority_is_named_once_with_its_strongest_match():
 
 
 def eleventh_root():
-    """A root as the family makes them, of a key that nobody knows; key, serial and extensions to make others."""
+    """A root as the family makes them, of an unknown key; and its key, serial and extensions."""
     key = rsa_key("eleventh", 4096)
     ski = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     serial = int.from_bytes(ski.digest) & ((1 << 159) - 1)
