@@ -18,9 +18,6 @@ FAREWELL_S = 0.5
 COLLECT_EVERY = 20_000
 """Containers made and not freed before cycles are looked for: some megabytes of what a scan makes."""
 
-SPARE_DESCRIPTORS = 64
-"""Files and sockets besides those to the targets."""
-
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     """A maker of event loops; uvloop is an extra that costs a little less CPU and changes nothing else."""
@@ -90,20 +87,6 @@ def _stopping(
     finally:
         for number in taken:
             loop.remove_signal_handler(number)
-
-
-def allow_descriptors(sockets: int) -> None:
-    """Raise the limit of open files of this process, as far as the system lets us, for so many sockets."""
-    try:
-        import resource  # noqa: PLC0415 (absent on Windows, which has no such limit)
-    except ImportError:
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = sockets + SPARE_DESCRIPTORS
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _close(loop: asyncio.AbstractEventLoop) -> None:

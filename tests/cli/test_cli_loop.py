@@ -2,14 +2,13 @@
 
 import asyncio
 import os
-import resource
 import signal
 import threading
 import time
 
 import pytest
 
-from kzmitm.cli.loop import FAREWELL_S, STOP_SIGNALS, allow_descriptors, run_until_stopped
+from kzmitm.cli.loop import FAREWELL_S, STOP_SIGNALS, run_until_stopped
 
 
 def test_work_that_ends():
@@ -62,19 +61,6 @@ def test_a_second_signal_cancels_at_once(monkeypatch):
     before = time.monotonic()
     assert not run_until_stopped(work(), asyncio.Event())
     assert time.monotonic() - before < 15
-
-
-def test_sockets_get_their_descriptors():
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))
-        allow_descriptors(10)
-        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 256
-        allow_descriptors(1000)
-        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= 1000
-        allow_descriptors(1 << 40)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def test_an_exception_is_passed_on():

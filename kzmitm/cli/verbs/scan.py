@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kzmitm.cli import clock, consent, scan_options
 from kzmitm.cli.exits import Exit
-from kzmitm.cli.loop import allow_descriptors, run_until_stopped
+from kzmitm.cli.loop import run_until_stopped
 from kzmitm.cli.progress import progress
 from kzmitm.cli.results import Results
 from kzmitm.cli.scan_run import ScanRun, Told
@@ -17,6 +17,7 @@ from kzmitm.cli.sources import registry_of
 from kzmitm.cli.targets import Selection, select
 from kzmitm.cli.terminal import print_json, print_lines, say
 from kzmitm.errors import ConsentError, UsageError
+from kzmitm.netio.descriptors import make_room
 from kzmitm.report.language import _
 from kzmitm.report.safe import harmless
 from kzmitm.report.text import Line
@@ -49,8 +50,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _scan(args: argparse.Namespace, setup: Setup, targets: Selection) -> int:
-    allow_descriptors(setup.options.concurrency)
-    network = setup.network()  # may fail, so before anything is written
+    make_room(setup.options.concurrency)  # this and the next may fail, so before anything is written
+    network = setup.network()
     results = open_results(args, setup, targets, clock.now())
     stop = asyncio.Event()
     with progress(targets.count) as shown:
