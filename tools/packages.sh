@@ -2,19 +2,28 @@
 # Bring the Debian packages that the demo and the tests use, where that is possible; say what is missing where not.
 set -euo pipefail
 
-# command -> package that brings it, and what is left out without it
+# command or file -> package that brings it, and what is left out without it
 needs=(
-  "sslsplit sslsplit the interceptor of the demo and its tests"
-  "nginx nginx-light the tests against nginx"
+  "ip iproute2 the laboratory's network"
+  "nft nftables the laboratory's network"
+  "nginx nginx-light the laboratory's network, and the tests against nginx"
+  "dnsmasq dnsmasq-base the laboratory's network"
+  "iptables iptables some profiles of the laboratory"
+  "sslsplit sslsplit some profiles of the laboratory"
+  "/usr/lib/squid/security_file_certgen squid-openssl a profile of the laboratory"
+  "/usr/lib/*/faketime/libfaketime.so.1 libfaketime a profile of the laboratory"
+  "chromium chromium the pictures of the demo"
+  "certutil libnss3-tools the pictures of the demo"
   "openssl openssl the tests against openssl s_server"
   "tinyproxy tinyproxy the tests through an HTTP proxy"
   "microsocks microsocks the tests through a SOCKS proxy"
 )
 PATH="$PATH:/usr/sbin:/sbin"
+there() { case $1 in /*) compgen -G "$1" >/dev/null ;; *) command -v "$1" >/dev/null ;; esac; }
 missing=() words=()
 for need in "${needs[@]}"; do
   read -r command package what <<<"$need"
-  if ! command -v "$command" >/dev/null; then
+  if ! there "$command"; then
     missing+=("$package") words+=("$package ($what)")
   fi
 done
@@ -24,14 +33,22 @@ python3 -c 'import venv, ensurepip' 2>/dev/null || { missing+=(python3-venv); wo
 
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
   export DEBIAN_FRONTEND=noninteractive
-  # A server that a package would start at once must not start: the tests run their own.
+  # A server that a package would start at once must not start: the laboratory and the tests run their own.
   if [ ! -e /usr/sbin/policy-rc.d ]; then
     printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
     chmod +x /usr/sbin/policy-rc.d
     trap 'rm -f /usr/sbin/policy-rc.d' EXIT
   fi
   apt-get update -qq
-  apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 "${missing[@]}" >/dev/null
+  known=()
+  for package in "${missing[@]}"; do
+    # One that this distribution does not have (Ubuntu has Chromium as a snap only) must not keep out the others.
+    if apt-cache show "$package" >/dev/null 2>&1; then known+=("$package"); else
+      echo "this system has no package $package, so it is left out" >&2
+    fi
+  done
+  [ ${#known[@]} -eq 0 ] ||
+    apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 "${known[@]}" >/dev/null
 else
   echo "missing, so left out: ${words[*]}" >&2
   echo "to have all: sudo apt-get install ${missing[*]}" >&2

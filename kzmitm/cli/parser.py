@@ -44,7 +44,8 @@ class CommandParser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As ever, but words may stand before, between and behind options: `show FOLDER --json TARGET`."""
         # Python 3.11 mixes by calling this very method, and takes `--` away before all is read.
-        if self._subparsers is not None or self._is_mixing or "--" in (args or ()):
+        takes_the_rest = any(action.nargs == argparse.REMAINDER for action in self._actions)
+        if takes_the_rest or self._subparsers is not None or self._is_mixing or "--" in (args or ()):
             return super().parse_known_args(args, namespace)
         self._is_mixing = True
         try:

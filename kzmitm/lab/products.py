@@ -1,9 +1,9 @@
-"""Where the real interceptors are on this computer, and how to get the missing ones."""
+"""Where the real interceptors and servers are on this computer, and how to get the missing ones."""
 
 import os
 import shutil
 import sysconfig
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +13,30 @@ SYSTEM_FOLDERS = ("/usr/sbin", "/sbin", "/usr/local/sbin", "/opt/homebrew/bin")
 MITMDUMP_VARIABLE = "KZMITM_MITMDUMP"
 ENVIRONMENT_FOLDER = ".venv-mitmproxy"
 
+PROGRAMS = {
+    "chromium": ("chromium", "chromium-browser", "google-chrome"),
+    "dnsmasq-base": ("dnsmasq",),
+    "iptables": ("iptables",),
+    "libnss3-tools": ("certutil",),
+    "nginx-light": ("nginx",),
+    "sslsplit": ("sslsplit",),
+}
+"""Debian package -> the programs of which one will do."""
+
+FILES = {
+    # squid without OpenSSL has no certificate generator; the package with it is told by that.
+    "squid-openssl": ("/usr/lib/squid/security_file_certgen",),
+    "libfaketime": (
+        "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
+        "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
+        "/usr/lib/faketime/libfaketime.so.1",
+        "/usr/lib64/faketime/libfaketime.so.1",
+    ),
+}
+"""Debian package -> files of which one will do."""
+
 HOW_TO_GET = {
-    "sslsplit": "sslsplit (apt-get install sslsplit)",
-    "mitmproxy": "mitmproxy (pipx install mitmproxy, or set KZMITM_MITMDUMP to its mitmdump)",
+    "mitmproxy": f"mitmproxy (pipx install mitmproxy, or set {MITMDUMP_VARIABLE} to its mitmdump)",
 }
 
 
@@ -31,22 +52,25 @@ class Products:
 
 
 def find_products(environment: Mapping[str, str] | None = None) -> Products:
-    """Look for sslsplit and mitmdump.
+    """Look for every product.
 
     mitmdump is looked for where `KZMITM_MITMDUMP` says, on the PATH, in the project's environment for it,
     and in the user's data folder, in this order.
     """
     environment = os.environ if environment is None else environment
     found = {
-        "sslsplit": _on_path("sslsplit", environment),
         "mitmproxy": _mitmdump(environment),
+        **{package: _on_path(names, environment) for package, names in PROGRAMS.items()},
+        **{package: next(filter(Path.is_file, map(Path, paths)), None) for package, paths in FILES.items()},
     }
     return Products({name: program for name, program in found.items() if program is not None})
 
 
 def how_to_get(packages: Collection[str]) -> str:
     """One line that says how to get the missing packages."""
-    return "; ".join(HOW_TO_GET.get(package, package) for package in packages)
+    return "; ".join(
+        HOW_TO_GET.get(package, f"{package} (apt-get install {package})") for package in packages
+    )
 
 
 def _mitmdump(environment: Mapping[str, str]) -> Path | None:
@@ -56,13 +80,15 @@ def _mitmdump(environment: Mapping[str, str]) -> Path | None:
     data = environment.get("XDG_DATA_HOME") or str(Path(environment.get("HOME", "/")) / ".local/share")
     beside = Path(__file__).resolve().parents[2] / ENVIRONMENT_FOLDER / "bin" / "mitmdump"
     own = Path(data) / "kzmitm" / ENVIRONMENT_FOLDER / "bin" / "mitmdump"
-    return _on_path("mitmdump", environment) or _executable(beside) or _executable(own)
+    return _on_path(("mitmdump",), environment) or _executable(beside) or _executable(own)
 
 
-def _on_path(program: str, environment: Mapping[str, str]) -> Path | None:
+def _on_path(programs: Iterable[str], environment: Mapping[str, str]) -> Path | None:
     folders = [environment.get("PATH", os.defpath), *SYSTEM_FOLDERS, sysconfig.get_path("scripts")]
-    found = shutil.which(program, path=os.pathsep.join(folders))
-    return Path(found).resolve() if found else None
+    path = os.pathsep.join(folders)
+    found = next(filter(None, (shutil.which(program, path=path) for program in programs)), None)
+    # Not resolved: iptables is one program under many names and asks by which it was called.
+    return Path(found).absolute() if found else None
 
 
 def _executable(path: Path) -> Path | None:

@@ -85,6 +85,9 @@ GROUNDS: Mapping[str, str] = {
     "dns.bogon_that_is_silent": _(
         "the system's resolver leads to an inner address, where nobody answers; others know a public one"
     ),
+    "dns.denied_unlike_control": _(
+        "the system's resolver says that the name does not exist, and a clean place reaches the site"
+    ),
     "dns.denied": _("the system's resolver denies a name that an encrypted one knows, and nobody answered"),
     "dns.denied_but_genuine": _(
         "the system's resolver denies the name; at the address of an encrypted one the real site answers"
@@ -162,6 +165,9 @@ GROUNDS: Mapping[str, str] = {
     "proof.copied_chain": _("somebody shows certificates that anybody can copy, and does not hold their key"),
     "proof.genuine_chain_without_its_key": _(
         "somebody shows the site's genuine certificates and does not hold their key"
+    ),
+    "run.nothing_gets_through": _(
+        "nothing answers here, not even to harmless names: this network lets no secure connection through"
     ),
     "run.one_issuer_for_chosen_names": _(
         "one unknown issuer signs for two unrelated sites, while a harmless name is left alone"

@@ -1,6 +1,7 @@
 """What the other targets of a run show, in bounded memory and constant time per clean target."""
 
 from kzmitm.model.certificate import Certificate
+from kzmitm.model.observation import Role
 from kzmitm.verdict.facts import Facts, views
 from kzmitm.verdict.handshake import HandshakeFacts, State
 from kzmitm.verdict.names import base_name
@@ -14,6 +15,9 @@ MIN_HOSTS = 3
 TIME_FAILURE_SHARE = 0.8
 """Of hosts with a chain that must fail by time alone before our clock is blamed. Chosen, not measured:
 single hosts expire all the time, a wrong clock fails nearly all (Acer et al., CCS 2017)."""
+
+_ANY = "any"
+"""The one key of what is counted over the whole run."""
 
 
 class _Witnesses:
@@ -61,6 +65,8 @@ class RunContext:
         self._bases_by_key = _Witnesses()
         self._hosts_by_key = _Witnesses()
         self._leaves_by_key = _Witnesses()
+        self._answered = False
+        self._silent = _Witnesses()
 
     def add(self, facts: Facts) -> None:
         """Count a target; call it once per target."""
@@ -68,7 +74,9 @@ class RunContext:
         if facts.is_plain:
             self.trusted += 1
             self.with_chain += 1
+            self._answered = True
             return
+        self._listen(facts)
         states = {view.state for view in views(facts)}
         self.trusted += State.TRUSTED in states
         self.with_chain += any(h.chain for h in facts.handshakes)
@@ -76,6 +84,16 @@ class RunContext:
         for view in views(facts):
             if view.focus is not None and view.focus.state is State.UNTRUSTED:
                 self._remember(view, view.focus)
+
+    def _listen(self, facts: Facts) -> None:
+        """Note whether a certificate came from anywhere here, under whatever name and by whatever hello.
+
+        A mere alert does not count: it is small enough for a hole that swallows every certificate.
+        """
+        if any(h.chain for h in facts.handshakes if h.observation.role is not Role.CONTROL):
+            self._answered = True
+        elif facts.measurement.tcp or facts.handshakes:
+            self._silent.add(_ANY, base_name(facts.hostname))
 
     def _remember(self, view: Facts, focus: HandshakeFacts) -> None:
         leaf, base = focus.chain[0], base_name(focus.hostname)
@@ -90,11 +108,11 @@ class RunContext:
         if focus.covers_host:
             self._bases_by_issuer.add(issuer_key(leaf), base)
         key = leaf.spki_sha256
-        if key is not None:
+        # One leaf that strays to other hosts, as a box's default does, is not a key that it gives to many.
+        if key is not None and focus.covers_host:
             self._hosts_by_key.add(key, focus.hostname)
-            if focus.covers_host:
-                self._bases_by_key.add(key, base)
-                self._leaves_by_key.add(key, leaf.sha256)
+            self._bases_by_key.add(key, base)
+            self._leaves_by_key.add(key, leaf.sha256)
 
     def hosts_misnamed_by(self, leaf_sha256: str) -> int:
         """Unrelated hosts that showed this very leaf, which names none of them."""
@@ -125,6 +143,11 @@ class RunContext:
         if self._hosts_by_key.count(spki_sha256) > 1:
             return True
         return False if self._hosts_by_key.size > 1 else None
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Unrelated hosts were tried, and no certificate came from anywhere, under any name."""
+        return not self._answered and self._silent.count(_ANY) >= MIN_HOSTS
 
     @property
     def fails_by_time(self) -> bool:

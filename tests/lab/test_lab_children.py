@@ -12,10 +12,11 @@ import pytest
 
 from kzmitm.cli.clock import now
 from kzmitm.errors import UsageError
-from kzmitm.lab.children import Children, LaboratoryError
-from kzmitm.lab.laboratory import Lab
+from kzmitm.lab.errors import LaboratoryError
+from kzmitm.lab.loopback.children import Children
+from kzmitm.lab.loopback.laboratory import Lab
+from kzmitm.lab.loopback.supervisor import PREFIX, Supervisor
 from kzmitm.lab.products import Products, find_products
-from kzmitm.lab.supervisor import PREFIX, Supervisor
 from kzmitm.model.target import Endpoint
 
 PATIENCE_S = 10.0
@@ -32,7 +33,7 @@ while True:
 
 LABORATORY = f"""
 import sys, time
-from kzmitm.lab.children import Children
+from kzmitm.lab.loopback.children import Children
 children = Children()
 (children.directory / "key.pem").write_text("secret")
 children.start("forking", [sys.executable, "-c", {FORKING!r}, sys.argv[1]])
@@ -141,7 +142,7 @@ def test_program_that_ends_at_once_is_quoted(children: Children, lab_endpoint: E
 def test_program_that_does_not_listen_is_named(
     children: Children, lab_endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("kzmitm.lab.children.START_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("kzmitm.lab.loopback.children.START_TIMEOUT_S", 0.05)
     children.start("deaf", [sys.executable, "-c", "import time; time.sleep(60)"])
     with pytest.raises(LaboratoryError, match=f"deaf does not listen on {lab_endpoint}"):
         children.wait_for("deaf", [lab_endpoint])

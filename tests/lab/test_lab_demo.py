@@ -13,13 +13,16 @@ from pathlib import Path
 import pytest
 
 from kzmitm.cli.exits import Exit
+from kzmitm.cli.lab.actions import demo as action
 from kzmitm.cli.main import main
-from kzmitm.cli.verbs import lab as verb
 from kzmitm.lab.check import Row, misjudged
-from kzmitm.lab.demo import placement
+from kzmitm.lab.loopback.demo import placement
+from kzmitm.lab.loopback.laboratory import needs_here
+from kzmitm.lab.loopback.supervisor import PREFIX
+from kzmitm.lab.parameters import forged
 from kzmitm.lab.products import Products, find_products, how_to_get
-from kzmitm.lab.profile import CLEAN, LOOK_ALIKE, all_profiles, forged
-from kzmitm.lab.supervisor import PREFIX
+from kzmitm.lab.profile import CLEAN, LOOK_ALIKE, all_profiles, on_loopback
+from kzmitm.lab.settings import Settings
 
 BOTH = ("sslsplit", "mitmproxy")
 PRODUCTS = find_products()
@@ -30,7 +33,7 @@ def products(*names: str) -> Products:
 
 
 def command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "kzmitm", "lab", "demo", "--auto", *words]
+    return [sys.executable, "-m", "kzmitm", "lab", "demo", "--loopback", "--auto", *words]
 
 
 def environment(tmp_path: Path, **more: str) -> dict[str, str]:
@@ -68,7 +71,7 @@ def test_document_of_the_demo(tmp_path: Path):
     assert rows["expired.lab.test"]["outcome"] == "origin_misconfigured"
     assert all(row["rule_ids"] for row in document["targets"])
     shown = subprocess.run(
-        [sys.executable, "-m", "kzmitm", "show", "--json", str(out)],
+        [sys.executable, "-m", "kzmitm", "show", "--json", str(out / "scan")],
         capture_output=True,
         text=True,
         check=False,
@@ -79,8 +82,8 @@ def test_document_of_the_demo(tmp_path: Path):
 def demo_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, found: Products, *words: str) -> int:
     """The demo in this process, with only some of the interceptors found."""
     monkeypatch.setenv("KZMITM_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(verb, "find_products", lambda: found)
-    return main(["lab", "demo", "--auto", *words])
+    monkeypatch.setattr(action, "find_products", lambda: found)
+    return main(["lab", "demo", "--loopback", "--auto", *words])
 
 
 @pytest.mark.parametrize("only", BOTH)
@@ -112,8 +115,9 @@ def test_misjudged_site_fails_the_demo(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     wrong = dict(all_profiles())
-    wrong["expired"] = replace(wrong["expired"], expected=CLEAN)
-    monkeypatch.setattr("kzmitm.lab.laboratory.all_profiles", lambda: wrong)
+    wrong["expired"] = replace(wrong["expired"], expected=lambda _: CLEAN)
+    monkeypatch.setattr("kzmitm.lab.loopback.laboratory.all_profiles", lambda: wrong)
+    monkeypatch.setattr("kzmitm.lab.loopback.laboratory.profile_named", wrong.__getitem__)
     assert demo_here(monkeypatch, tmp_path, PRODUCTS, "--json") == Exit.FAULT
     out, err = capsys.readouterr()
     assert json.loads(out)["schema"] == "kzmitm.scan/1.0"
@@ -175,11 +179,11 @@ def users_of(directory: Path) -> list[str]:
 
 
 def test_every_site_behind_an_interceptor_stays_behind_one():
-    behind = {site for p in all_profiles().values() if p.needs for site in p.sites}
+    behind = {site for p in on_loopback().values() if p.intercepts for site in p.loopback.sites}
     for names in (BOTH, ("sslsplit",), ("mitmproxy",)):
         placed = placement(products(*names))
         assert sorted(site for sites in placed.values() for site in sites) == sorted(behind)
-        assert all(not products(*names).lacks(all_profiles()[name].needs) for name in placed)
+        assert all(not products(*names).lacks(needs_here(all_profiles()[name])) for name in placed)
 
 
 @pytest.mark.parametrize(
@@ -188,6 +192,7 @@ def test_every_site_behind_an_interceptor_stays_behind_one():
         ({}, None),
         ({"outcome": "clean"}, "outcome should be interception, and is clean"),
         ({"confidence": "likely"}, "confidence should be confirmed, and is likely"),
+        ({"scope": "unknown"}, "scope should be state, and is unknown"),
         ({"authority": None}, f"authority should be {LOOK_ALIKE}, and is none"),
         ({"forgers": []}, "forger should be sslsplit, and is none"),
         ({"hostname": "other.lab.test"}, "not measured"),
@@ -198,9 +203,10 @@ def test_misjudged_site_is_said(changed: Mapping[str, object], complaint: str | 
         "hostname": "mail.lab.test",
         "outcome": "interception",
         "confidence": "confirmed",
+        "scope": "state",
         "authority": {"id": LOOK_ALIKE},
         "forgers": [{"id": "sslsplit"}],
         **changed,
     }
-    said = list(misjudged([row], {"mail.lab.test": forged("sslsplit")}))
+    said = list(misjudged([row], {"mail.lab.test": forged(Settings({"known": "yes"}), "sslsplit")}))
     assert said == ([f"mail.lab.test: {complaint}"] if complaint else [])

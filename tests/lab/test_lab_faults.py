@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 
-from kzmitm.lab.faults import Fault, NameFilter
-from kzmitm.lab.servers import Connection, ServerThread
+from kzmitm.lab.loopback.faults import Fault, NameFilter
+from kzmitm.lab.loopback.servers import Connection, ServerThread
 from kzmitm.model.target import Endpoint
 
 LOOPBACK = "127.0.0.1"

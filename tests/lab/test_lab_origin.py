@@ -9,8 +9,8 @@ import pytest
 from cryptography import x509
 
 from kzmitm.cli.clock import now
-from kzmitm.lab.laboratory import Lab
-from kzmitm.lab.page import respond
+from kzmitm.lab.loopback.laboratory import Lab
+from kzmitm.lab.loopback.page import respond
 from kzmitm.lab.products import Products
 
 

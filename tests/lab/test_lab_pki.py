@@ -11,7 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import ExtensionOID
 
-from kzmitm.lab.pki import COMMENT, NETSCAPE_COMMENT, Credential, Leaf, LookAlikeCA, PublicCA, pem
+from kzmitm.lab.extensions import COMMENT, NETSCAPE_COMMENT
+from kzmitm.lab.look_alike import LookAlikeCA
+from kzmitm.lab.pki import Credential, Leaf, PublicCA, pem
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -47,7 +49,10 @@ def test_every_authority_is_constrained_short_lived_and_says_what_it_is(
         assert [str(name.value) for name in constraints.value.permitted_subtrees] == [
             "test",
             "127.0.0.0/8",
+            "203.0.113.0/24",
+            "198.51.100.0/24",
             "::1/128",
+            "fd77::/16",
         ]
         assert certificate.not_valid_after_utc - certificate.not_valid_before_utc == timedelta(days=7)
         comment = certificate.extensions.get_extension_for_oid(NETSCAPE_COMMENT).value

@@ -1,61 +1,84 @@
-"""Each profile alone, scanned by the real engine: the table of expected verdicts holds."""
+"""Each profile alone on loopback, scanned by the real command: the table of expected verdicts holds."""
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from lab_scan import registry_for, scan_lab
 
 from kzmitm.cli.clock import now
-from kzmitm.lab.check import misjudged
-from kzmitm.lab.laboratory import Lab
+from kzmitm.errors import UsageError
+from kzmitm.lab.check import Result, check_profile
+from kzmitm.lab.loopback.session import LoopbackSession
 from kzmitm.lab.products import find_products, how_to_get
-from kzmitm.lab.profile import Place, Profile, all_profiles
+from kzmitm.lab.profile import Profile, all_profiles, on_loopback
+from kzmitm.lab.session import Offer
 
 PRODUCTS = find_products()
 
 
-@pytest.fixture
-def lab() -> Iterator[Lab]:
-    with Lab(now=now(), products=PRODUCTS).running() as lab:
-        yield lab
+@pytest.fixture(scope="module")
+def session() -> Iterator[LoopbackSession]:
+    with LoopbackSession(now(), PRODUCTS) as session:
+        yield session
 
 
-def need(profile: Profile) -> None:
-    """Skip where the product is not installed; fail where it must be."""
-    if missing := PRODUCTS.lacks(profile.needs):
-        reason = how_to_get(missing)
+def offer(session: LoopbackSession, name: str) -> Offer:
+    """The profile; skip where its product is not installed, fail where it must be."""
+    found = next(one for one in session.offers() if one.profile.name == name)
+    if found.missing:
+        reason = f"needs {how_to_get(found.missing)}"
         if os.environ.get("CI"):
-            pytest.fail(f"needs {reason}")
-        pytest.skip(f"needs {reason}")
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
 
 
-@pytest.mark.parametrize("name", all_profiles())
-def test_verdict_is_the_expected_one(name: str, lab: Lab, tmp_path: Path):
-    profile = all_profiles()[name]
-    need(profile)
-    if name == "portal" and not lab.has_addresses:
+@pytest.mark.parametrize("name", on_loopback())
+def test_verdict_is_the_expected_one(name: str, session: LoopbackSession):
+    found = offer(session, name)
+    if name == "portal" and not session.lab.has_addresses:
         pytest.skip("a portal is told by one certificate at many addresses, and loopback is one here")
-    registry = registry_for(lab, tmp_path / "overlay")
-    if profile.place is Place.ORIGIN:
-        lab.switch_on(name)
-    _, control = scan_lab(lab, profile.sites, registry=registry, routes=lab.clean_routes())
-    if profile.place is Place.PATH:
-        lab.switch_on(name)
-    # a portal is met where nothing is known of the sites yet
-    known = {} if name == "portal" else control
-    rows, _ = scan_lab(lab, profile.sites, registry=registry, control=known)
-    expectations = {site: profile.expected_for(lab.sites[site]) for site in profile.sites}
-    assert not list(misjudged(rows, expectations)), rows
+    checked = check_profile(session, found, {})
+    assert checked.result is Result.PASS, checked.reasons
+    assert checked.got == checked.expected
 
 
-@pytest.mark.parametrize("name", all_profiles())
-def test_nothing_is_left_of_a_profile_switched_off(name: str, lab: Lab, tmp_path: Path):
-    profile = all_profiles()[name]
-    need(profile)
-    registry = registry_for(lab, tmp_path / "overlay")
-    lab.switch_on(name)
-    lab.switch_off(name)
-    rows, _ = scan_lab(lab, profile.sites, registry=registry)
-    assert {row["outcome"] for row in rows} == {"clean"}, rows
+@pytest.mark.parametrize("name", on_loopback())
+def test_nothing_is_left_of_a_profile_switched_off(name: str, session: LoopbackSession):
+    profile = offer(session, name).profile
+    active = session.switch_on(name, {})
+    session.switch_off()
+    findings = session.scan(profile.scanned(active.settings))
+    assert {finding.row["outcome"] for finding in findings} == {"clean"}
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("sslsplit-selective", {"watched": "bank.lab.test,shop.lab.test", "root": "Another Root"}),
+        ("mitmproxy", {"watched": "news.lab.test", "known": "no", "country": "RU"}),
+        ("rst", {"watched": "www.maps.test"}),
+        ("expired", {"sites": "social.lab.test"}),
+    ],
+    ids=["other names of the CA", "an unknown root", "another site", "another broken site"],
+)
+def test_parameters_are_obeyed(name: str, given: dict[str, str], session: LoopbackSession):
+    checked = check_profile(session, offer(session, name), given)
+    assert checked.result is Result.PASS, checked.reasons
+
+
+def test_a_site_without_a_name_is_refused(session: LoopbackSession):
+    with pytest.raises(UsageError, match="no site is called"):
+        session.words(["nowhere.lab.test"])
+
+
+@pytest.mark.parametrize("profile", all_profiles().values(), ids=str)
+def test_profile_says_what_a_class_needs(profile: Profile):
+    settings = profile.settle({})
+    assert profile.lesson.endswith(".")
+    assert len(profile.lesson) < 600
+    assert profile.struck(settings)
+    assert profile.network is not None or profile.loopback is not None
+    assert all(parameter.about for parameter in profile.parameters)
+    if profile.selective:
+        assert len(profile.scanned(settings)) > len(profile.struck(settings))

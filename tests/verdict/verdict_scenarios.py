@@ -400,6 +400,11 @@ def only_one_resolver_denies() -> Facts:
     return one(dns(failure=Failure.DNS_NXDOMAIN), dns(engine="doh", failure=Failure.GENERIC_TIMEOUT))
 
 
+@scenario(_O.BLOCKED, _C.SUSPECTED, "dns.denied_unlike_control")
+def name_denied_unlike_control() -> Facts:
+    return one(dns(failure=Failure.DNS_NXDOMAIN), control=CONTROL)
+
+
 # A state's e-signature PKI
 
 
@@ -775,6 +780,22 @@ def nothing_measured() -> Facts:
     return one()
 
 
+@scenario(_O.INCONCLUSIVE, None, "run.nothing_gets_through")
+def every_host_of_the_run_is_silent() -> list[Facts]:
+    silent = [
+        one(cut(Failure.GENERIC_TIMEOUT), cut(Failure.GENERIC_TIMEOUT, Role.BENIGN_SNI), host=host)
+        for host in ("a.test", "b.example")
+    ]
+    return [*silent, one(tcp(Failure.CONNECTION_REFUSED), control=CONTROL)]
+
+
+@scenario(_O.BLOCKED, _C.SUSPECTED, "blocked.tcp_unlike_control")
+def one_host_is_silent_and_others_answer() -> list[Facts]:
+    silent = [one(cut(Failure.GENERIC_TIMEOUT), host=host) for host in ("a.test", "b.example")]
+    other = one(cut(), BENIGN_DEFAULT, host="c.invalid")
+    return [*silent, other, one(tcp(Failure.CONNECTION_REFUSED), control=CONTROL)]
+
+
 NEAR_MISSES: Mapping[str, str] = {
     "attribution.family": "unknown_issuer_alone",
     "attribution.family_and_in_control": "family_of_roots",
@@ -807,6 +828,7 @@ NEAR_MISSES: Mapping[str, str] = {
     "dns.bogon_that_is_silent": "private_answer",
     "dns.denied": "name_denied_but_site_is_there",
     "dns.denied_but_genuine": "clean",
+    "dns.denied_unlike_control": "only_one_resolver_denies",
     "dns.genuine_elsewhere": "names_copied_at_one_address",
     "dns.impostor_at_a_wrong_address": "one_broken_server_of_several",
     "dns.no_such_name": "only_one_resolver_denies",
@@ -839,6 +861,7 @@ NEAR_MISSES: Mapping[str, str] = {
     "portal.private_address_for_all_hosts": "private_address_for_some_hosts",
     "proof.copied_chain": "copied_genuine_chain",
     "proof.genuine_chain_without_its_key": "copied_state_chain",
+    "run.nothing_gets_through": "one_host_is_silent_and_others_answer",
     "run.one_issuer_for_chosen_names": "private_ca_beside_a_strangers_default_site",
     "run.one_issuer_for_unrelated_hosts": "one_issuer_for_hosts_of_one_operator",
     "run.one_key_for_unrelated_hosts": "one_issuer_for_unrelated_hosts",

@@ -1,17 +1,12 @@
 """A certificate of the public CA for another name."""
 
-from kzmitm.lab.laboratory import Lab
 from kzmitm.lab.origin_fault import origin_fault
-from kzmitm.lab.pki import Credential, Leaf
-
-
-def _broken(lab: Lab, hostname: str) -> Credential:
-    return lab.public_ca.issue(Leaf(hostname=hostname, certified="shop.lab.test"))
-
+from kzmitm.lab.sites import Flaw
 
 PROFILE = origin_fault(
-    "wrong_name",
+    Flaw.WRONG_NAME,
     title="a site with the certificate of another name",
+    lesson="The server holds a genuine certificate, only for another name of its owner. A forger would have "
+    "copied the right name: an interceptor that names somebody else is a rare thing.",
     site="wronghost.lab.test",
-    broken=_broken,
 )

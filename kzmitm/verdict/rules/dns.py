@@ -111,6 +111,22 @@ def denied_but_genuine(facts: Facts, _context: RunContext) -> bool:
     return facts.state is State.TRUSTED and facts.resolved.system_lies
 
 
+@rule(Tier.CONTRAST, Outcome.BLOCKED, confidence=Confidence.SUSPECTED, asks=(UndecidedCode.ENCRYPTED_DNS,))
+def denied_unlike_control(facts: Facts, _context: RunContext) -> bool:
+    """The system's resolver denies a name for which a clean place gets a trusted chain.
+
+    A name may have ended since the control was made, so an old one does not count, nor where an encrypted
+    resolver denies it, too.
+    """
+    return (
+        _has_no_handshake(facts)
+        and facts.resolved.system_denies
+        and not facts.resolved.doh_denies
+        and facts.control.is_genuine
+        and not facts.control.is_stale
+    )
+
+
 @rule(Tier.BASELINE, Outcome.BLOCKED, confidence=Confidence.SUSPECTED, asks=(UndecidedCode.CONTROL,))
 def denied(facts: Facts, _context: RunContext) -> bool:
     """The system's resolver denies a name for which an encrypted one has addresses; nobody answered."""

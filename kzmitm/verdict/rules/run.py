@@ -4,7 +4,7 @@ from kzmitm.model.verdict import Confidence, Outcome
 from kzmitm.verdict.codes import UndecidedCode
 from kzmitm.verdict.context import MIN_HOSTS, RunContext
 from kzmitm.verdict.facts import Facts
-from kzmitm.verdict.handshake import HandshakeFacts
+from kzmitm.verdict.handshake import HandshakeFacts, State
 from kzmitm.verdict.rule import Tier, rule
 
 
@@ -53,3 +53,20 @@ def one_key_for_unrelated_hosts(facts: Facts, context: RunContext) -> bool:
     """Different untrusted leaves for unrelated hosts have one key: sslsplit and mitmproxy do that (3.3)."""
     focus = _forged_for_this_host(facts)
     return focus is not None and context.hosts_with_key(focus.spki_sha256 or "") >= MIN_HOSTS
+
+
+@rule(
+    Tier.MASK,
+    Outcome.INCONCLUSIVE,
+    asks=(UndecidedCode.PORTAL_LOGIN, UndecidedCode.SECOND_NETWORK),
+)
+def nothing_gets_through(facts: Facts, context: RunContext) -> bool:
+    """A clean place gets this site; here unrelated hosts were tried and none showed a certificate.
+
+    A portal that refuses port 443, a hole in the path for big packets and a cable that is out look so: the
+    network, and not a choice of names. Who asks for blocked sites alone sees the same where they are blocked
+    by address: hence inconclusive.
+    """
+    silent = facts.focus is None or (facts.state is State.FAILED and not facts.is_interrupted)
+    tried = bool(facts.measurement.tcp or facts.handshakes)
+    return silent and tried and context.is_cut_off and facts.control.is_genuine

@@ -1,0 +1,1 @@
+"""The actions of `kzmitm lab`, one file each, found by discovery."""

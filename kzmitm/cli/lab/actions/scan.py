@@ -1,0 +1,45 @@
+"""Run the real scan from the client's place: kzmitm lab scan [TARGET ...] [options of kzmitm scan]."""
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from kzmitm.cli.lab.options import add_name, running
+from kzmitm.lab.commands import module_command
+from kzmitm.lab.network.session import NetworkSession
+from kzmitm.lab.profile import profile_named
+from kzmitm.lab.settings import Settings
+from kzmitm.lab.sites import STRUCK, UNWATCHED
+
+KEEPING = ("--out", "--no-save")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_name(parser)
+    parser.add_argument(
+        "words", metavar="TARGET", nargs=argparse.REMAINDER, help="sites, then options of `kzmitm scan`"
+    )
+    parser.epilog = (
+        "The scan trusts the laboratory's public roots, knows its look-alike, and compares with what a\n"
+        "clean place sees. It keeps nothing unless --out DIR is given. Exit codes are those of `kzmitm scan`."
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    words = args.words[1:] if args.words[:1] == ["--"] else args.words
+    with running(args) as lab:
+        targets = []
+        while words and not words[0].startswith("-"):
+            targets.append(words.pop(0))
+        targets = targets or _in_play(lab.status)
+        options = NetworkSession(lab).sources(targets).words() if lab.is_network else lab.scan_words(targets)
+        if not any(word.partition("=")[0] in KEEPING for word in words):
+            options.append("--no-save")
+        return lab.call("client", module_command("kzmitm", "scan", *targets, *options, *words))
+
+
+def _in_play(status: Mapping[str, Any]) -> list[str]:
+    """The sites that the active profile is about, and some that it is not."""
+    if status["profile"] is None:
+        return [*STRUCK, UNWATCHED[0]]
+    return list(profile_named(status["profile"]).scanned(Settings(status["settings"])))

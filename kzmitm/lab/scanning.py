@@ -1,0 +1,64 @@
+"""The real scan in a laboratory: the very command, what it is told, and what it said."""
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kzmitm.lab.errors import LaboratoryError
+from kzmitm.lab.profile import Expected
+from kzmitm.lab.session import Finding
+
+TIMEOUT_S = 1.5
+"""The laboratory answers within milliseconds; what takes longer here is a filter that swallows packets."""
+
+ENDED_WELL = frozenset({0, 1, 3})
+"""Exit codes of a scan that came to its end: nothing found, found, inconclusive."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """What the scan judges by, as files where it runs."""
+
+    store: Path
+    overlay: Path
+    control: Path | None = None
+
+    def words(self) -> list[str]:
+        """Options of `kzmitm scan`. Nobody in the laboratory answers for the encrypted resolvers."""
+        words = ["--i-understand", "--doh", "none", "--timeout", str(TIMEOUT_S)]
+        words += ["--store", str(self.store), "--fingerprints", str(self.overlay)]
+        return words if self.control is None else [*words, "--control", str(self.control)]
+
+
+def rows_of(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    """The targets in the document of a scan with `--json`; raises LaboratoryError if it did not end well."""
+    if done.returncode not in ENDED_WELL:
+        words = " ".join(done.stderr.split())[-400:]
+        raise LaboratoryError(f"the scan ended with {done.returncode}: {words or 'it said nothing'}")
+    try:
+        return list(json.loads(done.stdout)["targets"])
+    except (ValueError, KeyError) as exc:
+        raise LaboratoryError("the scan said nothing that can be read") from exc
+
+
+def findings(
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    expected: Mapping[str, Expected],
+    certificates: Path,
+    genuine: Mapping[str, tuple[bytes, ...]],
+) -> tuple[Finding, ...]:
+    """What the scan said of each site; `certificates` is the folder of its bundle that holds them."""
+    return tuple(
+        Finding(
+            hostname=row["hostname"],
+            row=row,
+            expected=expected[row["hostname"]],
+            presented=tuple((certificates / f"{c['sha256']}.der").read_bytes() for c in row["chain"]),
+            genuine=genuine.get(row["hostname"], ()),
+        )
+        for row in rows
+    )

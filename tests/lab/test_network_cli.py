@@ -1,0 +1,339 @@
+"""A laboratory by hand: what each command ends with, says, and passes through."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from network_support import (
+    PATIENCE_S,
+    Trace,
+    complaint,
+    environment,
+    eventually,
+    kzmitm,
+    lab_name,
+    named_lab,
+    needs_network,
+)
+
+from kzmitm.lab.commands import module_command
+from kzmitm.lab.profile import all_profiles
+from kzmitm.lab.sites import SITES
+
+pytestmark = needs_network
+
+HOSTS = ["client", "access", "operator", "transit", "server"]
+
+
+@pytest.fixture(scope="module")
+def up() -> Iterator[str]:
+    with named_lab(lab_name("cli")) as name:
+        yield name
+
+
+@pytest.fixture
+def name(up: str) -> Iterator[str]:
+    """A laboratory that is up, with nothing on afterwards."""
+    yield up
+    done = kzmitm("lab", "off", "--name", up)
+    assert done.returncode == 0, done.stderr
+
+
+def run(name: str, *command: str, host: str = "client", **options) -> subprocess.CompletedProcess[str]:
+    return kzmitm("lab", "run", "--name", name, host, "--", *command, **options)
+
+
+def document(done: subprocess.CompletedProcess[str]) -> dict:
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return json.loads(done.stdout)
+
+
+NOBODY = [
+    ["status"],
+    ["status", "--json"],
+    ["on", "rst"],
+    ["on", "nobody"],
+    ["off"],
+    ["scan"],
+    ["run", "client", "true"],
+    ["down"],
+]
+
+
+@pytest.mark.parametrize("words", NOBODY, ids=" ".join)
+def test_without_a_laboratory(words: list[str]):
+    said = complaint(kzmitm("lab", words[0], "--name", lab_name("nobody"), *words[1:]), 2)
+    assert "no laboratory is up" in said
+    assert "kzmitm lab up" in said
+
+
+def test_up_twice(name: str):
+    said = complaint(kzmitm("lab", "up", "--name", name), 2)
+    assert name in said
+    assert "up already" in said
+    assert document(kzmitm("lab", "status", "--name", name, "--json"))["kind"] == "network"
+
+
+@pytest.mark.parametrize("wrong", ["", "a/b", "\u0430", "x" * 41, "a b", "a\nb"], ids=ascii)
+def test_names_that_cannot_be(wrong: str):
+    for verb in ("up", "status"):
+        assert "--name" in complaint(kzmitm("lab", verb, "--name", wrong), 2)
+
+
+def test_life_of_one():
+    name = lab_name("life")
+    done = kzmitm("lab", "up", "--name", name, "--json")
+    try:
+        assert document(done) == {
+            "schema": "kzmitm.lab_status/1.0",
+            "version": "1.0",
+            "kind": "network",
+            "profile": None,
+            "settings": {},
+            "sites": [site.hostname for site in SITES],
+            "hosts": HOSTS,
+        }
+        said = document(
+            kzmitm("lab", "on", "--name", name, "rst", "--set", "watched=bank.lab.test", "--json")
+        )
+        assert said["profile"] == "rst"
+        assert said["settings"] == {"watched": "bank.lab.test", "hidden": ""}
+        assert document(kzmitm("lab", "status", "--name", name, "--json")) == said
+        plain = kzmitm("lab", "status", "--name", name)
+        assert "rst" in plain.stdout
+        assert "watched=bank.lab.test" in plain.stdout
+        assert document(kzmitm("lab", "off", "--name", name, "--json"))["profile"] is None
+    finally:
+        done = kzmitm("lab", "down", "--name", name)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    complaint(kzmitm("lab", "status", "--name", name), 2)
+    assert kzmitm("lab", "up", "--name", name).returncode == 0
+    assert kzmitm("lab", "down", "--name", name).returncode == 0
+
+
+MISTAKES = {
+    "host": (["run", "nowhere", "true"], "nowhere"),
+    "no command": (["run", "client"], "no command"),
+    "no command after dashes": (["run", "client", "--"], "no command"),
+    "no host": (["run"], "HOST"),
+    "profile": (["on", "nobody"], "nobody"),
+    "no profile": (["on"], "PROFILE"),
+    "parameter": (["on", "rst", "--set", "colour=red"], "colour"),
+    "value": (["on", "rst", "--set", "watched=example.org"], "example.org"),
+    "form": (["on", "rst", "--set", "watched"], "watched"),
+}
+
+
+@pytest.mark.parametrize(("words", "about"), MISTAKES.values(), ids=MISTAKES)
+def test_mistakes_are_one_line_and_change_nothing(name: str, words: list[str], about: str):
+    assert kzmitm("lab", "on", "--name", name, "nxdomain").returncode == 0
+    assert about in complaint(kzmitm("lab", words[0], "--name", name, *words[1:]), 2)
+    assert document(kzmitm("lab", "status", "--name", name, "--json"))["profile"] == "nxdomain"
+
+
+ENDS = {
+    "well": ("exit 0", 0),
+    "with a code": ("exit 7", 7),
+    "with the highest": ("exit 255", 255),
+    "by TERM": ("kill -TERM $$", 128 + signal.SIGTERM),
+    "by KILL": ("kill -KILL $$", 128 + signal.SIGKILL),
+    "by SEGV": ("kill -SEGV $$", 128 + signal.SIGSEGV),
+    "by INT": ("kill -INT $$", 128 + signal.SIGINT),
+}
+
+
+@pytest.mark.parametrize(("script", "code"), ENDS.values(), ids=ENDS)
+def test_command_ends_as_it_ends(name: str, script: str, code: int):
+    assert run(name, "sh", "-c", script).returncode == code
+
+
+def test_command_that_does_not_exist(name: str):
+    done = run(name, "no-such-program")
+    assert done.returncode == 127
+    assert done.stderr.count("\n") == 1
+    assert "no-such-program" in done.stderr
+
+
+def test_streams_words_and_folder_are_the_command_s(name: str, tmp_path: Path):
+    done = run(name, "sh", "-c", "cat; echo seen >&2; pwd", input="héllo\n\n", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"héllo\n\n{tmp_path}\n", "seen\n")
+    words = ["a b", "", "--name", "'\"$x", "--", "-h"]
+    assert json.loads(run(name, "python3", "-c", PRINTING, *words).stdout) == words
+
+
+PRINTING = "import json, sys; print(json.dumps(sys.argv[1:]))"
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_each_host_is_another(name: str, host: str):
+    links = json.loads(run(name, "ip", "-json", "link", host=host).stdout)
+    assert "lo" in {link["ifname"] for link in links}
+    assert len(links) == (2 if host in ("client", "server") else 3)
+
+
+WAITING = """
+trap 'echo caught; exit 7' INT
+echo ready
+while :; do sleep 0.05; done
+"""
+
+
+def interrupted(command: list[str], wait_for: str = "") -> tuple[int, str, str]:
+    """Ctrl-C at a terminal where a command runs: the whole process group is told."""
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+        start_new_session=True,
+    ) as process:
+        try:
+            if wait_for:
+                assert process.stdout.readline() == f"{wait_for}\n"
+            os.killpg(process.pid, signal.SIGINT)
+            out, err = process.communicate(timeout=PATIENCE_S)
+        finally:
+            process.kill()
+    return process.returncode, out, err
+
+
+def test_interrupt_ends_the_command_and_not_the_laboratory(name: str):
+    command = module_command("kzmitm", "lab", "run", "--name", name, "client", "--", "sh", "-c")
+    code, out, err = interrupted([*command, "echo ready; exec sleep 60"], "ready")
+    assert (code, out, err) == (128 + signal.SIGINT, "", "")
+    assert document(kzmitm("lab", "status", "--name", name, "--json"))["profile"] is None
+    assert run(name, "pgrep", "-x", "sleep").returncode == 1
+
+
+def test_interrupt_is_the_command_s_to_take(name: str):
+    command = module_command("kzmitm", "lab", "run", "--name", name, "client", "--", "sh", "-c", WAITING)
+    assert interrupted(command, "ready") == (7, "caught\n", "")
+
+
+def test_interrupt_of_a_scan_is_told_by_the_scan(name: str, tmp_path: Path):
+    assert kzmitm("lab", "on", "--name", name, "drop").returncode == 0
+    out = tmp_path / "bundle"
+    command = module_command("kzmitm", "lab", "scan", "--name", name, "social.lab.test", "--out", str(out))
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), start_new_session=True
+    ) as process:
+        try:
+            eventually(lambda: out.is_dir() and any(out.iterdir()))
+            os.killpg(process.pid, signal.SIGINT)
+            _, err = process.communicate(timeout=PATIENCE_S)
+        finally:
+            process.kill()
+    assert process.returncode == 3, err
+    assert b"Traceback" not in err
+
+
+SOON_S = 8.0
+"""Of the profiles that are left, one alone takes longer."""
+
+
+def test_interrupt_ends_a_check(monkeypatch: pytest.MonkeyPatch):
+    trace = Trace(lab_name("interrupt"))
+    monkeypatch.setenv("PATH", trace.path)
+    command = module_command(
+        "kzmitm", "lab", "check", "--jobs", "1", "none", "rst", "nxdomain", "drop", "mtu-hole"
+    )
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), start_new_session=True
+    ) as process:
+        try:
+            eventually(lambda: trace.called("nginx.conf"))
+            os.killpg(process.pid, signal.SIGINT)
+            _, err = process.communicate(timeout=SOON_S)
+        finally:
+            process.kill()
+    assert process.returncode == 3
+    assert err.endswith(b"kzmitm: stopped\n")
+    assert b"mtu-hole" not in err
+    eventually(lambda: not trace.processes())
+
+
+# --- scans
+
+
+def rows(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
+    return {row["hostname"]: row["outcome"] for row in json.loads(done.stdout)["targets"]}
+
+
+def test_scan_of_what_is_in_play(name: str):
+    assert kzmitm("lab", "on", "--name", name, "kz-proxy", "--set", "watched=mail.lab.test").returncode == 0
+    done = kzmitm("lab", "scan", "--name", name, "--", "--json")
+    assert done.returncode == 1
+    assert rows(done) == {"mail.lab.test": "interception", "news.lab.test": "clean"}
+
+
+def test_scan_takes_its_own_options_without_targets(name: str):
+    """As its help says: targets, then options of `kzmitm scan`; neither is needed for the other."""
+    done = kzmitm("lab", "scan", "--name", name, "--json")
+    assert done.returncode == 0, done.stderr
+    assert set(rows(done).values()) == {"clean"}
+
+
+def test_scan_of_what_is_asked_for(name: str, tmp_path: Path):
+    out = tmp_path / "bundle"
+    done = kzmitm("lab", "scan", "--name", name, "bank.lab.test", "--json", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    assert rows(done) == {"bank.lab.test": "clean"}
+    assert out.is_dir()
+
+
+def test_scan_with_a_wrong_option(name: str):
+    done = kzmitm("lab", "scan", "--name", name, "bank.lab.test", "--no-such-option")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+
+
+def test_files_where_one_stands_are_not_run(name: str, tmp_path: Path):
+    """A class works in folders of its own, with files of any name."""
+    for module in ("json", "random", "kzmitm"):
+        (tmp_path / f"{module}.py").write_text("raise SystemExit('run by mistake')\n")
+    command = [
+        str(Path(module_command("kzmitm")[0]).parent / "kzmitm"),
+        "lab",
+        "scan",
+        "--name",
+        name,
+        "bank.lab.test",
+    ]
+    if not Path(command[0]).exists():
+        pytest.skip("needs the installed command")
+    options = {"env": environment(), "cwd": tmp_path, "capture_output": True, "text": True}
+    done = subprocess.run(command, check=False, timeout=60, **options)
+    assert "by mistake" not in done.stderr
+    assert done.returncode == 0, done.stderr
+
+
+# --- more than one
+
+
+def test_two_at_once(name: str):
+    with named_lab(lab_name("second")) as second:
+        assert document(kzmitm("lab", "on", "--name", second, "rst", "--json"))["profile"] == "rst"
+        assert document(kzmitm("lab", "status", "--name", name, "--json"))["profile"] is None
+        assert run(name, "sh", "-c", "nft list ruleset; iptables-save").stdout == ""
+        first = run(name, "readlink", "/proc/self/ns/net").stdout
+        assert run(second, "readlink", "/proc/self/ns/net").stdout != first
+        assert kzmitm("lab", "down", "--name", second).returncode == 0
+        assert document(kzmitm("lab", "status", "--name", name, "--json"))["kind"] == "network"
+
+
+def test_profiles_are_listed():
+    found = document(kzmitm("lab", "profiles", "--json"))
+    assert found["schema"] == "kzmitm.lab_profiles/1.0"
+    assert [profile["profile"] for profile in found["profiles"]] == list(all_profiles())
+    for profile in found["profiles"]:
+        assert profile["title"]
+        assert profile["lesson"]
+        assert profile["network"] or profile["loopback"]
+        assert {"name", "default", "about", "choices"} <= set().union(*profile["parameters"])
