@@ -82,7 +82,7 @@ def main() -> None:
 def measure(lab: Lab, name: str, count: int) -> dict[str, float]:
     """Handshakes through a profile; refused if what came is not what the profile shows."""
     lab.switch_on(name, {})
-    done = lab.run("client", [*module_command("")[:1], "-c", CLIENT, str(count), "20", SITE])
+    done = lab.run("client", [module_command("")[0], "-c", CLIENT, str(count), "20", SITE])
     lab.switch_off()
     found = json.loads(done.stdout or "null")
     if found is None or found["forged"] != [all_profiles()[name].intercepts]:

@@ -2,7 +2,7 @@
 
 import argparse
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
@@ -60,6 +60,25 @@ class CommandParser(argparse.ArgumentParser):
         self.exit(
             Exit.USAGE, f"{harmless(self.prog)}: {harmless(message)}; see {harmless(self.prog)} --help\n"
         )
+
+
+def pass_on(parser: argparse.ArgumentParser, own: Sequence[str]) -> None:
+    """Let a parser take only its `own` options, which have a value, and leave all else for another command.
+
+    argparse would try to understand options that stand before the first word.
+    """
+    understand = parser.parse_known_args
+
+    def parse(args: Any = None, namespace: Any = None) -> Any:
+        words = list(args or ())
+        at = 0
+        while at < len(words) and (words[at].partition("=")[0] in own or words[at] in ("-h", "--help", "-v")):
+            at += 2 if words[at] in own else 1
+        if at < len(words) and words[at] != "--":
+            words.insert(at, "--")
+        return understand(words, namespace)
+
+    parser.parse_known_args = parse  # type: ignore[method-assign]
 
 
 def build_parser(verbs: Mapping[str, ModuleType]) -> CommandParser:

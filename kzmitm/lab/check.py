@@ -1,5 +1,6 @@
 """Holds what the scanner said against what stands in the way: for one site, and for every profile."""
 
+import contextlib
 import enum
 import queue
 import threading
@@ -62,7 +63,7 @@ def _differences(row: Row, expected: Expected) -> Iterator[tuple[str, object, ob
     if expected.scope is not None and row["scope"] != expected.scope:
         yield "scope", expected.scope, row["scope"] or "none"
     authority = (row["authority"] or {}).get("id")
-    if authority != expected.authority:
+    if authority != expected.authority and not expected.is_anyone:
         yield "authority", expected.authority or "none", authority or "none"
     forgers = [forger["id"] for forger in row["forgers"]]
     if expected.forger is not None and expected.forger not in forgers:
@@ -133,6 +134,13 @@ def check_profiles(
                     on_checked(checked)
 
     with ThreadPoolExecutor(max_workers=jobs) as pool:
-        for future in [pool.submit(work) for _ in range(min(jobs, len(wanted)))]:
-            future.result()
+        working = [pool.submit(work) for _ in range(min(jobs, len(wanted)))]
+        try:
+            for future in working:
+                future.result()
+        except BaseException:  # Ctrl-C, or a laboratory that did not come up: nothing more is begun
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    left.get_nowait()
+            raise
     return [done[name] for name in wanted]

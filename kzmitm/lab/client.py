@@ -113,25 +113,25 @@ class Lab:
 
         Ctrl-C is the command's to take, not ours.
         """
+        # nsenter ignores it with us, else it would go and leave the command behind; and as it cannot die of a
+        # signal that it ignores, a shell inside tells how the command ended.
+        heeding = ("sh", "-c", '"$@"; exit $?', "sh", "env", "--default-signal=INT")
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            process = subprocess.Popen(
-                [*self.prefix(host), *argv],
-                env=self.environment,
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - one thread
-            )
-            code = process.wait()
+            code = subprocess.call([*self.prefix(host), *heeding, *argv], env=self.environment)
         finally:
             signal.signal(signal.SIGINT, before)
         return code if code >= 0 else 128 - code
 
     def down(self) -> None:
         """End it; return when everything of it is gone."""
-        with _ending(self.pid) as ended:
+        # What started it holds its name as well, and goes a moment later.
+        with _ending(self.pid) as ended, _ending(_parent(self.pid)) as parent_ended:
             with contextlib.suppress(LaboratoryError):  # it may be going already
                 self._channel.ask("down")
-            if ended is not None:
-                select.select([ended], [], [], START_TIMEOUT_S)
+            for end in (ended, parent_ended):
+                if end is not None:
+                    select.select([end], [], [], START_TIMEOUT_S)
         self.close()
 
     def close(self) -> None:
@@ -147,9 +147,10 @@ def own_lab(now: datetime) -> Lab:
     Raises LaboratoryError if it does not come up.
     """
     here, there = socket.socketpair()
-    with there:
-        process = _start(NETWORK, now, ("--channel", str(there.fileno())), there.fileno())
-    return Lab(Channel(here), process)
+    with _hung_up_on_failure(here):
+        with there:
+            process = _start(NETWORK, now, ("--channel", str(there.fileno())), there.fileno())
+        return Lab(Channel(here), process)
 
 
 def start_lab(name: str, now: datetime, *, is_network: bool) -> Lab:
@@ -166,15 +167,25 @@ def start_lab(name: str, now: datetime, *, is_network: bool) -> Lab:
 
 def find_lab(name: str) -> Lab:
     """The network of this user and name that is up; raises UsageError if there is none."""
+    where = address(_checked(name), os.getuid())
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    with _hung_up_on_failure(sock):
+        try:
+            sock.connect(where)
+            if peer_uid(sock) != os.getuid():
+                raise ConnectionError("a stranger listens there")
+        except OSError as exc:
+            raise UsageError("no laboratory is up", hint="kzmitm lab up") from exc
+        return Lab(Channel(sock))
+
+
+@contextlib.contextmanager
+def _hung_up_on_failure(sock: socket.socket) -> Iterator[None]:
     try:
-        sock.connect(address(_checked(name), os.getuid()))
-        if peer_uid(sock) != os.getuid():
-            raise ConnectionError("a stranger listens there")
-    except OSError as exc:
+        yield
+    except BaseException:
         sock.close()
-        raise UsageError("no laboratory is up", hint="kzmitm lab up") from exc
-    return Lab(Channel(sock))
+        raise
 
 
 def _checked(name: str) -> str:
@@ -214,12 +225,21 @@ def _start(command: Sequence[str], now: datetime, words: Sequence[str], fd: int)
     return process
 
 
+def _parent(pid: int) -> int:
+    """The parent of a process, 0 if either is none of ours (proc(5): `stat`)."""
+    try:
+        parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        return parent if Path(f"/proc/{parent}/comm").read_text().strip() == UNSHARE[0] else 0
+    except OSError:
+        return 0
+
+
 @contextlib.contextmanager
 def _ending(pid: int) -> Iterator[int | None]:
     """A descriptor that becomes readable when a process ends; None if it has."""
     try:
         fd = os.pidfd_open(pid)
-    except OSError:
+    except OSError:  # also for 0
         yield None
         return
     try:

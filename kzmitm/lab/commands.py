@@ -23,8 +23,11 @@ def environment_inside(base: Mapping[str, str]) -> dict[str, str]:
 
 
 def module_command(module: str, *words: str) -> list[str]:
-    """The words that run one of our modules with this very interpreter."""
-    return [sys.executable, "-m", module, *words]
+    """The words that run one of our modules with this very interpreter.
+
+    `-P`: not what happens to lie in the folder where the user stands.
+    """
+    return [sys.executable, "-P", "-m", module, *words]
 
 
 def module_environment(base: Mapping[str, str]) -> dict[str, str]:

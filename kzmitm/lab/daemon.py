@@ -16,7 +16,7 @@ from kzmitm.lab.control import MAX_LINE, peer_uid
 PATIENCE_S = 1.0
 """How long somebody who does not read may hold up all others."""
 
-BACKLOG = 128
+BACKLOG = 1024
 """Users who may wait while an order is carried out."""
 
 Orders = Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]]

@@ -46,7 +46,7 @@ confidence = "high"
 notes = "Made for one run of the laboratory. It is not the authority it looks like, and nothing trusts it."
 
 [names]
-en = {json.dumps(name)}
+en = {json.dumps(name, ensure_ascii=False)}
 
 [[certificates]]
 role = "root"

@@ -65,4 +65,4 @@ def forged(settings: Settings, forger: str | None) -> Expected:
     )
     if settings.is_on("known"):
         return known
-    return replace(known, confidence=Confidence.LIKELY, scope=None, authority=None)
+    return replace(known, confidence=Confidence.LIKELY, scope=None, authority=None, is_anyone=True)

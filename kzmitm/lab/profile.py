@@ -49,7 +49,9 @@ class Expected:
     confidence: Confidence | None = None
     scope: Scope | None = None
     authority: str | None = None
-    """Id of the authority that must be named; None: nobody may be."""
+    """Id of the authority that must be named; None: nobody may be, unless `is_anyone`."""
+    is_anyone: bool = False
+    """Whoever is named will do: by names alone, which are free, the scan may think of somebody."""
     forger: str | None = None
     """Id of a forger that must be among those it is consistent with (needs a control)."""
 

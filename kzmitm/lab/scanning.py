@@ -33,11 +33,16 @@ class Sources:
         return words if self.control is None else [*words, "--control", str(self.control)]
 
 
+def demand_end(code: int, said: str = "") -> None:
+    """Raise LaboratoryError if a scan did not come to its end; `said` is what it wrote on stderr."""
+    if code not in ENDED_WELL:
+        words = " ".join(said.split())[-400:]
+        raise LaboratoryError(f"the scan ended with {code}" + (f": {words}" if words else ""))
+
+
 def rows_of(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
     """The targets in the document of a scan with `--json`; raises LaboratoryError if it did not end well."""
-    if done.returncode not in ENDED_WELL:
-        words = " ".join(done.stderr.split())[-400:]
-        raise LaboratoryError(f"the scan ended with {done.returncode}: {words or 'it said nothing'}")
+    demand_end(done.returncode, done.stderr)
     try:
         return list(json.loads(done.stdout)["targets"])
     except (ValueError, KeyError) as exc:

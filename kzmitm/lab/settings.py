@@ -41,7 +41,7 @@ class Parameter:
                 if part not in self.choices:
                     self._refuse(part, f"choose from: {', '.join(self.choices)}")
         elif self.is_list:
-            parts = [self._site(part) for part in parts]
+            parts = [self._site(part) for part in parts] or [self._site("")]
         elif parts != [self.default]:
             self._text(parts[0])
         return ",".join(parts)

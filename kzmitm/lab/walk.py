@@ -33,7 +33,7 @@ class Audience(Protocol):
         """Let them read before the next step."""
         ...
 
-    def scan(self, words: Sequence[str]) -> Sequence[Row]:
+    def scan(self, words: Sequence[str], out: Path) -> Sequence[Row]:
         """Let them see the scan with these words run from the client's place; its rows."""
         ...
 
@@ -125,9 +125,8 @@ class Walk:
             "chain, knows the key above it, and sees that other names pass untouched at the same address.",
         )
         hostnames = (SITE, OTHER)
-        words = [*hostnames, *self._session.sources(hostnames).words(), "--out", str(out)]
-        rows = self._audience.scan(words)
-        self._compare(rows)
+        words = [*hostnames, *self._session.sources(hostnames).words()]
+        self._compare(self._audience.scan(words, out))
 
     def _others(self) -> None:
         offers = {offer.profile.name: offer for offer in self._session.offers()}

@@ -1,6 +1,7 @@
 """What the tests of the network of namespaces share: whether there can be one, and what one leaves behind."""
 
 import contextlib
+import json
 import os
 import subprocess
 import time
@@ -70,6 +71,18 @@ def complaint(done: subprocess.CompletedProcess[str], code: int) -> str:
     assert done.stderr.startswith("kzmitm")
     assert done.stderr.count("\n") == 1
     return done.stderr
+
+
+def run(name: str, *command: str, host: str = "client", **options: Any) -> subprocess.CompletedProcess[str]:
+    """`kzmitm lab run`."""
+    return kzmitm("lab", "run", "--name", name, host, "--", *command, **options)
+
+
+def document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """What a command said that ended well."""
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return json.loads(done.stdout)
 
 
 def eventually(condition: Callable[[], object], what: str = "") -> None:

@@ -72,7 +72,7 @@ def test_a_site_without_a_name_is_refused(session: LoopbackSession):
         session.words(["nowhere.lab.test"])
 
 
-@pytest.mark.parametrize("profile", all_profiles().values(), ids=str)
+@pytest.mark.parametrize("profile", all_profiles().values(), ids=all_profiles())
 def test_profile_says_what_a_class_needs(profile: Profile):
     settings = profile.settle({})
     assert profile.lesson.endswith(".")

@@ -1,7 +1,6 @@
 """A laboratory by hand: what each command ends with, says, and passes through."""
 
 import json
-import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -9,15 +8,14 @@ from pathlib import Path
 
 import pytest
 from network_support import (
-    PATIENCE_S,
-    Trace,
     complaint,
+    document,
     environment,
-    eventually,
     kzmitm,
     lab_name,
     named_lab,
     needs_network,
+    run,
 )
 
 from kzmitm.lab.commands import module_command
@@ -41,16 +39,6 @@ def name(up: str) -> Iterator[str]:
     yield up
     done = kzmitm("lab", "off", "--name", up)
     assert done.returncode == 0, done.stderr
-
-
-def run(name: str, *command: str, host: str = "client", **options) -> subprocess.CompletedProcess[str]:
-    return kzmitm("lab", "run", "--name", name, host, "--", *command, **options)
-
-
-def document(done: subprocess.CompletedProcess[str]) -> dict:
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    return json.loads(done.stdout)
 
 
 NOBODY = [
@@ -174,89 +162,6 @@ def test_each_host_is_another(name: str, host: str):
     links = json.loads(run(name, "ip", "-json", "link", host=host).stdout)
     assert "lo" in {link["ifname"] for link in links}
     assert len(links) == (2 if host in ("client", "server") else 3)
-
-
-WAITING = """
-trap 'echo caught; exit 7' INT
-echo ready
-while :; do sleep 0.05; done
-"""
-
-
-def interrupted(command: list[str], wait_for: str = "") -> tuple[int, str, str]:
-    """Ctrl-C at a terminal where a command runs: the whole process group is told."""
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
-        start_new_session=True,
-    ) as process:
-        try:
-            if wait_for:
-                assert process.stdout.readline() == f"{wait_for}\n"
-            os.killpg(process.pid, signal.SIGINT)
-            out, err = process.communicate(timeout=PATIENCE_S)
-        finally:
-            process.kill()
-    return process.returncode, out, err
-
-
-def test_interrupt_ends_the_command_and_not_the_laboratory(name: str):
-    command = module_command("kzmitm", "lab", "run", "--name", name, "client", "--", "sh", "-c")
-    code, out, err = interrupted([*command, "echo ready; exec sleep 60"], "ready")
-    assert (code, out, err) == (128 + signal.SIGINT, "", "")
-    assert document(kzmitm("lab", "status", "--name", name, "--json"))["profile"] is None
-    assert run(name, "pgrep", "-x", "sleep").returncode == 1
-
-
-def test_interrupt_is_the_command_s_to_take(name: str):
-    command = module_command("kzmitm", "lab", "run", "--name", name, "client", "--", "sh", "-c", WAITING)
-    assert interrupted(command, "ready") == (7, "caught\n", "")
-
-
-def test_interrupt_of_a_scan_is_told_by_the_scan(name: str, tmp_path: Path):
-    assert kzmitm("lab", "on", "--name", name, "drop").returncode == 0
-    out = tmp_path / "bundle"
-    command = module_command("kzmitm", "lab", "scan", "--name", name, "social.lab.test", "--out", str(out))
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), start_new_session=True
-    ) as process:
-        try:
-            eventually(lambda: out.is_dir() and any(out.iterdir()))
-            os.killpg(process.pid, signal.SIGINT)
-            _, err = process.communicate(timeout=PATIENCE_S)
-        finally:
-            process.kill()
-    assert process.returncode == 3, err
-    assert b"Traceback" not in err
-
-
-SOON_S = 8.0
-"""Of the profiles that are left, one alone takes longer."""
-
-
-def test_interrupt_ends_a_check(monkeypatch: pytest.MonkeyPatch):
-    trace = Trace(lab_name("interrupt"))
-    monkeypatch.setenv("PATH", trace.path)
-    command = module_command(
-        "kzmitm", "lab", "check", "--jobs", "1", "none", "rst", "nxdomain", "drop", "mtu-hole"
-    )
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), start_new_session=True
-    ) as process:
-        try:
-            eventually(lambda: trace.called("nginx.conf"))
-            os.killpg(process.pid, signal.SIGINT)
-            _, err = process.communicate(timeout=SOON_S)
-        finally:
-            process.kill()
-    assert process.returncode == 3
-    assert err.endswith(b"kzmitm: stopped\n")
-    assert b"mtu-hole" not in err
-    eventually(lambda: not trace.processes())
 
 
 # --- scans

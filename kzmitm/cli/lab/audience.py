@@ -1,7 +1,6 @@
 """Who watches a demonstration: titles and paragraphs for them, and a key before each step goes on."""
 
 import argparse
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from kzmitm.evidence.bundle_reader import read_bundle
 from kzmitm.lab.check import Row
 from kzmitm.lab.client import Lab
 from kzmitm.lab.commands import module_command
-from kzmitm.lab.scanning import rows_of
+from kzmitm.lab.scanning import demand_end, rows_of
 from kzmitm.report.language import _
 from kzmitm.report.text import Line, Style
 
@@ -46,16 +45,17 @@ class NetworkAudience(Audience):
         self.document = ""
         """What the main scan wrote for programs."""
 
-    def scan(self, words: Sequence[str]) -> Sequence[Row]:
-        """Let them see the scan from the client's place; its rows. Raises LaboratoryError."""
-        command = module_command("kzmitm", "scan", *words)
+    def scan(self, words: Sequence[str], out: Path) -> Sequence[Row]:
+        """Let them see the scan from the client's place, with its bundle in `out`; its rows.
+
+        Raises LaboratoryError if it did not end well.
+        """
+        command = module_command("kzmitm", "scan", *words, "--out", str(out))
         if self.wants_document:
             done = self._lab.run("client", [*command, "--json"])
             self.document = done.stdout
             return rows_of(done)
         print_lines([Line()])
         sys.stdout.flush()
-        code = self._lab.call("client", command)
-        out = Path(words[words.index("--out") + 1])
-        rows_of(subprocess.CompletedProcess(command, code, '{"targets":[]}', ""))
+        demand_end(self._lab.call("client", command))
         return tuple(read_bundle(out).rows())

@@ -12,6 +12,7 @@ import resource
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,16 @@ from kzmitm.lab.network import mounts
 from kzmitm.lab.network.network import Network
 from kzmitm.lab.network.processes import Processes
 from kzmitm.lab.network.servers import Servers
-from kzmitm.lab.network.topology import HOSTS, NAMESERVER, ROUTER_SETTINGS, ROUTERS, WIRES, addressing, links
+from kzmitm.lab.network.topology import (
+    HOST_SETTINGS,
+    HOSTS,
+    NAMESERVER,
+    ROUTER_SETTINGS,
+    ROUTERS,
+    WIRES,
+    addressing,
+    links,
+)
 from kzmitm.lab.products import Products, find_products, how_to_get
 
 DIRECTORY = Path("/dev/shm")  # noqa: S108 - a mount of our own lies over it
@@ -71,10 +81,10 @@ def make(now: datetime, products: Products) -> Network:
     hosts = {host: _new_namespace() for host in HOSTS}
     processes = Processes(directory, hosts)
     servers = Servers(directory, processes, products, now)
+    for host in HOSTS:
+        _set_up(processes, host, HOST_SETTINGS + (ROUTER_SETTINGS if host in ROUTERS else ()))
     batch = "".join(links(wire, hosts[wire.near], hosts[wire.far]) for wire in WIRES)
     processes.execute("client", ["ip", "-batch", "-"], batch)
-    for router in ROUTERS:
-        _set_up_router(processes, router)
     for host in HOSTS:
         processes.execute(host, ["ip", "-batch", "-"], addressing(host))
     _cover(directory, "resolv.conf", "".join(f"nameserver {address}\n" for address in NAMESERVER[:1]))
@@ -84,10 +94,10 @@ def make(now: datetime, products: Products) -> Network:
     return Network(directory, processes, servers, products)
 
 
-def _set_up_router(processes: Processes, router: str) -> None:
+def _set_up(processes: Processes, host: str, settings: Sequence[tuple[str, str]]) -> None:
     # The files of /proc/sys/net are those of the namespace of whoever opens them.
-    script = "".join(f"echo {value} >/proc/sys/{name}\n" for name, value in ROUTER_SETTINGS)
-    processes.execute(router, ["sh", "-e"], script)
+    script = "".join(f"echo {value} >/proc/sys/{name}\n" for name, value in settings)
+    processes.execute(host, ["sh", "-e"], script)
 
 
 def _new_namespace() -> int:

@@ -98,6 +98,13 @@ ROUTES: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 """No host has a route to anything but the others."""
 
+HOST_SETTINGS = (
+    # Nobody else can have an address here; looking for one who has would keep IPv6 waiting for two seconds.
+    ("net/ipv6/conf/all/accept_dad", "0"),
+    ("net/ipv6/conf/default/accept_dad", "0"),
+)
+"""Of every host, before it has an interface. Names are files below /proc/sys."""
+
 ROUTER_SETTINGS = (
     ("net/ipv4/ip_forward", "1"),
     ("net/ipv6/conf/all/forwarding", "1"),

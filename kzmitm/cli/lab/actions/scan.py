@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kzmitm.cli.lab.options import add_name, running
+from kzmitm.cli.parser import pass_on
 from kzmitm.lab.commands import module_command
 from kzmitm.lab.network.session import NetworkSession
 from kzmitm.lab.profile import profile_named
@@ -19,6 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words", metavar="TARGET", nargs=argparse.REMAINDER, help="sites, then options of `kzmitm scan`"
     )
+    pass_on(parser, ("--name",))
     parser.epilog = (
         "The scan trusts the laboratory's public roots, knows its look-alike, and compares with what a\n"
         "clean place sees. It keeps nothing unless --out DIR is given. Exit codes are those of `kzmitm scan`."
