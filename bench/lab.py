@@ -11,8 +11,8 @@ import statistics
 import time
 from datetime import UTC, datetime
 
-from kzmitm.lab.client import Lab, own_lab
-from kzmitm.lab.commands import module_command
+from kzmitm.lab.control.client import Lab, own_lab
+from kzmitm.lab.control.commands import module_command
 from kzmitm.lab.profile import all_profiles
 
 PROFILES = ("none", "kz-inline", "kz-proxy", "mitmproxy", "sslsplit-selective", "squid")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kzmitm.lab.browser import Browser, PageState, install_root, remove_root
-from kzmitm.lab.client import Lab
+from kzmitm.lab.control.client import Lab
 
 ROOT_NAME = "look-alike"
 PUBLIC_NAME = "public"

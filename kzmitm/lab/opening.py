@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from kzmitm.lab.client import own_lab
+from kzmitm.lab.control.client import own_lab
 from kzmitm.lab.loopback.session import LoopbackSession
 from kzmitm.lab.network.namespaces import refusal
 from kzmitm.lab.network.session import NetworkSession

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes, serialization
 
-from kzmitm.lab.pki import Credential
+from kzmitm.lab.certificates.pki import Credential
 from kzmitm.lab.profile import LOOK_ALIKE
 
 BENIGN = ("www.weather.test", "www.maps.test")

@@ -35,6 +35,9 @@ FILES = {
 }
 """Debian package -> files of which one will do."""
 
+MAX_SHEBANG = 256
+"""Octets of the first line of a script that the kernel reads (linux/binfmts.h)."""
+
 HOW_TO_GET = {
     "mitmproxy": f"mitmproxy (pipx install mitmproxy, or set {MITMDUMP_VARIABLE} to its mitmdump)",
 }
@@ -92,4 +95,13 @@ def _on_path(programs: Iterable[str], environment: Mapping[str, str]) -> Path | 
 
 
 def _executable(path: Path) -> Path | None:
-    return path if path.is_file() and os.access(path, os.X_OK) else None
+    """The path if this user can run it, the interpreter of a script included."""
+    if not path.is_file() or not os.access(path, os.X_OK):
+        return None
+    with path.open("rb") as file:
+        first = file.readline(MAX_SHEBANG)
+    if first.startswith(b"#!"):
+        interpreter = first[2:].split()[:1]
+        if not interpreter or not os.access(os.fsdecode(interpreter[0]), os.X_OK):
+            return None
+    return path

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kzmitm.errors import UsageError
-from kzmitm.lab.extensions import DOMAIN
+from kzmitm.lab.certificates.extensions import DOMAIN
 from kzmitm.report.safe import harmless
 
 MAX_NAMES = 32

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from kzmitm.lab.browser import Browser, find_browser
-from kzmitm.lab.pki import Leaf, PublicCA, pem
+from kzmitm.lab.certificates.pki import Leaf, PublicCA, pem
 
 HOST = "social.lab.test"
 PAGE = b"""<!doctype html><title>Social</title><h1>Hello</h1><input id=name>

@@ -9,10 +9,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from kzmitm.errors import UsageError
 from kzmitm.evidence.scan_document import target_row
+from kzmitm.lab.certificates.look_alike import LookAlikeCA
+from kzmitm.lab.certificates.pki import Leaf, PublicCA
 from kzmitm.lab.console import serve
 from kzmitm.lab.errors import LaboratoryError
-from kzmitm.lab.look_alike import LookAlikeCA
-from kzmitm.lab.pki import Leaf, PublicCA
 from kzmitm.lab.profile import CLEAN, LOOK_ALIKE, Place, Profile, expect
 from kzmitm.lab.session import Active, Finding, Hop, Offer
 from kzmitm.lab.settings import Parameter

@@ -11,7 +11,7 @@ from kzmitm.lab.interceptor.config import parse_config
 from kzmitm.lab.interceptor.hello import parse_hello
 from kzmitm.lab.interceptor.nfnetlink import parse_messages
 from kzmitm.lab.interceptor.packets import build_reset, parse_options, parse_segment
-from kzmitm.lab.on_path import answering_reset
+from kzmitm.lab.parts.on_path import answering_reset
 
 
 def _packet(data: bytes) -> None:

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from cryptography import x509
 
+from kzmitm.lab.certificates.look_alike import LookAlikeCA
+from kzmitm.lab.certificates.pki import Leaf, PublicCA, pem
 from kzmitm.lab.interceptor import rules
-from kzmitm.lab.look_alike import LookAlikeCA
-from kzmitm.lab.pki import Leaf, PublicCA, pem
 
 SERVERS = {4: "10.99.2.2", 6: "fd99:2::2"}
 RAW = "10.99.2.3"

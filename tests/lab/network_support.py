@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from kzmitm.lab.commands import module_command, module_environment
+from kzmitm.lab.control.commands import module_command, module_environment
 from kzmitm.lab.opening import why_no_network
 from kzmitm.lab.products import find_products, how_to_get
 from kzmitm.lab.profile import profile_named

@@ -7,10 +7,10 @@ from cryptography.hazmat.primitives import hashes
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kzmitm.lab.certificates.look_alike import LookAlikeCA
+from kzmitm.lab.certificates.pki import ec_key
 from kzmitm.lab.console.comparison import compare, remarks
 from kzmitm.lab.console.fields import MAX_PARTS, SCT_LIST, fields_of
-from kzmitm.lab.look_alike import LookAlikeCA
-from kzmitm.lab.pki import ec_key
 
 HOST = "social.lab.test"
 

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 import pytest
 
 from kzmitm.errors import UsageError
-from kzmitm.lab.forging import LeafRule
+from kzmitm.lab.certificates.forging import LeafRule
+from kzmitm.lab.certificates.look_alike import LookAlikeCA
+from kzmitm.lab.certificates.pki import PublicCA, ec_key, pem
 from kzmitm.lab.interceptor import rules
 from kzmitm.lab.interceptor.config import Mode, parse_config
 from kzmitm.lab.interceptor.marks import Marks
-from kzmitm.lab.look_alike import LookAlikeCA
-from kzmitm.lab.pki import PublicCA, ec_key, pem
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

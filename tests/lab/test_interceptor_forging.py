@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kzmitm import resources
-from kzmitm.lab.forging import LeafRule, forge, near_serial, new_key
-from kzmitm.lab.look_alike import LookAlikeCA
-from kzmitm.lab.pki import Leaf, PublicCA, distinguished_name, ec_key
+from kzmitm.lab.certificates.forging import LeafRule, forge, near_serial, new_key
+from kzmitm.lab.certificates.look_alike import LookAlikeCA
+from kzmitm.lab.certificates.pki import Leaf, PublicCA, distinguished_name, ec_key
 from kzmitm.pki.fields import SANRelation, SerialRelation, SubjectRelation, ValidityRelation
 from kzmitm.pki.forgers import match_forgers
 from kzmitm.pki.parse import parse_certificate

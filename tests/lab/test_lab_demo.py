@@ -19,7 +19,7 @@ from kzmitm.lab.check import Row, misjudged
 from kzmitm.lab.loopback.demo import placement
 from kzmitm.lab.loopback.laboratory import needs_here
 from kzmitm.lab.loopback.supervisor import PREFIX
-from kzmitm.lab.parameters import forged
+from kzmitm.lab.parts.parameters import forged
 from kzmitm.lab.products import Products, find_products, how_to_get
 from kzmitm.lab.profile import CLEAN, LOOK_ALIKE, all_profiles, on_loopback
 from kzmitm.lab.settings import Settings

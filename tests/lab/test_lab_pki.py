@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import ExtensionOID
 
-from kzmitm.lab.extensions import COMMENT, NETSCAPE_COMMENT
-from kzmitm.lab.look_alike import LookAlikeCA
-from kzmitm.lab.pki import Credential, Leaf, PublicCA, pem
+from kzmitm.lab.certificates.extensions import COMMENT, NETSCAPE_COMMENT
+from kzmitm.lab.certificates.look_alike import LookAlikeCA
+from kzmitm.lab.certificates.pki import Credential, Leaf, PublicCA, pem
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from lab_tools import PRODUCTS, need_network, need_products, run
+from lab_tools import need_network, need_products, run
 
 STEPS = (
     "1. Before",
@@ -35,10 +35,12 @@ def test_walk_with_pictures(tmp_path: Path):
     assert "PRIVATE KEY" not in "".join(path.read_text("latin1") for path in out.rglob("*") if path.is_file())
 
 
-def test_walk_without_a_browser_as_a_document(tmp_path: Path):
+def test_walk_without_a_browser_or_mitmproxy_as_a_document(tmp_path: Path):
+    """What is missing is left out, and said."""
     need_network()
     need_products("iptables")
-    done = run("lab", "demo", "--no-browser", "--json", home=tmp_path / "home")
+    nowhere = {"KZMITM_MITMDUMP": "/nonexistent"}
+    done = run("lab", "demo", "--no-browser", "--json", home=tmp_path / "home", **nowhere)
     assert done.returncode == 1, done.stderr
     document = json.loads(done.stdout)
     assert document["schema"] == "kzmitm.scan/1.0"
@@ -46,22 +48,8 @@ def test_walk_without_a_browser_as_a_document(tmp_path: Path):
     assert outcomes == {"social.lab.test": "interception", "news.lab.test": "clean"}
     assert all(step in done.stderr for step in STEPS)
     assert not any(step in done.stderr for step in BROWSER_STEPS)
+    assert "left out: a company's gateway that opens every connection (needs mitmproxy" in done.stderr
     assert [path.name for path in (tmp_path / "home/results").glob("*/*")] == ["scan"]
-
-
-def test_what_is_missing_is_left_out_and_said(tmp_path: Path):
-    """With nothing but the servers and the system's own programs there is the walk, and what it lacks."""
-    need_network()
-    need_products("iptables")
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    for package in ("nginx-light", "dnsmasq-base", "iptables"):
-        (folder / PRODUCTS.programs[package].name).symlink_to(PRODUCTS.programs[package])
-    done = run(
-        "lab", "demo", "--auto", home=tmp_path / "home", KZMITM_MITMDUMP="/nonexistent", KZMITM_NO="x"
-    )  # fmt: skip
-    assert done.returncode == 1, done.stderr
-    assert "left out: a company's gateway that opens every connection (needs mitmproxy" in done.stdout
 
 
 def test_folder_that_exists_is_refused(tmp_path: Path):

@@ -66,7 +66,7 @@ CASES = {
     "unknown root": ((*FORGING, "sslsplit"), ("known=no",)),
     "no ICMP, forged": ((*FORGING, "corporate", "antivirus"), ("hidden=all",)),
     "no ICMP, filtered": (
-        ("none", "drop", "rst", "rst-onpath", "ip-block", "portal-reject"),
+        ("none", "rst", "rst-onpath", "ip-block", "portal-reject"),
         ("hidden=all",),
     ),
     "no ICMP of one": (("kz-inline", "rst"), ("hidden=operator",)),

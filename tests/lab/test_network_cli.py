@@ -18,7 +18,7 @@ from network_support import (
     run,
 )
 
-from kzmitm.lab.commands import module_command
+from kzmitm.lab.control.commands import module_command
 from kzmitm.lab.profile import all_profiles
 from kzmitm.lab.sites import SITES
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from network_support import eventually, kzmitm, lab_name, named_lab, needs_network
 
-from kzmitm.lab.client import Lab, find_lab
-from kzmitm.lab.control import MAX_LINE, address
+from kzmitm.lab.control.channel import MAX_LINE, address
+from kzmitm.lab.control.client import Lab, find_lab
 
 pytestmark = needs_network
 

@@ -17,12 +17,20 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from network_support import OTHERS, PLACES, SHARED, Trace, files, lab_name, needs_network, needs_product
 
 from kzmitm.cli.clock import now
-from kzmitm.lab.client import Lab, own_lab
-from kzmitm.lab.extensions import NETSCAPE_COMMENT
-from kzmitm.lab.look_alike import LookAlikeCA
+from kzmitm.lab.certificates.extensions import NETSCAPE_COMMENT
+from kzmitm.lab.certificates.look_alike import LookAlikeCA
+from kzmitm.lab.certificates.pki import (
+    Credential,
+    Leaf,
+    PublicCA,
+    certificate_builder,
+    distinguished_name,
+    ec_key,
+    pem,
+)
+from kzmitm.lab.control.client import Lab, own_lab
 from kzmitm.lab.network.network import SYSTEM_BUNDLES
 from kzmitm.lab.network.session import NetworkSession
-from kzmitm.lab.pki import Credential, Leaf, PublicCA, certificate_builder, distinguished_name, ec_key, pem
 
 pytestmark = needs_network
 

@@ -20,7 +20,7 @@ from network_support import (
     run,
 )
 
-from kzmitm.lab.commands import module_command
+from kzmitm.lab.control.commands import module_command
 
 pytestmark = needs_network
 

@@ -29,8 +29,8 @@ from network_support import (
 
 from kzmitm.cli.clock import now
 from kzmitm.errors import KzmitmError, UsageError
-from kzmitm.lab.client import Lab, find_lab, own_lab
-from kzmitm.lab.commands import module_command
+from kzmitm.lab.control.client import Lab, find_lab, own_lab
+from kzmitm.lab.control.commands import module_command
 from kzmitm.lab.errors import LaboratoryError
 
 pytestmark = needs_network

@@ -12,9 +12,9 @@ from network_support import (
 )
 
 from kzmitm.cli.clock import now
-from kzmitm.lab import client
-from kzmitm.lab.client import own_lab, start_lab
-from kzmitm.lab.control import address as address_of
+from kzmitm.lab.control import client
+from kzmitm.lab.control.channel import address as address_of
+from kzmitm.lab.control.client import own_lab, start_lab
 from kzmitm.lab.errors import LaboratoryError
 
 pytestmark = needs_network

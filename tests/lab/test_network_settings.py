@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kzmitm.errors import UsageError
-from kzmitm.lab.parameters import ca_names
+from kzmitm.lab.parts.parameters import ca_names
 from kzmitm.lab.profile import Profile, all_profiles
 from kzmitm.lab.settings import Settings
 

@@ -10,7 +10,7 @@ import pytest
 from network_support import needs_network
 
 from kzmitm.cli.clock import now
-from kzmitm.lab.client import Lab, own_lab
+from kzmitm.lab.control.client import Lab, own_lab
 from kzmitm.lab.network import quic_origin
 from kzmitm.lab.network.topology import NAMESERVER, SITE_ADDRESSES
 from kzmitm.lab.sites import SITES

@@ -23,8 +23,8 @@ from network_support import (
 
 from kzmitm.cli.clock import now
 from kzmitm.errors import UsageError
-from kzmitm.lab.client import find_lab, start_lab
-from kzmitm.lab.control import address
+from kzmitm.lab.control.channel import address
+from kzmitm.lab.control.client import find_lab, start_lab
 
 pytestmark = [needs_network, needs_root]
 

@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from OpenSSL import SSL
 
-from kzmitm.lab.look_alike import LookAlikeCA
+from kzmitm.lab.certificates.look_alike import LookAlikeCA
+from kzmitm.lab.certificates.pki import Leaf, PublicCA, distinguished_name, ec_key, make_ca
 from kzmitm.lab.loopback.origin import TLSOrigin
 from kzmitm.lab.loopback.servers import Connection, ServerThread
-from kzmitm.lab.pki import Leaf, PublicCA, distinguished_name, ec_key, make_ca
 from kzmitm.model.target import Target
 from kzmitm.model.verdict import Confidence, Outcome, Scope
 from kzmitm.netio.overrides import parse_overrides

@@ -8,8 +8,8 @@ from pathlib import Path
 from kzmitm.cli.terminal import print_lines, say
 from kzmitm.evidence.bundle_reader import read_bundle
 from kzmitm.lab.check import Row
-from kzmitm.lab.client import Lab
-from kzmitm.lab.commands import module_command
+from kzmitm.lab.control.client import Lab
+from kzmitm.lab.control.commands import module_command
 from kzmitm.lab.scanning import demand_end, rows_of
 from kzmitm.report.language import _
 from kzmitm.report.text import Line, Style

@@ -8,7 +8,7 @@ from kzmitm.cli import clock
 from kzmitm.cli.parser import filled
 from kzmitm.cli.terminal import say
 from kzmitm.errors import UsageError
-from kzmitm.lab.client import Lab, find_lab
+from kzmitm.lab.control.client import Lab, find_lab
 from kzmitm.lab.opening import open_session, why_no_network
 from kzmitm.lab.products import Products
 from kzmitm.lab.session import Session

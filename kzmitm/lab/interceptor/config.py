@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from kzmitm.errors import UsageError
-from kzmitm.lab.forging import LeafRule
+from kzmitm.lab.certificates.forging import LeafRule
+from kzmitm.lab.certificates.pki import Credential
 from kzmitm.lab.interceptor.marks import MARKS
 from kzmitm.lab.interceptor.watch import Watch
-from kzmitm.lab.pki import Credential
 from kzmitm.pki.store import TrustStore, parse_store
 
 E = TypeVar("E", bound=StrEnum)

@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from OpenSSL import SSL
 
-from kzmitm.lab.forging import LeafRule, forge, new_key
-from kzmitm.lab.pki import Credential
+from kzmitm.lab.certificates.forging import LeafRule, forge, new_key
+from kzmitm.lab.certificates.pki import Credential
 from kzmitm.pki.cache import LRU
 
 MAX_LEAVES = 1024

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from kzmitm.errors import KzmitmError
-from kzmitm.lab.daemon import Daemon, Orders, say_ready
+from kzmitm.lab.control.daemon import Daemon, Orders, say_ready
 from kzmitm.lab.loopback.session import LoopbackSession
 from kzmitm.lab.products import find_products
 

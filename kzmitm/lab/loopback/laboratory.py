@@ -10,12 +10,12 @@ from pathlib import Path
 from socket import AF_INET, SOCK_STREAM, socket
 
 from kzmitm.errors import UsageError
-from kzmitm.lab.flaws import broken
-from kzmitm.lab.look_alike import QAZNET, CANames, LookAlikeCA
+from kzmitm.lab.certificates.flaws import broken
+from kzmitm.lab.certificates.look_alike import QAZNET, CANames, LookAlikeCA
+from kzmitm.lab.certificates.pki import Credential, Leaf, PublicCA
 from kzmitm.lab.loopback.children import Children
 from kzmitm.lab.loopback.origin import TLSOrigin
 from kzmitm.lab.loopback.servers import Connection, ServerThread
-from kzmitm.lab.pki import Credential, Leaf, PublicCA
 from kzmitm.lab.products import Products, how_to_get
 from kzmitm.lab.profile import CLEAN, Expected, Loopback, Profile, all_profiles, on_loopback, profile_named
 from kzmitm.lab.sites import SITES, Flaw, Site

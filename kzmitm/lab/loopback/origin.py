@@ -5,9 +5,9 @@ from typing import Any
 
 from OpenSSL import SSL
 
+from kzmitm.lab.certificates.pki import Credential
 from kzmitm.lab.loopback import page
 from kzmitm.lab.loopback.servers import Connection
-from kzmitm.lab.pki import Credential
 
 CHUNK = 65_536
 PROTOCOLS = (b"h2", b"http/1.1")

@@ -8,11 +8,11 @@ from types import TracebackType
 from typing import Self
 
 from kzmitm.errors import UsageError
-from kzmitm.lab.commands import module_command
-from kzmitm.lab.look_alike import QAZNET
+from kzmitm.lab.certificates.look_alike import QAZNET
+from kzmitm.lab.control.commands import module_command
 from kzmitm.lab.loopback.laboratory import Lab, connect_to, needs_here
 from kzmitm.lab.overlay import write_overlay
-from kzmitm.lab.parameters import ca_names
+from kzmitm.lab.parts.parameters import ca_names
 from kzmitm.lab.products import Products
 from kzmitm.lab.profile import Expected, Place, all_profiles, on_loopback, profile_named
 from kzmitm.lab.scanning import Sources, findings, rows_of

@@ -6,7 +6,6 @@ namespace has, programs are in its process namespace. However it ends, the kerne
 """
 
 import argparse
-import ctypes
 import os
 import resource
 import signal
@@ -18,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from kzmitm.errors import KzmitmError
-from kzmitm.lab.daemon import Daemon, Orders, say_ready
+from kzmitm.lab.control.daemon import Daemon, Orders, say_ready
 from kzmitm.lab.errors import LaboratoryError
 from kzmitm.lab.network import mounts
+from kzmitm.lab.network.hosts import new_host, wait_until_reached
 from kzmitm.lab.network.network import Network
+from kzmitm.lab.network.origins import HTTPS
 from kzmitm.lab.network.processes import Processes
 from kzmitm.lab.network.servers import Servers
 from kzmitm.lab.network.topology import (
@@ -30,6 +31,7 @@ from kzmitm.lab.network.topology import (
     NAMESERVER,
     ROUTER_SETTINGS,
     ROUTERS,
+    SITE_ADDRESSES,
     WIRES,
     addressing,
     links,
@@ -38,9 +40,6 @@ from kzmitm.lab.products import Products, find_products, how_to_get
 
 DIRECTORY = Path("/dev/shm")  # noqa: S108 - a mount of our own lies over it
 """Exists on every Linux; covering it also keeps the shared memory of what runs here apart."""
-
-CLONE_NEWNET = 0x40000000
-"""linux/sched.h"""
 
 NSSWITCH = "hosts: files dns\n"
 """No other service: systemd-resolved and the like are reached by sockets that namespaces do not hide."""
@@ -78,7 +77,7 @@ def make(now: datetime, products: Products) -> Network:
     mounts.memory(DIRECTORY)
     directory = DIRECTORY / "kzmitm"
     directory.mkdir(mode=0o700)
-    hosts = {host: _new_namespace() for host in HOSTS}
+    hosts = {host: new_host() for host in HOSTS}
     processes = Processes(directory, hosts)
     servers = Servers(directory, processes, products, now)
     for host in HOSTS:
@@ -87,10 +86,11 @@ def make(now: datetime, products: Products) -> Network:
     processes.execute("client", ["ip", "-batch", "-"], batch)
     for host in HOSTS:
         processes.execute(host, ["ip", "-batch", "-"], addressing(host))
-    _cover(directory, "resolv.conf", "".join(f"nameserver {address}\n" for address in NAMESERVER[:1]))
+    _cover(directory, "resolv.conf", f"nameserver {NAMESERVER[0]}\noptions timeout:1 attempts:4\n")
     _cover(directory, "nsswitch.conf", NSSWITCH)
     (directory / "roots.pem").write_bytes(servers.store_pem)
     servers.start()
+    wait_until_reached(hosts["client"], SITE_ADDRESSES[0][1], HTTPS)
     return Network(directory, processes, servers, products)
 
 
@@ -98,21 +98,6 @@ def _set_up(processes: Processes, host: str, settings: Sequence[tuple[str, str]]
     # The files of /proc/sys/net are those of the namespace of whoever opens them.
     script = "".join(f"echo {value} >/proc/sys/{name}\n" for name, value in settings)
     processes.execute(host, ["sh", "-e"], script)
-
-
-def _new_namespace() -> int:
-    """A new network namespace, held by a descriptor; this process goes back to its own."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    own = os.open("/proc/self/ns/net", os.O_RDONLY)
-    try:
-        if libc.unshare(CLONE_NEWNET):
-            raise LaboratoryError(f"no network namespace: {os.strerror(ctypes.get_errno())}")
-        made = os.open("/proc/self/ns/net", os.O_RDONLY)
-        if libc.setns(own, CLONE_NEWNET):
-            raise LaboratoryError(f"no way back: {os.strerror(ctypes.get_errno())}")
-    finally:
-        os.close(own)
-    return made
 
 
 def _cover(directory: Path, name: str, content: str) -> None:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from kzmitm.lab.commands import search_path
+from kzmitm.lab.control.commands import search_path
 
 PROBE_TIMEOUT_S = 5.0
 

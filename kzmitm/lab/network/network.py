@@ -8,14 +8,14 @@ from datetime import datetime
 from pathlib import Path
 
 from kzmitm.errors import UsageError
+from kzmitm.lab.certificates.look_alike import CANames, LookAlikeCA
+from kzmitm.lab.certificates.pki import Credential, PublicCA
 from kzmitm.lab.errors import LaboratoryError
-from kzmitm.lab.look_alike import CANames, LookAlikeCA
 from kzmitm.lab.network import mounts
 from kzmitm.lab.network.processes import Port, Processes
 from kzmitm.lab.network.servers import Servers
 from kzmitm.lab.network.topology import INSIDE, ROUTERS
 from kzmitm.lab.overlay import write_overlay
-from kzmitm.lab.pki import Credential, PublicCA
 from kzmitm.lab.products import Products, how_to_get
 from kzmitm.lab.profile import profile_named
 from kzmitm.lab.session import Active

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from kzmitm.lab.certificates.pki import Credential, pem
 from kzmitm.lab.network.topology import BLOCK_PAGE, SITE_ADDRESSES
-from kzmitm.lab.pki import Credential, pem
 
 NAME = "nginx"
 HTTPS, HTTP = 443, 80

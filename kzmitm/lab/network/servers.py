@@ -5,12 +5,12 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from kzmitm.lab.commands import module_command
-from kzmitm.lab.flaws import broken
+from kzmitm.lab.certificates.flaws import broken
+from kzmitm.lab.certificates.pki import Credential, Leaf, PublicCA, pem
+from kzmitm.lab.control.commands import module_command
 from kzmitm.lab.network import names, origins, quic_origin
 from kzmitm.lab.network.processes import READY, Port, Processes
 from kzmitm.lab.network.topology import NAMESERVER, SITE_ADDRESSES
-from kzmitm.lab.pki import Credential, Leaf, PublicCA, pem
 from kzmitm.lab.products import Products
 from kzmitm.lab.sites import SITES, Flaw, Site
 

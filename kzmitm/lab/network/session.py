@@ -5,8 +5,8 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from kzmitm.lab.client import Lab
-from kzmitm.lab.commands import module_command
+from kzmitm.lab.control.client import Lab
+from kzmitm.lab.control.commands import module_command
 from kzmitm.lab.network.topology import hops
 from kzmitm.lab.products import Products, find_products
 from kzmitm.lab.profile import Expected, all_profiles, profile_named

@@ -1,9 +1,9 @@
 """An antivirus program on the client's computer: its root in the local store, every name opened at hop 0."""
 
-from kzmitm.lab import own_interceptor
-from kzmitm.lab.look_alike import CANames
+from kzmitm.lab.certificates.look_alike import CANames
 from kzmitm.lab.network.network import Network
-from kzmitm.lab.parameters import HIDDEN, ca_names, of_ca, sites
+from kzmitm.lab.parts import own_interceptor
+from kzmitm.lab.parts.parameters import HIDDEN, ca_names, of_ca, sites
 from kzmitm.lab.profile import Place, Profile, expect
 from kzmitm.lab.settings import Settings
 from kzmitm.lab.sites import UNRELATED

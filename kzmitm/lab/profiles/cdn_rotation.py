@@ -1,8 +1,8 @@
 """A site with several genuine leaves: other keys than before, by address and by algorithm."""
 
+from kzmitm.lab.certificates.pki import Credential, Leaf
 from kzmitm.lab.network.network import Network
-from kzmitm.lab.parameters import HIDDEN, sites
-from kzmitm.lab.pki import Credential, Leaf
+from kzmitm.lab.parts.parameters import HIDDEN, sites
 from kzmitm.lab.profile import CLEAN, Place, Profile
 from kzmitm.lab.settings import Settings
 

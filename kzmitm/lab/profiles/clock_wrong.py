@@ -1,7 +1,7 @@
 """The client's clock is ten months ahead: every certificate seems to have run out."""
 
 from kzmitm.lab.network.network import Network
-from kzmitm.lab.parameters import HIDDEN, sites
+from kzmitm.lab.parts.parameters import HIDDEN, sites
 from kzmitm.lab.profile import Place, Profile, expect
 from kzmitm.lab.settings import Settings
 from kzmitm.lab.sites import UNRELATED

@@ -1,12 +1,12 @@
 """A company's gateway at the access router: mitmproxy with the company's own CA, for every name."""
 
-from kzmitm.lab.look_alike import CANames
+from kzmitm.lab.certificates.look_alike import CANames
 from kzmitm.lab.network.network import Network
-from kzmitm.lab.parameters import HIDDEN, ca_names, of_ca, sites
+from kzmitm.lab.parts.parameters import HIDDEN, ca_names, of_ca, sites
+from kzmitm.lab.parts.stock import run_mitmproxy
 from kzmitm.lab.profile import Place, Profile, expect
 from kzmitm.lab.settings import Settings
 from kzmitm.lab.sites import UNRELATED
-from kzmitm.lab.stock import run_mitmproxy
 from kzmitm.model.verdict import Confidence, Outcome, Scope
 
 ACME = CANames(

@@ -5,7 +5,7 @@ from functools import partial
 from kzmitm.lab.network import names
 from kzmitm.lab.network.network import Network
 from kzmitm.lab.network.topology import BLOCK_PAGE, NAMESERVER
-from kzmitm.lab.parameters import PATH
+from kzmitm.lab.parts.parameters import PATH
 from kzmitm.lab.profile import Place, Profile, expect
 from kzmitm.lab.settings import Settings
 from kzmitm.model.verdict import Outcome

@@ -1,7 +1,7 @@
 """The address of a site is closed, whatever name is asked there."""
 
 from kzmitm.lab.network.network import Network
-from kzmitm.lab.parameters import HIDDEN, sites
+from kzmitm.lab.parts.parameters import HIDDEN, sites
 from kzmitm.lab.profile import Place, Profile, expect
 from kzmitm.lab.settings import Settings
 from kzmitm.model.verdict import Outcome

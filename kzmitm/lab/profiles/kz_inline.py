@@ -1,12 +1,12 @@
 """The model of Kazakhstan's system: the live connection is taken over once it names a watched site."""
 
-from kzmitm.lab import own_interceptor
-from kzmitm.lab.forging import LeafRule
+from kzmitm.lab.certificates.forging import LeafRule
 from kzmitm.lab.network.network import Network
-from kzmitm.lab.parameters import FORGING, forged
+from kzmitm.lab.parts import own_interceptor
+from kzmitm.lab.parts.parameters import FORGING, forged
+from kzmitm.lab.parts.stock import forging_ca
 from kzmitm.lab.profile import Expected, Place, Profile
 from kzmitm.lab.settings import NO, YES, Parameter, Settings
-from kzmitm.lab.stock import forging_ca
 
 RULE = Parameter(
     "rule",

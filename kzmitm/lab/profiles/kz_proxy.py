@@ -1,12 +1,12 @@
 """The same selection and the same leaves by a proxy that ends every TCP connection."""
 
-from kzmitm.lab import own_interceptor
 from kzmitm.lab.network.network import Network
-from kzmitm.lab.parameters import FORGING
+from kzmitm.lab.parts import own_interceptor
+from kzmitm.lab.parts.parameters import FORGING
+from kzmitm.lab.parts.stock import forging_ca
 from kzmitm.lab.profile import Place, Profile
 from kzmitm.lab.profiles.kz_inline import EXPIRED, RULE, expected
 from kzmitm.lab.settings import Settings
-from kzmitm.lab.stock import forging_ca
 
 
 def _on(network: Network, settings: Settings) -> None:

@@ -1,12 +1,13 @@
 """A bad line: one packet in seven is lost."""
 
 from kzmitm.lab.network.network import Network
-from kzmitm.lab.parameters import HIDDEN, sites
+from kzmitm.lab.parts.parameters import HIDDEN, sites
 from kzmitm.lab.profile import CLEAN, Place, Profile
 from kzmitm.lab.settings import Settings
 from kzmitm.lab.sites import STRUCK
 
-PERCENT = 15
+ONE_IN = 7
+"""Counted and not drawn: so no packet is lost twice in a row, and the verdict does not depend on luck."""
 
 
 def _on(network: Network, _settings: Settings) -> None:
@@ -15,7 +16,7 @@ def _on(network: Network, _settings: Settings) -> None:
         "table inet kzmitm-loss {\n"
         "  chain forward {\n"
         "    type filter hook forward priority filter;\n"
-        f"    numgen random mod 100 < {PERCENT} drop\n"
+        f"    numgen inc mod {ONE_IN} == 0 drop\n"
         "  }\n}\n",
     )
 

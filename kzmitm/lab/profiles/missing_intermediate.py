@@ -1,6 +1,6 @@
 """A good leaf without the intermediate that leads to the root."""
 
-from kzmitm.lab.origin_fault import origin_fault
+from kzmitm.lab.parts.origin_fault import origin_fault
 from kzmitm.lab.sites import Flaw
 
 PROFILE = origin_fault(

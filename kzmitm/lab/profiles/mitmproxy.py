@@ -3,13 +3,13 @@
 import re
 from collections.abc import Sequence
 
+from kzmitm.lab.certificates.pki import pem
 from kzmitm.lab.loopback.laboratory import Lab
 from kzmitm.lab.network.network import Network
-from kzmitm.lab.parameters import FORGING, forged
-from kzmitm.lab.pki import pem
+from kzmitm.lab.parts.parameters import FORGING, forged
+from kzmitm.lab.parts.stock import forging_ca, run_mitmproxy
 from kzmitm.lab.profile import Loopback, Place, Profile
 from kzmitm.lab.settings import Settings
-from kzmitm.lab.stock import forging_ca, run_mitmproxy
 
 NAME = "mitmproxy"
 

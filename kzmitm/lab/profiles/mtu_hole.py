@@ -2,7 +2,7 @@
 
 from kzmitm.lab.network.network import Network
 from kzmitm.lab.network.topology import INSIDE
-from kzmitm.lab.parameters import HIDDEN, sites
+from kzmitm.lab.parts.parameters import HIDDEN, sites
 from kzmitm.lab.profile import Place, Profile, expect
 from kzmitm.lab.settings import Settings
 from kzmitm.lab.sites import UNRELATED

@@ -2,7 +2,7 @@
 
 from kzmitm.lab.loopback.laboratory import Lab
 from kzmitm.lab.network.network import Network
-from kzmitm.lab.parameters import HIDDEN, sites
+from kzmitm.lab.parts.parameters import HIDDEN, sites
 from kzmitm.lab.profile import CLEAN, Loopback, Place, Profile
 from kzmitm.lab.settings import Settings
 from kzmitm.lab.sites import STRUCK

@@ -3,8 +3,8 @@
 from kzmitm.lab.loopback.faults import Fault
 from kzmitm.lab.loopback.path_fault import path_fault
 from kzmitm.lab.network.network import Network
-from kzmitm.lab.own_interceptor import proxy
-from kzmitm.lab.parameters import PATH
+from kzmitm.lab.parts.own_interceptor import proxy
+from kzmitm.lab.parts.parameters import PATH
 from kzmitm.lab.profile import Place, Profile, expect
 from kzmitm.lab.settings import Settings
 from kzmitm.model.verdict import Outcome

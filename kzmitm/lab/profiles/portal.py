@@ -1,11 +1,11 @@
 """A captive portal at the access router: one certificate for every name, until one has logged in."""
 
-from kzmitm.lab.login_page import LOGIN, run_login_page
+from kzmitm.lab.certificates.pki import Leaf
 from kzmitm.lab.loopback.laboratory import Lab
 from kzmitm.lab.loopback.origin import TLSOrigin
 from kzmitm.lab.network.network import Network
-from kzmitm.lab.parameters import HIDDEN, sites
-from kzmitm.lab.pki import Leaf
+from kzmitm.lab.parts.login_page import LOGIN, run_login_page
+from kzmitm.lab.parts.parameters import HIDDEN, sites
 from kzmitm.lab.profile import Loopback, Place, Profile, expect
 from kzmitm.lab.settings import Settings
 from kzmitm.lab.sites import UNRELATED

@@ -1,9 +1,9 @@
 """A captive portal that refuses encrypted connections until one has logged in."""
 
-from kzmitm.lab.login_page import run_login_page
 from kzmitm.lab.network.network import Network
 from kzmitm.lab.network.topology import INSIDE
-from kzmitm.lab.parameters import HIDDEN, sites
+from kzmitm.lab.parts.login_page import run_login_page
+from kzmitm.lab.parts.parameters import HIDDEN, sites
 from kzmitm.lab.profile import Place, Profile, expect
 from kzmitm.lab.settings import Settings
 from kzmitm.lab.sites import UNRELATED

@@ -1,10 +1,10 @@
 """The connection is reset, by a box in the path, once the ClientHello names a watched site."""
 
-from kzmitm.lab.filters import strike_by_name
 from kzmitm.lab.loopback.faults import Fault
 from kzmitm.lab.loopback.path_fault import path_fault
 from kzmitm.lab.network.network import Network
-from kzmitm.lab.parameters import PATH
+from kzmitm.lab.parts.filters import strike_by_name
+from kzmitm.lab.parts.parameters import PATH
 from kzmitm.lab.profile import Place, Profile, expect
 from kzmitm.lab.settings import Settings
 from kzmitm.model.verdict import Outcome

@@ -1,11 +1,11 @@
 """The connection is reset, by a box beside the path, once the ClientHello names a watched site."""
 
-from kzmitm.lab import on_path
-from kzmitm.lab.commands import module_command
+from kzmitm.lab.control.commands import module_command
 from kzmitm.lab.network.network import Network
 from kzmitm.lab.network.processes import READY
 from kzmitm.lab.network.topology import INSIDE, OUTSIDE
-from kzmitm.lab.parameters import PATH
+from kzmitm.lab.parts import on_path
+from kzmitm.lab.parts.parameters import PATH
 from kzmitm.lab.profile import Place, Profile, expect
 from kzmitm.lab.settings import Settings
 from kzmitm.model.verdict import Outcome

@@ -1,6 +1,6 @@
 """A certificate that the site signed itself."""
 
-from kzmitm.lab.origin_fault import origin_fault
+from kzmitm.lab.parts.origin_fault import origin_fault
 from kzmitm.lab.sites import Flaw
 
 PROFILE = origin_fault(

@@ -1,12 +1,12 @@
 """squid with ssl-bump for watched names; the rest is spliced."""
 
+from kzmitm.lab.certificates.pki import pem
 from kzmitm.lab.network.network import Network
 from kzmitm.lab.network.processes import Port
-from kzmitm.lab.parameters import FORGING, forged
-from kzmitm.lab.pki import pem
+from kzmitm.lab.parts.parameters import FORGING, forged
+from kzmitm.lab.parts.stock import close_ipv6, forging_ca
 from kzmitm.lab.profile import Place, Profile
 from kzmitm.lab.settings import Settings
-from kzmitm.lab.stock import close_ipv6, forging_ca
 
 NAME = "squid"
 PACKAGE = "squid-openssl"

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
+from kzmitm.lab.certificates.pki import Credential, pem
 from kzmitm.lab.loopback.laboratory import Lab
 from kzmitm.lab.network.network import Network
-from kzmitm.lab.parameters import HIDDEN, KNOWN, forged, of_ca, sites
-from kzmitm.lab.pki import Credential, pem
+from kzmitm.lab.parts.parameters import HIDDEN, KNOWN, forged, of_ca, sites
+from kzmitm.lab.parts.stock import forging_ca, run_sslsplit, sslsplit_on_loopback
 from kzmitm.lab.profile import Loopback, Place, Profile
 from kzmitm.lab.settings import Settings
 from kzmitm.lab.sites import STRUCK
-from kzmitm.lab.stock import forging_ca, run_sslsplit, sslsplit_on_loopback
 
 NAME = "sslsplit"
 PORT = 8444

@@ -1,13 +1,13 @@
 """sslsplit with leaves forged beforehand in the manner of 2019; what is not watched passes through."""
 
-from kzmitm.lab.look_alike import LookAlikeCA
+from kzmitm.lab.certificates.look_alike import LookAlikeCA
+from kzmitm.lab.certificates.pki import Credential, pem
 from kzmitm.lab.loopback.laboratory import Lab
 from kzmitm.lab.network.network import Network
-from kzmitm.lab.parameters import FORGING, forged
-from kzmitm.lab.pki import Credential, pem
+from kzmitm.lab.parts.parameters import FORGING, forged
+from kzmitm.lab.parts.stock import forging_ca, run_sslsplit, sslsplit_on_loopback
 from kzmitm.lab.profile import Loopback, Place, Profile
 from kzmitm.lab.settings import Settings
-from kzmitm.lab.stock import forging_ca, run_sslsplit, sslsplit_on_loopback
 
 NAME = "sslsplit-selective"
 PACKAGE = "sslsplit"

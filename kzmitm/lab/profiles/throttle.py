@@ -1,9 +1,9 @@
 """Connections that name a watched site become too slow to use."""
 
-from kzmitm.lab.filters import shows
 from kzmitm.lab.network.network import Network
 from kzmitm.lab.network.topology import INSIDE
-from kzmitm.lab.parameters import PATH
+from kzmitm.lab.parts.filters import shows
+from kzmitm.lab.parts.parameters import PATH
 from kzmitm.lab.profile import CLEAN, Place, Profile
 from kzmitm.lab.settings import Settings
 

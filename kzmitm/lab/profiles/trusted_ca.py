@@ -1,8 +1,8 @@
 """A leaf by a CA that the scan trusts, which the site itself does not have."""
 
-from kzmitm.lab import own_interceptor
 from kzmitm.lab.network.network import Network
-from kzmitm.lab.parameters import PATH
+from kzmitm.lab.parts import own_interceptor
+from kzmitm.lab.parts.parameters import PATH
 from kzmitm.lab.profile import Place, Profile, expect
 from kzmitm.lab.settings import Settings
 from kzmitm.model.verdict import Outcome

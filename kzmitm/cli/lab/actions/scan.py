@@ -6,7 +6,7 @@ from typing import Any
 
 from kzmitm.cli.lab.options import add_name, running
 from kzmitm.cli.parser import pass_on
-from kzmitm.lab.commands import module_command
+from kzmitm.lab.control.commands import module_command
 from kzmitm.lab.network.session import NetworkSession
 from kzmitm.lab.profile import profile_named
 from kzmitm.lab.settings import Settings

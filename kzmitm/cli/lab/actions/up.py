@@ -6,7 +6,7 @@ from kzmitm.cli import clock
 from kzmitm.cli.exits import Exit
 from kzmitm.cli.lab.options import add_json, add_loopback, add_name, wants_network
 from kzmitm.cli.lab.telling import tell_status
-from kzmitm.lab.client import start_lab
+from kzmitm.lab.control.client import start_lab
 from kzmitm.lab.products import find_products
 
 

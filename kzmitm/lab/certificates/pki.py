@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from kzmitm.lab import extensions
-from kzmitm.lab.sct import sct_list
+from kzmitm.lab.certificates import extensions
+from kzmitm.lab.certificates.sct import sct_list
 
 CA_LIFETIME = timedelta(days=7)
 LEAF_LIFETIME = timedelta(days=90)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from kzmitm.errors import UsageError
-from kzmitm.lab.commands import environment_inside, module_command, module_environment, search_path
-from kzmitm.lab.control import Channel, address, peer_uid
+from kzmitm.lab.control.channel import Channel, address, peer_uid
+from kzmitm.lab.control.commands import environment_inside, module_command, module_environment, search_path
 from kzmitm.lab.errors import LaboratoryError
 from kzmitm.lab.network.namespaces import UNSHARE, entering
 

@@ -32,6 +32,6 @@ def module_command(module: str, *words: str) -> list[str]:
 
 def module_environment(base: Mapping[str, str]) -> dict[str, str]:
     """An environment in which this very package is found, installed or not."""
-    here = str(Path(__file__).resolve().parents[2])
+    here = str(Path(__file__).resolve().parents[3])
     paths = [here, *filter(None, [base.get("PYTHONPATH")])]
     return {**base, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}

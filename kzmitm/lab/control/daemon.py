@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kzmitm.errors import KzmitmError, UsageError
-from kzmitm.lab.control import MAX_LINE, peer_uid
+from kzmitm.lab.control.channel import MAX_LINE, peer_uid
 
 PATIENCE_S = 1.0
 """How long somebody who does not read may hold up all others."""

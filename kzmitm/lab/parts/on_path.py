@@ -1,9 +1,9 @@
 """An injector beside the path: it sees a copy of every packet and can only add to them.
 
-Started at the operator's gateway as `python -m kzmitm.lab.on_path NAME ...`. A hello that names a watched
-site goes on to the server unharmed; the client is sent a reset in the server's name, which must come before
-the server's answer. In the laboratory servers are a tenth of a millisecond away, and every race against them
-is lost, so what comes from the servers is held up for as long as a real one is far.
+Started at the operator's gateway as `python -m kzmitm.lab.parts.on_path NAME ...`. A hello that names a
+watched site goes on to the server unharmed; the client is sent a reset in the server's name, which must come
+before the server's answer. In the laboratory servers are a tenth of a millisecond away, and every race
+against them is lost, so what comes from the servers is held up for as long as a real one is far.
 """
 
 import asyncio

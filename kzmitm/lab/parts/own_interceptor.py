@@ -3,12 +3,12 @@
 import json
 from collections.abc import Sequence
 
-from kzmitm.lab.commands import module_command
+from kzmitm.lab.certificates.pki import Credential, pem
+from kzmitm.lab.control.commands import module_command
 from kzmitm.lab.interceptor import rules
 from kzmitm.lab.network.network import Network
 from kzmitm.lab.network.processes import READY
 from kzmitm.lab.network.topology import INSIDE, OUTSIDE
-from kzmitm.lab.pki import Credential, pem
 from kzmitm.lab.profile import Place
 
 NAME = "interceptor"

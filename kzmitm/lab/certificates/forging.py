@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from kzmitm.lab.extensions import key_usage
-from kzmitm.lab.pki import Credential
+from kzmitm.lab.certificates.extensions import key_usage
+from kzmitm.lab.certificates.pki import Credential
 
 SERIAL_BITS = 33
 """A random 32-bit number is added to the serial, so that a carry may reach the 33rd bit."""

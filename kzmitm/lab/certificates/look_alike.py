@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from cryptography import x509
 
-from kzmitm.lab.forging import LeafRule, forge, new_key
-from kzmitm.lab.pki import Credential, distinguished_name, make_ca, rsa_key
+from kzmitm.lab.certificates.forging import LeafRule, forge, new_key
+from kzmitm.lab.certificates.pki import Credential, distinguished_name, make_ca, rsa_key
 
 MARK = "LAB LOOK-ALIKE"
 """In the names of every look-alike: as its organisation, or as its unit where it has one already."""

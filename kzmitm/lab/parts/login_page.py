@@ -1,10 +1,10 @@
 """The login page of a captive portal, at the access router."""
 
+from kzmitm.lab.certificates.pki import Leaf
 from kzmitm.lab.network.network import Network
 from kzmitm.lab.network.origins import credential_files
 from kzmitm.lab.network.processes import Port
 from kzmitm.lab.network.topology import INSIDE
-from kzmitm.lab.pki import Leaf
 from kzmitm.lab.profile import Place
 
 LOGIN = "login.wifi.lab.test"

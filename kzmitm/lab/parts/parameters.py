@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from kzmitm.lab.look_alike import QAZNET, CANames
+from kzmitm.lab.certificates.look_alike import QAZNET, CANames
 from kzmitm.lab.profile import LOOK_ALIKE, Expected, expect
 from kzmitm.lab.settings import NO, YES, Parameter, Settings
 from kzmitm.lab.sites import STRUCK

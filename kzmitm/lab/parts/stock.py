@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from kzmitm.lab.look_alike import LookAlikeCA
+from kzmitm.lab.certificates.look_alike import LookAlikeCA
+from kzmitm.lab.certificates.pki import pem
 from kzmitm.lab.loopback.laboratory import Lab
 from kzmitm.lab.network.network import Network
 from kzmitm.lab.network.processes import Port
 from kzmitm.lab.network.topology import INSIDE
-from kzmitm.lab.parameters import ca_names
-from kzmitm.lab.pki import pem
+from kzmitm.lab.parts.parameters import ca_names
 from kzmitm.lab.profile import Place
 from kzmitm.lab.settings import Settings
 

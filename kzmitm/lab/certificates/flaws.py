@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from kzmitm.lab.pki import Credential, Leaf, PublicCA
+from kzmitm.lab.certificates.pki import Credential, Leaf, PublicCA
 from kzmitm.lab.sites import Flaw
 
 AGE_OF_EXPIRED = timedelta(days=93)
