@@ -30,7 +30,7 @@ def new_host() -> int:
 
 
 def wait_until_reached(host: int, address: str, port: int) -> None:
-    """Return when a server answers from a host, or after REACH_TIMEOUT_S: an IPv6 that is slow is no fault."""
+    """Return when a server answers from a host, or after REACH_TIMEOUT_S: slow is not broken."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     deadline = time.monotonic() + REACH_TIMEOUT_S
     while time.monotonic() < deadline:

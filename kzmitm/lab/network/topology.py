@@ -139,9 +139,12 @@ def hops() -> tuple[Hop, ...]:
 
 def links(wire: Wire, near_fd: int, far_fd: int) -> str:
     """The words of `ip -batch` that make a wire between two namespaces that process 1 holds open."""
+    # Two ends with one number, as first interfaces have, are one device to the kernel, which then is
+    # in no hurry to tell IPv6 that there is a carrier (net/core/link_watch.c): a second is lost.
+    near, far = (10 * (WIRES.index(wire) + 1) + end for end in (1, 2))
     return (
-        f"link add {wire.near_interface} netns /proc/1/fd/{near_fd} type veth "
-        f"peer name {wire.far_interface} netns /proc/1/fd/{far_fd}\n"
+        f"link add {wire.near_interface} index {near} netns /proc/1/fd/{near_fd} type veth "
+        f"peer name {wire.far_interface} index {far} netns /proc/1/fd/{far_fd}\n"
     )
 
 
