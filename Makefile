@@ -26,11 +26,14 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 # The packages that think are covered completely; the rest has a floor.
+# Much of the laboratory runs in namespaces of its own, as other processes, where coverage does not see it.
+LAB := kzmitm/lab/*,kzmitm/cli/lab/*
 PURE := kzmitm/model/*,kzmitm/wire/*,kzmitm/pki/*,kzmitm/verdict/*
 unit: $(VENV)/.dev .venv-mitmproxy/.done .venv-oonidata/.done
 	$(BIN)/python -m pytest -n auto --cov --cov-report= $(TESTS)
 	$(BIN)/coverage report --include='$(PURE)' --fail-under=100
-	$(BIN)/coverage report --fail-under=90
+	$(BIN)/coverage report --omit='$(LAB)' --fail-under=95
+	$(BIN)/coverage report --include='$(LAB)' --fail-under=65
 
 FUZZ_SECONDS ?= 15
 fuzz: .venv-fuzz/.done  ## coverage-guided fuzzing of every parser (FUZZ_SECONDS each)

@@ -1,6 +1,7 @@
 """List the profiles: what can stand in the way, its parameters, and what the scanner must say of it."""
 
 import argparse
+import shlex
 from collections.abc import Iterator
 
 from kzmitm.cli.exits import Exit
@@ -66,4 +67,6 @@ def _lines(found: list[Profile], *, with_parameters: bool) -> Iterator[Line]:
                 yield Line(f"    {profile.lesson}", indent=4)
                 for p in profile.parameters:
                     values = _(" (one of: {all})").format(all=", ".join(p.choices)) if p.choices else ""
-                    yield Line(f"    --set {p.name}={p.default or '...'}   {p.about}{values}", indent=8)
+                    yield Line(
+                        f"    --set {shlex.quote(f'{p.name}={p.default}')}   {p.about}{values}", indent=8
+                    )
