@@ -14,6 +14,7 @@ needs=(
   "/usr/lib/*/faketime/libfaketime.so.1 libfaketime a profile of the laboratory"
   "chromium chromium the pictures of the demo"
   "certutil libnss3-tools the pictures of the demo"
+  "/usr/share/fonts/truetype/*/*.ttf fonts-dejavu-core the pictures of the demo"
   "curl curl some tests of the laboratory"
   "pgrep procps some tests of the laboratory"
   "openssl openssl the tests against openssl s_server"
