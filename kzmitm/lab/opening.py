@@ -8,11 +8,8 @@ from kzmitm.lab.control.client import own_lab
 from kzmitm.lab.loopback.session import LoopbackSession
 from kzmitm.lab.network.namespaces import refusal
 from kzmitm.lab.network.session import NetworkSession
-from kzmitm.lab.products import Products, how_to_get
+from kzmitm.lab.products import SERVERS, Products, how_to_get
 from kzmitm.lab.session import Session
-
-SERVERS = ("nginx-light", "dnsmasq-base")
-"""What the network cannot do without."""
 
 
 def why_no_network(products: Products) -> str | None:

@@ -35,6 +35,9 @@ FILES = {
 }
 """Debian package -> files of which one will do."""
 
+SERVERS = ("nginx-light", "dnsmasq-base")
+"""What the network cannot do without."""
+
 MAX_SHEBANG = 256
 """Octets of the first line of a script that the kernel reads (linux/binfmts.h)."""
 

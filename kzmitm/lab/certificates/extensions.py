@@ -33,7 +33,11 @@ def ia5_string(text: str) -> bytes:
 
 
 def authority_key_id(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
-    key_id = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    """The issuer's own key identifier, or what it would be where it has none."""
+    try:
+        key_id = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        key_id = x509.SubjectKeyIdentifier.from_public_key(issuer.public_key())
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(key_id)
 
 

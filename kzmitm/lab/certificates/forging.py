@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from kzmitm.lab.certificates.extensions import key_usage
+from kzmitm.lab.certificates.extensions import authority_key_id, key_usage
 from kzmitm.lab.certificates.pki import Credential
 
 SERIAL_BITS = 33
@@ -117,14 +117,6 @@ def _extensions(
         (key_usage(digital_signature=True, key_encipherment=True), True),
         (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
         (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False),
-        (_authority_key_id(issuer), False),
+        (authority_key_id(issuer), False),
         *copied,
     ]
-
-
-def _authority_key_id(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
-    try:
-        key_id = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    except x509.ExtensionNotFound:
-        key_id = x509.SubjectKeyIdentifier.from_public_key(issuer.public_key())
-    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(key_id)

@@ -36,7 +36,7 @@ from kzmitm.lab.network.topology import (
     addressing,
     links,
 )
-from kzmitm.lab.products import Products, find_products, how_to_get
+from kzmitm.lab.products import SERVERS, Products, find_products, how_to_get
 
 DIRECTORY = Path("/dev/shm")  # noqa: S108 - a mount of our own lies over it
 """Exists on every Linux; covering it also keeps the shared memory of what runs here apart."""
@@ -72,7 +72,7 @@ def main() -> None:
 
 def make(now: datetime, products: Products) -> Network:
     """The network, up; raises LaboratoryError."""
-    if missing := products.lacks(("nginx-light", "dnsmasq-base")):
+    if missing := products.lacks(SERVERS):
         raise LaboratoryError("the network needs what is not installed", hint=how_to_get(missing))
     mounts.memory(DIRECTORY)
     directory = DIRECTORY / "kzmitm"

@@ -121,11 +121,6 @@ class Processes:
                 process.stdin.close()
         process.wait()
 
-    def is_running(self, name: str) -> bool:
-        """True while the program has not ended."""
-        process = self._running.get(name)
-        return process is not None and process.poll() is None
-
     def reap(self) -> None:
         """Take leave of all that ended: orphans, too, are process 1's to bury."""
         own = {process.pid: process for process in self._running.values()}

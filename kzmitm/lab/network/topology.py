@@ -18,9 +18,6 @@ INSIDE, OUTSIDE = "inside", "outside"
 HOSTS = ("client", "access", "operator", "transit", "server")
 ROUTERS = ("access", "operator", "transit")
 
-DISTANCE = 4
-"""Hops from the client to the server."""
-
 
 @dataclass(frozen=True, slots=True)
 class Wire:
@@ -67,8 +64,6 @@ SITE_ADDRESSES = tuple((f"203.0.113.{n}", f"fd77:34::{n}") for n in (10, 11, 12,
 NAMESERVER = ("203.0.113.53", "fd77:34::53")
 BLOCK_PAGE = ("203.0.113.66", "fd77:34::66")
 """Where hijacked names lead to."""
-
-ORIGIN_NETWORKS = ("203.0.113.0/24", "fd77:34::/64")
 
 SERVER_ADDRESSES = (*SITE_ADDRESSES[1:], NAMESERVER, BLOCK_PAGE)
 """What the server has besides the address of its wire."""
