@@ -12,6 +12,15 @@ def discover(package: ModuleType) -> Iterator[ModuleType]:
     Subpackages are imported too, and not searched. An exception of an import is passed on: a file that
     cannot be loaded must never look like one that is absent.
     """
-    names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
-    for name in names:
-        yield importlib.import_module(f"{package.__name__}.{name}")
+    for name in names_in(package):
+        yield load(package, name)
+
+
+def names_in(package: ModuleType) -> tuple[str, ...]:
+    """The modules directly inside `package`, in order; none is imported."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(package.__path__)))
+
+
+def load(package: ModuleType, name: str) -> ModuleType:
+    """Import one module of `package`."""
+    return importlib.import_module(f"{package.__name__}.{name}")

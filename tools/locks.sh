@@ -3,9 +3,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 compile() { .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header "$@"; }
-compile pyproject.toml --extra fast --extra lab --group build --output-file requirements/run.txt
-compile pyproject.toml --extra fast --extra lab --group dev --output-file requirements/dev.txt
-compile pyproject.toml requirements/fuzz.in --extra fast --extra lab --group dev --output-file requirements/fuzz.txt
+extras=(--extra fast --extra lab --extra seal --extra stamp)
+compile pyproject.toml "${extras[@]}" --group build --output-file requirements/run.txt
+compile pyproject.toml "${extras[@]}" --group dev --output-file requirements/dev.txt
+compile pyproject.toml requirements/fuzz.in "${extras[@]}" --group dev --output-file requirements/fuzz.txt
 for name in bench mitmproxy; do
   compile "requirements/$name.in" --output-file "requirements/$name.txt"
 done

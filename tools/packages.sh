@@ -20,6 +20,8 @@ needs=(
   "openssl openssl the tests against openssl s_server"
   "tinyproxy tinyproxy the tests through an HTTP proxy"
   "microsocks microsocks the tests through a SOCKS proxy"
+  "age age some tests of sealing"
+  "ssh-keygen openssh-client the tests against ssh-keygen"
 )
 PATH="$PATH:/usr/sbin:/sbin"
 there() { case $1 in /*) compgen -G "$1" >/dev/null ;; *) command -v "$1" >/dev/null ;; esac; }

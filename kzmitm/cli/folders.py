@@ -1,4 +1,4 @@
-"""Where the consent and the results of this user stay: one folder, that `purge` empties."""
+"""Where the consent, the keys and the results of this user stay: one folder, that `purge` empties."""
 
 import os
 import sys
@@ -9,6 +9,10 @@ HOME_VARIABLE = "KZMITM_HOME"
 
 CONSENT = "consent.json"
 RESULTS = "results"
+DEMO_PREFIX = "demo-"
+"""Begins the name of a folder with the result and the pictures of a demonstration."""
+KEYS = "keys"
+KNOWN_SIGNERS = "known_signers"
 
 
 def home() -> Path:
@@ -30,3 +34,13 @@ def consent_file() -> Path:
 
 def results_folder() -> Path:
     return home() / RESULTS
+
+
+def keys_folder() -> Path:
+    """Where the keys of campaigns are, that sign results."""
+    return home() / KEYS
+
+
+def known_signers_file() -> Path:
+    """Whose keys this user knows."""
+    return home() / KNOWN_SIGNERS

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import NoReturn
 
-from kzmitm._registry import discover
+from kzmitm._registry import load, names_in
 from kzmitm.cli import verbs
 from kzmitm.cli.exits import Exit, exit_code
-from kzmitm.cli.parser import build_parser, unknown_verb
+from kzmitm.cli.parser import build_parser, first_word, unknown_verb
 from kzmitm.cli.terminal import prepare_streams
 from kzmitm.errors import KzmitmError
 from kzmitm.report.safe import harmless, harmless_lines
@@ -57,18 +57,22 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _dispatch(argv: list[str]) -> int:
-    known = _verbs()
+    known = names_in(verbs)
     complaint = unknown_verb(argv, known)
     if complaint is not None:
         sys.stderr.write(complaint + "\n")
         return Exit.USAGE
-    args = build_parser(known).parse_args(argv)
+    args = build_parser(_modules(argv, known)).parse_args(argv)
     _configure_logging(verbose=args.verbose)
     return int(args.run(args))
 
 
-def _verbs() -> dict[str, ModuleType]:
-    return {module.__name__.rpartition(".")[2]: module for module in discover(verbs)}
+def _modules(argv: Sequence[str], known: Sequence[str]) -> dict[str, ModuleType]:
+    """The verb that is asked for; all of them for the help. Loading them all takes longer than most do."""
+    asked = first_word(argv)
+    if asked in known:
+        return {asked: load(verbs, asked)}
+    return {name: load(verbs, name) for name in known}
 
 
 class _HarmlessHandler(logging.Handler):

@@ -11,7 +11,8 @@ from kzmitm.report.text import JudgedTarget, Line, Style, explanation, gravity, 
 
 UNDECIDED = (Outcome.INCONCLUSIVE, Outcome.TRUSTED_UNEXPECTED, Outcome.CAPTIVE_PORTAL)
 """Outcomes that are neither an alarm nor an all-clear."""
-
+OF_CERTIFICATES = (Outcome.CLEAN, Outcome.ORIGIN_MISCONFIGURED)
+"""Outcomes that certificates led to, though a reduced bundle may show none."""
 
 GRAVEST = _("The gravest finding, explained:")
 NOTHING_REACHED = _("Nothing was reached, perhaps for want of a connection. One of them, explained:")
@@ -29,7 +30,7 @@ class Tally:
     def add(self, judged: JudgedTarget) -> None:
         """Count a target."""
         self.counts[judged.verdict.outcome] += 1
-        self.chains += bool(judged.chain)
+        self.chains += bool(judged.chain) or judged.verdict.outcome in OF_CERTIFICATES
         if self.worst is None or gravity(judged.verdict) < gravity(self.worst.verdict):
             self.worst = judged
 
@@ -58,6 +59,6 @@ class Tally:
             yield from explanation(self.worst, technical=not is_kept)
             if is_kept and self.worst.chain:
                 more = _("The certificates shown, with their hashes:")
-                yield Line(f"{more} kzmitm show FOLDER {harmless(self.worst.target)}")
+                yield Line(f"{more} kzmitm show RESULT {harmless(self.worst.target)}")
             yield Line()
         yield summary_line(self.counts)

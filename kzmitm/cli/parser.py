@@ -20,7 +20,8 @@ EXAMPLES = """first steps:
   kzmitm consent               read what a scan does, and agree
   kzmitm scan                  scan the default list, gently
   kzmitm scan example.org      scan one site
-  kzmitm show FOLDER           read a result again
+  kzmitm show RESULT           read a result again
+  kzmitm verify RESULT         was it altered, and who signed it
 """
 
 
@@ -113,9 +114,14 @@ def build_parser(verbs: Mapping[str, ModuleType]) -> CommandParser:
     return parser
 
 
-def unknown_verb(argv: list[str], verbs: Mapping[str, ModuleType]) -> str | None:
+def first_word(argv: Sequence[str]) -> str:
+    """The first word that is no option; "" if there is none."""
+    return next((word for word in argv if not word.startswith("-")), "")
+
+
+def unknown_verb(argv: Sequence[str], verbs: Sequence[str]) -> str | None:
     """The one line for a verb that does not exist, None if the first word is one or an option."""
-    word = next((a for a in argv if not a.startswith("-")), None)
+    word = first_word(argv) or None
     if word is None or word in verbs:
         return None
     near = difflib.get_close_matches(word, verbs, n=1)

@@ -1,26 +1,21 @@
-"""Where the verdicts of a running scan go: a bundle, a document in memory, or nowhere."""
+"""Where the verdicts of a running scan go when they are not saved: a document in memory, or nowhere."""
 
 import json
 import re
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import count
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from kzmitm.evidence import layout
-from kzmitm.evidence.bundle import BundleWriter
 from kzmitm.evidence.json_writer import canonical
-from kzmitm.evidence.scan_document import ScanHeader, document_chunks, summary_of, target_row
+from kzmitm.evidence.scan_document import ScanHeader, document_chunks, frame_of, summary_of, target_row
 from kzmitm.model.certificate import Certificate
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.verdict import Outcome, Verdict
-
-CHUNK = 1 << 16
-"""Characters of a document that are in memory at once."""
 
 
 class Results(Protocol):
@@ -49,57 +44,26 @@ class Results(Protocol):
         explanation: str,
     ) -> None: ...
 
+    def capture_salt(self) -> bytes:
+        """What a capture of packets must hold somewhere."""
+
+    def capture(self, octets: bytes) -> None:
+        """Keep the packets of the scan's own connections."""
+
     def finish(self, *, finished_at: datetime, complete: bool) -> None: ...
+
+    def closing_words(self) -> Iterator[str]:
+        """Where the result is, and what to do with it."""
 
     def print_document(self) -> None:
         """The document of the finished scan on stdout."""
 
 
-class Saved:
-    """A bundle on the disk; memory does not grow with it."""
-
-    def __init__(self, path: Path, header: ScanHeader) -> None:
-        self.path: Path | None = path
-        self._folder = path
-        self.failure: OSError | None = None
-        self._writer = BundleWriter(path, header=header)
-
-    def add(self, measurement: Measurement, verdict: Verdict, **told: Any) -> None:
-        self._try(self._writer.add, measurement, verdict, **told)
-
-    def amend(self, measurement: Measurement, verdict: Verdict, **told: Any) -> None:
-        self._try(self._writer.amend, measurement, verdict, **told)
-
-    def finish(self, *, finished_at: datetime, complete: bool) -> None:
-        self._try(self._writer.finish, finished_at=finished_at, complete=complete)
-
-    def _try(self, write: Callable[..., None], *words: Any, **told: Any) -> None:
-        if self.failure is None:
-            try:
-                write(*words, **told)
-            except OSError as exc:
-                self.failure = exc
-
-    def print_document(self) -> None:
-        """As it stands in the bundle, with the bundle's path, in flat memory; nothing if it has no end."""
-        if self.failure is not None:
-            return
-        missing: str | None = _NO_BUNDLE
-        with (self._folder / layout.SCAN.name).open(encoding="utf-8") as file:
-            while chunk := file.read(CHUNK):
-                if missing is not None and missing in chunk:
-                    chunk = chunk.replace(missing, f'"bundle":{json.dumps(str(self._folder))}', 1)
-                    missing = None
-                _print(chunk)
-
-
-_NO_BUNDLE = '"bundle":null'
-"""Stands right behind schema and version, long before any text of a stranger."""
-
 _NOT_PRINTABLE = re.compile(r"[^\n -~]")
 
 
-def _print(text: str) -> None:
+def print_text(text: str) -> None:
+    """A piece of a document on stdout, in ASCII, as names of strangers may steer a terminal."""
     sys.stdout.write(_NOT_PRINTABLE.sub(_escape, text))
 
 
@@ -181,10 +145,18 @@ class InMemory:
 
     def finish(self, *, finished_at: datetime, complete: bool) -> None:
         summary = summary_of(Counter(map(str, self._outcomes)))
-        self._chunks = document_chunks(
-            self._header.to_json(), self._rows, summary, finished_at=finished_at, complete=complete
-        )
+        frame = frame_of(self._header.to_json(), summary, finished_at=finished_at, complete=complete)
+        self._chunks = document_chunks(frame, self._rows)
+
+    def capture_salt(self) -> bytes:
+        return b""
+
+    def capture(self, octets: bytes) -> None:
+        """Not with a scan that keeps nothing; the options say so."""
+
+    def closing_words(self) -> Iterator[str]:
+        return iter(())
 
     def print_document(self) -> None:
         for chunk in self._chunks:
-            _print(chunk.decode())
+            print_text(chunk.decode())

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from kzmitm.cli import clock
 from kzmitm.cli.parser import filled, filled_path
 from kzmitm.errors import UsageError
+from kzmitm.evidence.sealing import Recipient, read_recipients
+from kzmitm.evidence.signing.keys import DEFAULT_CAMPAIGN, check_campaign
 from kzmitm.model.observation import Split
 from kzmitm.report.language import _
 from kzmitm.wire.profiles import PROFILES
@@ -23,6 +25,13 @@ MAX_SNI_OCTETS = 4096
 
 ENGINES = ("kzmitm", "openssl")
 LANGUAGES = ("en",)
+CONTRADICTIONS = (
+    ("--no-save", "--out"),
+    ("--no-save", "--pcap"),
+    ("--no-save", "--seal-to"),
+    ("--no-save", "--one-time-key"),
+    ("--record-control", "--control"),
+)
 
 _ASN = re.compile(r"(?:AS)?([1-9][0-9]{0,9})", re.ASCII | re.IGNORECASE)
 _COUNTRY = re.compile(r"[A-Za-z]{2}", re.ASCII)
@@ -139,11 +148,18 @@ def _configure_result(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add(
         "--out",
-        metavar="DIR",
+        metavar="DIR|FILE",
         type=filled_path,
-        help="a new folder for the result (default: in the data of this user)",
+        help="a folder for the result, or its own name, NAME.zip (default: in the data of this user)",
     )
     add("--no-save", action="store_true", help="write nothing")
+    key = group.add_mutually_exclusive_group()
+    key.add_argument("--campaign", metavar="NAME", default=DEFAULT_CAMPAIGN,
+        help="sign with the key of this campaign (default: %(default)s)")  # fmt: skip
+    key.add_argument("--one-time-key", action="store_true", help="sign with a key that is then forgotten")
+    add("--seal-to", type=filled, metavar="KEY|FILE", action="append", default=[],
+        help="encrypt the result to this age or ssh key; until then it is in memory only")  # fmt: skip
+    add("--pcap", action="store_true", help="keep the packets of our own connections, too (Linux, as root)")
     add("--json", action="store_true", help="one JSON document (kzmitm.scan/1.0) on stdout")
     add("--i-understand", action="store_true", help="I know what `kzmitm consent` says; scan without asking")
     add("--lang", choices=LANGUAGES, default="en", help="language of the talk")
@@ -160,6 +176,8 @@ class Checked:
     """The URL of a resolver, "" for none, None for our own choice."""
     asn: str
     cc: str
+    recipients: tuple[Recipient, ...]
+    """Who alone will be able to open the result; none for a result that is not sealed."""
 
 
 def check(args: argparse.Namespace) -> Checked:
@@ -167,13 +185,13 @@ def check(args: argparse.Namespace) -> Checked:
     _within("--concurrency", args.concurrency, 1, MAX_CONCURRENCY)
     _within("--timeout", args.timeout, 0.01, MAX_TIMEOUT_S)
     _within("--rate", args.rate, 0.001, MAX_RATE)
-    if args.no_save and args.out:
-        raise UsageError("--no-save and --out contradict each other", hint="leave one of them out")
-    if args.record_control and args.control:
-        raise UsageError(
-            "--record-control and --control contradict each other",
-            hint="record a control without another one",
-        )
+    for one, other in CONTRADICTIONS:
+        if _is_given(args, one) and _is_given(args, other):
+            raise UsageError(f"{one} and {other} contradict each other", hint="leave one of them out")
+    if args.pcap and (not _is_direct(args.via) or (args.control and not _is_direct(args.control))):
+        # Between here and a proxy, its password would be in the packets.
+        raise UsageError("--pcap keeps no packets to a proxy", hint="leave it out, or scan without --via")
+    check_campaign(args.campaign)
     if args.engine == "openssl" and args.split != Split.NONE.value:
         raise UsageError("--split works with our own engine only", hint="leave out --engine openssl")
     if args.sni is not None and not 0 < len(args.sni.encode(errors="replace")) <= MAX_SNI_OCTETS:
@@ -186,7 +204,17 @@ def check(args: argparse.Namespace) -> Checked:
         doh=_doh(args.doh),
         asn=_asn(args.probe_asn),
         cc=_country(args.probe_cc),
+        recipients=tuple(one for value in args.seal_to for one in read_recipients(value)),
     )
+
+
+def _is_given(args: argparse.Namespace, option: str) -> bool:
+    return bool(getattr(args, option.removeprefix("--").replace("-", "_")))
+
+
+def _is_direct(uri: str) -> bool:
+    """True for a way without a proxy, and for a file."""
+    return uri.startswith("direct:") or _URI.match(uri) is None
 
 
 def _within(option: str, value: float | None, least: float, most: float) -> None:

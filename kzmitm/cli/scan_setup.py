@@ -1,20 +1,18 @@
 """From checked options to what a scan needs: network, judge, manner, header of its result."""
 
 import argparse
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from kzmitm import __version__
-from kzmitm.cli.folders import results_folder
-from kzmitm.cli.results import InMemory, Results, Saved
+from kzmitm.cli.results import InMemory, Results
+from kzmitm.cli.saving import open_saved
 from kzmitm.cli.scan_options import Checked
 from kzmitm.cli.sources import pinned_pem, store_of
 from kzmitm.cli.targets import CONTROLS, Selection
 from kzmitm.evidence.control import Control, read_control
-from kzmitm.evidence.layout import bundle_name
 from kzmitm.evidence.scan_document import ScanHeader
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.observation import Split
@@ -127,8 +125,10 @@ def scan_options(
     return replace(options, stop_after=None) if args.thorough else options
 
 
-def open_results(args: argparse.Namespace, setup: Setup, targets: Selection, started_at: datetime) -> Results:
-    """Where the verdicts go; a bundle is begun on the disk here, and no earlier."""
+def open_results(
+    args: argparse.Namespace, checked: Checked, setup: Setup, targets: Selection, started_at: datetime
+) -> Results:
+    """Where the verdicts go; a journal is begun on the disk here, and no earlier."""
     header = ScanHeader(
         started_at=started_at,
         rules_version=RULES_VERSION,
@@ -139,7 +139,7 @@ def open_results(args: argparse.Namespace, setup: Setup, targets: Selection, sta
     )
     if args.no_save:
         return InMemory(header, keeps_rows=args.json)
-    return Saved(args.out or results_folder() / bundle_name(os.urandom), header)
+    return open_saved(args, checked, header)
 
 
 def _shaping(args: argparse.Namespace, setup: Setup, targets: Selection) -> dict[str, object]:

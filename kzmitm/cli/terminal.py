@@ -6,21 +6,21 @@ import os
 import sys
 import textwrap
 from collections.abc import Iterable
-from typing import TextIO
-
-from rich.console import Console
-from rich.style import Style as RichStyle
-from rich.text import Text
+from typing import TYPE_CHECKING, TextIO
 
 from kzmitm.report.text import Line, Style
 
 STYLES = {
-    Style.PLAIN: RichStyle(),
-    Style.ALARM: RichStyle(color="red", bold=True),
-    Style.WARNING: RichStyle(color="yellow", bold=True),
-    Style.GOOD: RichStyle(color="green"),
-    Style.HEADING: RichStyle(bold=True),
+    Style.PLAIN: "",
+    Style.ALARM: "bold red",
+    Style.WARNING: "bold yellow",
+    Style.GOOD: "green",
+    Style.HEADING: "bold",
 }
+"""As rich writes them; it is loaded for terminals only, as that takes longer than most verbs."""
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 MIN_WIDTH = 40
 """Below this, breaking lines ourselves makes them worse."""
@@ -47,8 +47,10 @@ def is_plain(stream: TextIO) -> bool:
     return not stream.isatty() or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
 
 
-def console(stream: TextIO) -> Console:
+def console(stream: TextIO) -> "Console":
     """A rich console on `stream` that guesses nothing from the text and keeps to `is_plain`."""
+    from rich.console import Console  # noqa: PLC0415 (see STYLES)
+
     plain = is_plain(stream)
     return Console(
         file=stream,
@@ -73,8 +75,10 @@ def print_lines(lines: Iterable[Line], stream: TextIO | None = None) -> None:
         print_line(line, printer)
 
 
-def print_line(line: Line, printer: Console) -> None:
+def print_line(line: Line, printer: "Console") -> None:
     """Write one line to a terminal."""
+    from rich.text import Text  # noqa: PLC0415 (see STYLES)
+
     text = Text("\n".join(_broken(line, printer.width)))
     text.stylize(STYLES[line.style], 0, len(line.lead))
     printer.print(text, soft_wrap=True)

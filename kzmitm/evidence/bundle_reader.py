@@ -1,56 +1,55 @@
-"""Reading a bundle, ours or a stranger's: whatever is there, and whether it is all.
+"""Reading what a scan left: a bundle, ours or a stranger's, or the journal of a scan that did not end.
 
-Every file is checked for kind and size before it is read; nothing in a bundle can name a file outside.
+A bundle is read only after its structure, hashes and signature were checked; whose signature it is, is for
+`kzmitm verify` to say.
 """
 
-import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Protocol, Self
 
 from kzmitm.errors import BundleError
 from kzmitm.evidence import layout
-from kzmitm.evidence.files import open_regular, read_regular
-from kzmitm.evidence.json_reader import UnreadableJSONError, parse_json
-from kzmitm.evidence.scan_document import Row, row_verdict
+from kzmitm.evidence.container import Container, open_container
+from kzmitm.evidence.journal import BEGIN, MEASUREMENTS, VERDICTS, Journal, read_journal
+from kzmitm.evidence.measurement_reader import parse_object, read_measurements
+from kzmitm.evidence.medium import Folder
+from kzmitm.evidence.scan_document import Row, frame_of, row_verdict, summary_of
+from kzmitm.evidence.scan_reader import ScanReader
 from kzmitm.evidence.spool import SpoolReader
+from kzmitm.evidence.verification.bag_check import check_bag
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.verdict import Verdict
-from kzmitm.ooni.decode import DecodeError, decode
-
-MAX_SCAN_DOCUMENT = 1 << 29
-"""Octets of scan.json: 200,000 targets at 2.5 KB."""
-MAX_LINE = 1 << 26
-"""Octets of one measurement: fifty handshakes with chains of our largest size, in base64."""
-MAX_CERTIFICATE = 1 << 24
-"""Octets of an entry of a chain: what its length field can say (RFC 8446, 4.4.2)."""
-
-_SCHEMA_FAMILY = "kzmitm.scan/1."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place(Protocol):
+    """Where the two things to be read lie."""
+
+    def frame(self) -> Row: ...
+    def rows(self) -> Iterator[Row]: ...
+    def measurements(self) -> IO[bytes] | None: ...
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
 class Bundle:
-    """A bundle as found: `document` is scan.json; `complete` is False for a scan that did not end."""
+    """What a scan left: `document` is its scan.json without the rows. As a context manager it closes."""
 
     path: Path
     document: Row
+    level: layout.Level
+    """The narrowest circle whose files are there; `measurements` are from PARTNER on."""
     complete: bool
+    """False for a scan that did not end."""
     running: bool
-    """No end was written: the rows are in the spool (killed, or still running)."""
+    """No end was written: killed, or still running."""
+    _place: _Place
 
     def rows(self) -> Iterator[Row]:
         """The rows of the targets in their order; raises BundleError where one cannot be read."""
-        if not self.running:
-            yield from self.document["targets"]
-            return
-        try:
-            spool = SpoolReader(self.path / layout.VERDICTS.name)
-        except FileNotFoundError:
-            return
-        with spool:
-            for number, row in enumerate(spool.rows(), 1):
-                yield _object(_parsed(row, f"{layout.VERDICTS.name}:{number}"), f"row {number}")
+        return self._place.rows()
 
     def verdicts(self) -> Iterator[tuple[Row, Verdict]]:
         """Each row with the verdict that it tells; raises BundleError."""
@@ -58,90 +57,123 @@ class Bundle:
             yield row, row_verdict(row, self.document)
 
     def measurements(self) -> Iterator[Measurement]:
-        """What was measured, line by line in flat memory; raises BundleError that names the line.
+        """What was measured, line by line in flat memory; nothing if it was withheld.
 
-        A last line without its end, as a kill leaves it, is passed over.
+        Raises BundleError that names the line. A last line without its end, as a kill leaves it in a
+        journal, is passed over.
         """
-        try:
-            descriptor = open_regular(self.path / layout.MEASUREMENTS.name)
-        except FileNotFoundError:
+        file = self._place.measurements()
+        if file is None:
             return
-        with open(descriptor, "rb") as file:  # noqa: PTH123 (a descriptor that was checked)
-            number = 0
-            while (line := file.readline(MAX_LINE + 1)).endswith(b"\n"):
-                number += 1
-                yield _measurement(line, f"{layout.MEASUREMENTS.name}:{number}")
-            if len(line) > MAX_LINE:
-                raise BundleError(f"{layout.MEASUREMENTS.name}:{number + 1}: longer than {MAX_LINE} octets")
+        with file:
+            yield from read_measurements(file)
 
-    def certificate(self, sha256: str) -> bytes | None:
-        """The DER with that SHA-256; None if it is not there or its content does not hash to it."""
-        try:
-            path = self.path / layout.certificate_name(sha256)
-            der = read_regular(path, max_bytes=MAX_CERTIFICATE)
-        except (FileNotFoundError, ValueError):
-            return None
-        return der if hashlib.sha256(der).hexdigest() == sha256 else None
+    def close(self) -> None:
+        self._place.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def read_bundle(path: Path) -> Bundle:
-    """The bundle in a directory; raises BundleError if it is none, damaged or of an unknown schema."""
+    """What is at `path`: an archive or folder of a bundle, or a journal; raises BundleError."""
+    if (path / BEGIN).is_file():
+        return _of_journal(path)
+    container = open_container(path)
     try:
-        data = read_regular(path / layout.SCAN.name, max_bytes=MAX_SCAN_DOCUMENT)
-    except (FileNotFoundError, NotADirectoryError):
-        raise BundleError(
-            f"{path}: not a bundle", hint=f"a bundle is a directory that holds {layout.SCAN.name}"
-        ) from None
-    document = _object(_parsed(data, layout.SCAN.name), layout.SCAN.name)
-    _check_frame(document)
+        check_bag(container)
+        return bundle_in(container, path)
+    except BaseException:
+        container.close()
+        raise
+
+
+def bundle_in(container: Container, path: Path) -> Bundle:
+    """The bundle in a container that was checked; raises BundleError."""
+    document = layout.PARTNER_SCAN if layout.PARTNER_SCAN.path in container else layout.PUBLIC_SCAN
+    place = _Sealed(container, ScanReader(container, document.path))
+    frame = place.frame()
     return Bundle(
         path=path,
-        document=document,
-        complete=document["complete"],
-        running=document["finished_at"] is None,
+        document=frame,
+        level=layout.narrowest_level(container.names),
+        complete=frame["complete"],
+        running=False,
+        _place=place,
     )
 
 
-def _check_frame(document: Row) -> None:
-    schema = document.get("schema")
-    if not isinstance(schema, str) or not schema.startswith(_SCHEMA_FAMILY):
-        raise BundleError(
-            f"{layout.SCAN.name}: unknown schema {str(schema)[:40]!r}",
-            hint="a newer kzmitm may have written it",
+def _of_journal(path: Path) -> Bundle:
+    try:
+        journal = read_journal(Folder(path))
+    except (ValueError, KeyError, TypeError) as exc:
+        raise BundleError(f"{path}: this journal cannot be read: {exc}") from None
+    place = _Unfinished(journal)
+    return Bundle(
+        path=path,
+        document=place.frame(),
+        level=layout.Level.FULL,
+        complete=journal.complete,
+        running=journal.finished_at is None,
+        _place=place,
+    )
+
+
+class _Sealed:
+    """A bundle in its container."""
+
+    def __init__(self, container: Container, scan: ScanReader) -> None:
+        self._container = container
+        self._scan = scan
+
+    def frame(self) -> Row:
+        return self._scan.frame
+
+    def rows(self) -> Iterator[Row]:
+        return self._scan.rows()
+
+    def measurements(self) -> IO[bytes] | None:
+        if layout.MEASUREMENTS.path not in self._container:
+            return None
+        return self._container.open(layout.MEASUREMENTS.path)
+
+    def close(self) -> None:
+        self._container.close()
+
+
+class _Unfinished:
+    """A journal."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def frame(self) -> Row:
+        outcomes: dict[str, int] = {}
+        with suppress(FileNotFoundError), SpoolReader(self._journal.medium.open(VERDICTS)) as spool:
+            outcomes = spool.outcomes()
+        return frame_of(
+            self._journal.begin["header"],
+            summary_of(outcomes),
+            finished_at=self._journal.finished_at,
+            complete=self._journal.complete,
         )
-    for key, kind in _FRAME.items():
-        if not isinstance(document.get(key), kind):
-            raise BundleError(f"{layout.SCAN.name}: {key}: missing or of a wrong type")
-    for i, row in enumerate(document["targets"]):
-        _object(row, f"{layout.SCAN.name}: targets[{i}]")
 
+    def rows(self) -> Iterator[Row]:
+        try:
+            spool = SpoolReader(self._journal.medium.open(VERDICTS))
+        except FileNotFoundError:
+            return
+        with spool:
+            for number, row in enumerate(spool.rows(), 1):
+                yield parse_object(row, f"{VERDICTS}:{number}")
 
-_FRAME: dict[str, Any] = {
-    "complete": bool,
-    "finished_at": str | None,
-    "rules_version": str,
-    "registry": dict,
-    "started_at": str,
-    "store": dict,
-    "targets": list,
-}
+    def measurements(self) -> IO[bytes] | None:
+        try:
+            return self._journal.medium.open(MEASUREMENTS)
+        except FileNotFoundError:
+            return None
 
-
-def _measurement(line: bytes, where: str) -> Measurement:
-    try:
-        return decode(_object(_parsed(line, where), where))
-    except DecodeError as exc:
-        raise DecodeError(f"{where}: {exc}") from None
-
-
-def _parsed(data: bytes, where: str) -> Any:
-    try:
-        return parse_json(data, max_bytes=MAX_SCAN_DOCUMENT)
-    except UnreadableJSONError as exc:
-        raise BundleError(f"{where}: {exc}") from None
-
-
-def _object(value: Any, where: str) -> Row:
-    if not isinstance(value, dict):
-        raise BundleError(f"{where}: not an object")
-    return value
+    def close(self) -> None: ...

@@ -1,5 +1,8 @@
 """Annotations of a measurement: what kind of computer made it, in OONI's words, and nothing finer."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 _PLATFORMS = {"linux": "linux", "darwin": "macos", "win32": "windows", "cygwin": "windows", "ios": "ios"}
 
 _ARCHITECTURES = {
@@ -24,3 +27,23 @@ def annotations(*, platform: str, machine: str, android: bool = False) -> dict[s
     known = machine.lower()
     architecture = _ARCHITECTURES.get(known) or ("arm" if known.startswith("arm") else "unknown")
     return {"platform": system, "architecture": architecture}
+
+
+def environment(
+    *,
+    system: str,
+    release: str,
+    machine: str,
+    python: str,
+    libraries: Mapping[str, str],
+    resolvers: Sequence[str],
+) -> dict[str, Any]:
+    """What the full level tells of the computer: enough to repeat a run, and no name of host or user."""
+    return {
+        "system": system,
+        "release": release,
+        "machine": machine,
+        "python": python,
+        "libraries": dict(libraries),
+        "resolvers": list(resolvers),
+    }

@@ -5,18 +5,24 @@ whole lines. Modes are 0600 and 0700: what a volunteer measured is nobody else's
 """
 
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterable
 from pathlib import Path
 
 from kzmitm.errors import BundleError
-from kzmitm.evidence.layout import PART_PREFIX
+from kzmitm.evidence.locking import abandoned, lock
 
+PART_PREFIX = ".part-"
+"""Begins the name of a file that is being written; readers pass over it."""
+_PART = re.compile(rf"{re.escape(PART_PREFIX)}[0-9a-f]{{16}}", re.ASCII)
 FILE_MODE = 0o600
 DIRECTORY_MODE = 0o700
 _BINARY = getattr(os, "O_BINARY", 0)
 """Windows translates line ends without it."""
+_ATTEMPTS = 3
+"""At a file that is locked; the last is taken without, as on a file system that has no locks."""
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 """A bundle from a stranger may hold links to our own files."""
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
@@ -25,20 +31,35 @@ _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 
 def replace_file(path: Path, chunks: Iterable[bytes], *, durable: bool = True) -> None:
     """Put a file in place, whole; `durable` waits until it would survive a loss of power. Raises OSError."""
-    part = path.parent / f"{PART_PREFIX}{secrets.token_hex(8)}"
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, FILE_MODE)
+    descriptor, part = _new_part(path.parent)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 (a descriptor, for the mode and O_EXCL)
             file.writelines(chunks)
             file.flush()
             if durable:
                 os.fsync(file.fileno())
-        part.replace(path)
+            if os.name != "nt":
+                part.replace(path)  # while it is locked, so that nobody takes it for one left behind
+        if os.name == "nt":
+            part.replace(path)  # an open file cannot be renamed there
     except BaseException:
         part.unlink(missing_ok=True)
         raise
     if durable:
         sync_directory(path.parent)
+
+
+def _new_part(folder: Path) -> tuple[int, Path]:
+    """A file to write to, locked for as long as it is open."""
+    for attempt in range(_ATTEMPTS):
+        part = folder / f"{PART_PREFIX}{secrets.token_hex(8)}"
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, FILE_MODE)
+        is_ours = lock(descriptor) and part.exists()
+        if is_ours or attempt == _ATTEMPTS - 1:
+            break
+        os.close(descriptor)  # it was taken for one left behind in the moment before it was locked
+        part.unlink(missing_ok=True)
+    return descriptor, part
 
 
 def sync_directory(directory: Path) -> None:
@@ -52,12 +73,19 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def remove_parts(directory: Path) -> int:
-    """Delete what a killed writer left half-written; returns how many files."""
-    parts = list(directory.glob(f"{PART_PREFIX}*"))
-    for part in parts:
-        part.unlink(missing_ok=True)
-    return len(parts)
+def remove_parts(folder: Path) -> int:
+    """Delete what killed writers left half-written, and nothing that is being written; how many files."""
+    count = 0
+    for part in folder.glob(f"{PART_PREFIX}*"):
+        if not _PART.fullmatch(part.name):
+            continue  # others may call theirs in a similar way
+        with abandoned(part) as free:
+            if free and os.name != "nt":
+                part.unlink(missing_ok=True)
+        if free and os.name == "nt":
+            part.unlink(missing_ok=True)  # an open file cannot be deleted there
+        count += free
+    return count
 
 
 def open_regular(path: Path) -> int:

@@ -9,6 +9,9 @@ import math
 import re
 from typing import Any
 
+from kzmitm.evidence.damage import Code
+from kzmitm.evidence.json_writer import STEERING
+
 MAX_DEPTH = 32
 """Levels of nesting; our deepest document has eight."""
 MAX_INTEGER_DIGITS = 19
@@ -23,23 +26,33 @@ _LOW_HALF = re.compile(r"\\u[dD][c-fC-F]", re.ASCII)
 class UnreadableJSONError(ValueError):
     """The octets are no JSON document that we accept; the message says why, and where if that is known."""
 
+    def __init__(self, message: str, code: Code = Code.JSON_SYNTAX) -> None:
+        super().__init__(message)
+        self.code = code
 
-def parse_json(data: bytes, *, max_bytes: int = MAX_BYTES) -> Any:
-    """The value of one JSON document in UTF-8 (RFC 8259); raises UnreadableJSONError."""
+
+def parse_json(data: bytes, *, max_bytes: int = MAX_BYTES, floats: bool = True, plain: bool = False) -> Any:
+    """The value of one JSON document in UTF-8 (RFC 8259); raises UnreadableJSONError.
+
+    Without `floats` it holds none; a `plain` one holds no character that steers a terminal or turns its text
+    around, as we write them all escaped.
+    """
     if len(data) > max_bytes:
-        raise UnreadableJSONError(f"longer than {max_bytes} octets")
+        raise UnreadableJSONError(f"longer than {max_bytes} octets", Code.FILE_TOO_LONG)
     try:
         text = data.decode()
     except UnicodeDecodeError as exc:
-        raise UnreadableJSONError(f"not UTF-8 at octet {exc.start}") from None
+        raise UnreadableJSONError(f"not UTF-8 at octet {exc.start}", Code.JSON_TEXT) from None
+    if plain and not text.isascii() and STEERING.search(text):
+        raise UnreadableJSONError("a character that steers or turns text", Code.JSON_TEXT)
     try:
-        value = _DECODER.decode(text)
+        value = (_DECODER if floats else _DECODER_WITHOUT_FLOATS).decode(text)
     except json.JSONDecodeError as exc:
         raise UnreadableJSONError(
             f"{exc.msg.removesuffix(' at')} at line {exc.lineno}, column {exc.colno}"
         ) from None
     except RecursionError:
-        raise UnreadableJSONError(f"nested deeper than {MAX_DEPTH} levels") from None
+        raise UnreadableJSONError(f"nested deeper than {MAX_DEPTH} levels", Code.JSON_DEPTH) from None
     _check_depth(value)
     if _HALF_PAIR.search(text) or _LOW_HALF.search(text):
         _check_text(value)
@@ -51,29 +64,36 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise UnreadableJSONError(f"key {twice[:40]!r} twice in one object")
+        raise UnreadableJSONError(f"key {twice[:40]!r} twice in one object", Code.JSON_DUPLICATE_KEY)
     return members
 
 
 def _integer(text: str) -> int:
     if len(text.lstrip("-")) > MAX_INTEGER_DIGITS:
-        raise UnreadableJSONError(f"an integer of more than {MAX_INTEGER_DIGITS} digits")
+        raise UnreadableJSONError(f"an integer of more than {MAX_INTEGER_DIGITS} digits", Code.JSON_NUMBER)
     return int(text)
 
 
 def _number(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise UnreadableJSONError(f"number out of range: {text[:40]}")
+        raise UnreadableJSONError(f"number out of range: {text[:40]}", Code.JSON_NUMBER)
     return number
 
 
+def _no_float(text: str) -> Any:
+    raise UnreadableJSONError(f"a fraction: {text[:40]}", Code.JSON_NUMBER)
+
+
 def _no_constant(text: str) -> Any:
-    raise UnreadableJSONError(f"{text} is not JSON")
+    raise UnreadableJSONError(f"{text} is not JSON", Code.JSON_NUMBER)
 
 
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_unique_keys, parse_int=_integer, parse_float=_number, parse_constant=_no_constant
+)
+_DECODER_WITHOUT_FLOATS = json.JSONDecoder(
+    object_pairs_hook=_unique_keys, parse_int=_integer, parse_float=_no_float, parse_constant=_no_constant
 )
 
 
@@ -89,11 +109,11 @@ def _check_depth(value: Any) -> None:
         ]
         if not level:
             return
-    raise UnreadableJSONError(f"nested deeper than {MAX_DEPTH} levels")
+    raise UnreadableJSONError(f"nested deeper than {MAX_DEPTH} levels", Code.JSON_DEPTH)
 
 
 def _check_text(value: Any) -> None:
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise UnreadableJSONError("half of a surrogate pair in a text") from None
+        raise UnreadableJSONError("half of a surrogate pair in a text", Code.JSON_TEXT) from None

@@ -17,11 +17,11 @@ def canonical(value: Any, *, floats: bool = False) -> bytes:
     if not floats:
         _refuse_floats(value)
     if not text.isascii() or "\x7f" in text:
-        text = _STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+        text = STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
     return text.encode("utf-8", "replace")
 
 
-_STEERING = re.compile(
+STEERING = re.compile(
     r"[\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
 )
 """C1 controls, bidirectional marks and overrides, invisible characters: only strings can hold them."""

@@ -1,19 +1,19 @@
 """scan.json (`kzmitm.scan/1.0`): the verdicts of a scan with their reasons, built row by row.
 
-The same document goes to the bundle and to `scan --json`; only `bundle` differs, which is null in the
+A bundle holds it twice: with all that is known at the partner level, and reduced at the public one
+(`kzmitm.evidence.redaction`). `scan --json` prints the first; only `bundle` differs, which is null in the
 file, because a path tells the name of the user. Its JSON Schema is `schema_text("scan")`.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from importlib import resources
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from kzmitm import __version__
-from kzmitm.errors import BundleError, UsageError
+from kzmitm.errors import BundleError
 from kzmitm.evidence.json_writer import canonical
+from kzmitm.evidence.layout import Level
 from kzmitm.model.certificate import Certificate
 from kzmitm.model.codec import format_time, from_json, to_json
 from kzmitm.model.measurement import Measurement
@@ -23,9 +23,6 @@ from kzmitm.model.verdict import Outcome, Verdict
 
 SCHEMA = "kzmitm.scan/1.0"
 VERSION = "1.0"
-SCHEMAS = ("scan", "control")
-"""Documents that have a published JSON Schema."""
-
 Row = dict[str, Any]
 """One element of `targets`."""
 
@@ -63,6 +60,8 @@ class ScanHeader:
             "schema": SCHEMA,
             "version": VERSION,
             "tool": {"name": "kzmitm", "version": __version__},
+            "level": Level.PARTNER,
+            "week": week_of(self.started_at),
             "started_at": format_time(self.started_at),
             "rules_version": self.rules_version,
             "registry": {"version": self.registry_version},
@@ -70,6 +69,12 @@ class ScanHeader:
             "vantage": {key: getattr(self.vantage, key) for key in ("id", "kind", "asn", "cc")},
             "options": {key: _without_fraction(to_json(value)) for key, value in self.options.items()},
         }
+
+
+def week_of(moment: datetime) -> str:
+    """The week of ISO 8601, `2026-W48`: as exactly as the public level tells the time."""
+    year, week, _ = moment.astimezone(UTC).isocalendar()
+    return f"{year}-W{week:02}"
 
 
 def _without_fraction(value: Any) -> Any:
@@ -161,56 +166,15 @@ def summary_of(outcomes: Mapping[str, int]) -> dict[str, int]:
     return {str(outcome): outcomes.get(str(outcome), 0) for outcome in Outcome}
 
 
-def document(
+def frame_of(
     header: Mapping[str, Any],
-    rows: Sequence[Row],
+    summary: Mapping[str, int],
     *,
     finished_at: datetime | None,
     complete: bool = True,
     bundle: str | None = None,
 ) -> Row:
-    """The whole document; `complete` is False if the scan was stopped before its end."""
-    summary = summary_of(Counter(row["outcome"] for row in rows))
-    return _frame(header, summary, finished_at, complete=complete, bundle=bundle) | {"targets": list(rows)}
-
-
-def document_chunks(
-    header: Mapping[str, Any],
-    rows: Iterable[bytes],
-    summary: Mapping[str, int],
-    *,
-    finished_at: datetime | None,
-    complete: bool = True,
-    bundle: str | None = None,
-) -> Iterator[bytes]:
-    """The octets of the document from canonical rows, in flat memory.
-
-    `schema` and `version` come first, then sorted keys; a row is a line, and a newline ends it.
-    """
-    frame = _frame(header, summary, finished_at, complete=complete, bundle=bundle)
-    opening = b"{"
-    for key in (*_HEAD, *sorted({*frame, "targets"} - {*_HEAD})):
-        yield opening + canonical(key) + b":"
-        opening = b","
-        if key != "targets":
-            yield canonical(frame[key])
-            continue
-        separator = b"[\n"
-        for row in rows:
-            yield separator + row
-            separator = b",\n"
-        yield b"[]" if separator == b"[\n" else b"\n]"
-    yield b"}\n"
-
-
-def _frame(
-    header: Mapping[str, Any],
-    summary: Mapping[str, int],
-    finished_at: datetime | None,
-    *,
-    complete: bool,
-    bundle: str | None,
-) -> Row:
+    """What surrounds the rows; `complete` is False if the scan was stopped before its end."""
     return {
         **header,
         "finished_at": format_time(finished_at) if finished_at else None,
@@ -220,8 +184,28 @@ def _frame(
     }
 
 
-def schema_text(name: str) -> str:
-    """The JSON Schema (draft 2020-12) of a document of ours; raises UsageError for an unknown name."""
-    if name not in SCHEMAS:
-        raise UsageError(f"no schema {name[:40]!r}", hint=f"there is: {', '.join(SCHEMAS)}")
-    return resources.files("kzmitm.evidence").joinpath("schemas", f"{name}.json").read_text(encoding="utf-8")
+def document_chunks(frame: Mapping[str, Any], rows: Iterable[bytes]) -> Iterator[bytes]:
+    """The octets of the document from canonical rows, in flat memory.
+
+    `schema` and `version` come first, then sorted keys; a row is a line of its own, so that a reader may go
+    line by line too, and a newline ends it.
+    """
+    opening, _, closing = document_around(frame).partition(ROWS)
+    yield opening
+    separator = b"[\n"
+    for row in rows:
+        yield separator + row
+        separator = b",\n"
+    yield b"[]" if separator == b"[\n" else b"\n]"
+    yield closing
+
+
+ROWS = b"\x00"
+"""Stands for the rows in `document_around`; JSON cannot hold it."""
+
+
+def document_around(frame: Mapping[str, Any]) -> bytes:
+    """The octets of the document with ROWS in the place of its rows."""
+    keys = (*_HEAD, *sorted({*frame, "targets"} - {*_HEAD}))
+    members = (canonical(key) + b":" + (ROWS if key == "targets" else canonical(frame[key])) for key in keys)
+    return b"{" + b",".join(members) + b"}\n"

@@ -8,11 +8,11 @@ for the amended keys.
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import islice
 from typing import BinaryIO, Self
 
 from kzmitm.errors import BundleError
-from kzmitm.evidence.files import LineLog, open_regular
+from kzmitm.evidence.medium import Log
 
 MAX_LINE = 1 << 24
 """Octets of a row: 100 certificates with names of 64 KiB each stay below half of it."""
@@ -20,14 +20,24 @@ MAX_LINE = 1 << 24
 _ADD, _AMEND = b"+", b"="
 
 
-class SpoolWriter(LineLog):
-    """Appends rows; `row` is canonical JSON, in which a newline cannot stand."""
+class SpoolWriter:
+    """Appends rows to a log; `row` is canonical JSON, in which a newline cannot stand."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
 
     def add(self, key: str, outcome: str, row: bytes) -> None:
-        self.append(b"%s %s %s %s\n" % (_ADD, key.encode(), outcome.encode(), row))
+        self._log.append(b"%s %s %s %s\n" % (_ADD, key.encode(), outcome.encode(), row))
 
     def amend(self, key: str, outcome: str, row: bytes) -> None:
-        self.append(b"%s %s %s %s\n" % (_AMEND, key.encode(), outcome.encode(), row))
+        self._log.append(b"%s %s %s %s\n" % (_AMEND, key.encode(), outcome.encode(), row))
+
+    def sync(self) -> None:
+        """Wait until all rows would survive a loss of power."""
+        self._log.sync()
+
+    def close(self) -> None:
+        self._log.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +52,10 @@ class _Line:
 class SpoolReader:
     """The rows that stand in the end. A torn last line is passed over; BundleError for anything else."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = open(open_regular(path), "rb")  # noqa: PTH123, SIM115 (closed by __exit__)
+    def __init__(self, file: BinaryIO, *, at_most: int | None = None) -> None:
+        """Read from `file`, which is closed with it; `at_most` so many rows."""
+        self._file = file
+        self._at_most = at_most
         try:
             self._amended = {line.key: line.offset for line in self._lines() if line.mark == _AMEND}
         except BaseException:
@@ -59,10 +71,10 @@ class SpoolReader:
         return (line.row for line in self._standing())
 
     def _standing(self) -> Iterator[_Line]:
-        for line in self._lines():
-            if line.mark == _ADD:
-                offset = self._amended.get(line.key)
-                yield line if offset is None else self._line_at(offset)
+        added = (line for line in self._lines() if line.mark == _ADD)
+        for line in islice(added, self._at_most):
+            offset = self._amended.get(line.key)
+            yield line if offset is None else self._line_at(offset)
 
     def _lines(self) -> Iterator[_Line]:
         offset = 0

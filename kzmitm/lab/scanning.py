@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kzmitm.evidence.bundle_reader import read_bundle
 from kzmitm.lab.errors import LaboratoryError
 from kzmitm.lab.profile import Expected
 from kzmitm.lab.session import Finding
@@ -27,8 +28,11 @@ class Sources:
     control: Path | None = None
 
     def words(self) -> list[str]:
-        """Options of `kzmitm scan`. Nobody in the laboratory answers for the encrypted resolvers."""
-        words = ["--i-understand", "--doh", "none", "--timeout", str(TIMEOUT_S)]
+        """Options of `kzmitm scan`. Nobody in the laboratory answers for the encrypted resolvers.
+
+        The user's own keys have nothing to sign here.
+        """
+        words = ["--i-understand", "--doh", "none", "--timeout", str(TIMEOUT_S), "--one-time-key"]
         words += ["--store", str(self.store), "--fingerprints", str(self.overlay)]
         return words if self.control is None else [*words, "--control", str(self.control)]
 
@@ -53,16 +57,18 @@ def findings(
     rows: Sequence[Mapping[str, Any]],
     *,
     expected: Mapping[str, Expected],
-    certificates: Path,
+    bundle: Path,
     genuine: Mapping[str, tuple[bytes, ...]],
 ) -> tuple[Finding, ...]:
-    """What the scan said of each site; `certificates` is the folder of its bundle that holds them."""
+    """What the scan said of each site; `bundle` is what it left, with the chains."""
+    with read_bundle(bundle) as found:
+        presented = {each.target.hostname: each.first for each in found.measurements()}
     return tuple(
         Finding(
             hostname=row["hostname"],
             row=row,
             expected=expected[row["hostname"]],
-            presented=tuple((certificates / f"{c['sha256']}.der").read_bytes() for c in row["chain"]),
+            presented=first.presented_chain if (first := presented[row["hostname"]]) else (),
             genuine=genuine.get(row["hostname"], ()),
         )
         for row in rows

@@ -5,7 +5,8 @@ checked against the pinned roots, not the system's. A failure here tells of the 
 """
 
 import ssl
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import dns.exception
@@ -13,6 +14,7 @@ import dns.message
 
 from kzmitm.errors import UsageError
 from kzmitm.model.failure import Failure
+from kzmitm.netio import opened
 from kzmitm.netio.answers import Reply, make_query, read_reply
 from kzmitm.netio.failures import classify
 
@@ -106,7 +108,9 @@ class DoHResolver:
     async def _post(self, client: "httpx.AsyncClient", server: str, query: bytes) -> bytes:
         headers = {"content-type": "application/dns-message", "accept": "application/dns-message"}
         body = b""
-        async with client.stream("POST", server, content=query, headers=headers) as response:
+        extensions = {"trace": _tell_of_connects} if opened.has_listeners() else None
+        stream = client.stream("POST", server, content=query, headers=headers, extensions=extensions)
+        async with stream as response:
             if response.status_code != 200:
                 raise ValueError("not a DNS reply")
             async for chunk in response.aiter_raw():
@@ -120,6 +124,14 @@ class DoHResolver:
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
+
+
+async def _tell_of_connects(event: str, info: Mapping[str, Any]) -> None:
+    """The trace extension of httpcore: the public way to a socket before an answer came through it."""
+    if event == "connection.connect_tcp.complete":
+        sock = info["return_value"].get_extra_info("socket")
+        if sock is not None:
+            opened.tell(sock)
 
 
 def parse_server(text: str) -> str:

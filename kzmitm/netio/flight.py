@@ -10,6 +10,7 @@ from time import monotonic
 from kzmitm.model.failure import Failure
 from kzmitm.model.observation import NetworkEvent
 from kzmitm.model.target import Endpoint
+from kzmitm.netio import opened
 from kzmitm.netio.clock import Stopwatch
 from kzmitm.netio.failures import classify, classify_errno
 from kzmitm.netio.readiness import Readiness, readiness
@@ -114,6 +115,7 @@ class Flight:
         try:
             self._sock = sock = _new_socket(socket.AF_INET6 if is_v6 else socket.AF_INET)
             number = sock.connect_ex(address)
+            opened.tell(sock, endpoint)
         except OSError as exc:
             self.end_connect(classify(exc))
             return

@@ -9,11 +9,13 @@ import base64
 import errno
 import socket
 from dataclasses import dataclass, field
+from typing import Any
 
 import python_socks
 from python_socks.async_.asyncio import Proxy
 
 from kzmitm.model.target import Endpoint, Vantage, is_ip
+from kzmitm.netio import opened
 from kzmitm.netio.sysdns import SystemResolver
 from kzmitm.netio.vantage import ProxyAddress, ProxyError
 
@@ -47,7 +49,15 @@ class SOCKSProxyLink:
             async with asyncio.timeout(timeout_s):
                 ip = await _proxy_ip(address.host)
                 socks = python_socks.ProxyType.SOCKS5
-                proxy = Proxy(socks, ip, address.port, address.username, address.password, rdns=True)
+                proxy = Proxy(
+                    socks,
+                    ip,
+                    address.port,
+                    address.username,
+                    address.password,
+                    rdns=True,
+                    forward=_Dialler(socks, ip, address.port),
+                )
                 return await proxy.connect(endpoint.ip, endpoint.port, timeout=timeout_s)
         except python_socks.ProxyError as exc:
             number = _SOCKS_REPLIES.get(exc.error_code or 0)
@@ -75,7 +85,7 @@ class HTTPProxyLink:
         sock: socket.socket | None = None
         try:
             async with asyncio.timeout(timeout_s):
-                sock = await self._dial()
+                sock = await _dial(await _proxy_ip(self.address.host), self.address.port)
                 await self._ask(sock, endpoint)
         except (OSError, ProxyError):
             if sock is not None:
@@ -84,18 +94,6 @@ class HTTPProxyLink:
         except BaseException:
             if sock is not None:
                 sock.close()
-            raise
-        return sock
-
-    async def _dial(self) -> socket.socket:
-        loop = asyncio.get_running_loop()
-        ip = await _proxy_ip(self.address.host)
-        sock = socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, socket.SOCK_STREAM)
-        try:
-            sock.settimeout(0)
-            await loop.sock_connect(sock, (ip, self.address.port))
-        except BaseException:
-            sock.close()
             raise
         return sock
 
@@ -112,6 +110,28 @@ class HTTPProxyLink:
         status = reply.split(b"\r\n", 1)[0].split()
         if len(status) < 2 or not status[0].startswith(b"HTTP/1.") or not status[1].startswith(b"2"):
             raise ProxyError
+
+
+class _Dialler(Proxy):
+    """The way to a SOCKS proxy: python-socks would open the socket itself, and could not tell of it."""
+
+    async def connect(self, dest_host: str, dest_port: int, *_: Any, **__: Any) -> socket.socket:
+        return await _dial(dest_host, dest_port)
+
+
+async def _dial(ip: str, port: int) -> socket.socket:
+    loop = asyncio.get_running_loop()
+    sock = socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(0)
+        try:
+            await loop.sock_connect(sock, (ip, port))
+        finally:
+            opened.tell(sock, Endpoint(ip, port))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 async def _proxy_ip(host: str) -> str:

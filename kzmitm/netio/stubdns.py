@@ -3,11 +3,18 @@
 They tell what getaddrinfo hides: aliases, response codes, times to live.
 """
 
+import socket
+from typing import Any
+
+import dns.asyncbackend
 import dns.asyncquery
 import dns.exception
+import dns.inet
+import dns.message
 import dns.resolver
 
 from kzmitm.model.failure import Failure
+from kzmitm.netio import opened
 from kzmitm.netio.answers import Reply, make_query, read_reply
 from kzmitm.netio.failures import classify
 
@@ -50,9 +57,7 @@ async def _ask_server(address: str, port: int, hostname: str, query_type: str) -
     where = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     try:
         query = make_query(hostname, query_type)
-        message, _ = await dns.asyncquery.udp_with_fallback(
-            query, address, timeout=SERVER_TIMEOUT_S, port=port, ignore_unexpected=True
-        )
+        message = await _exchange(query, address, port)
         return read_reply(message, query_type, resolver_address=where)
     except dns.exception.Timeout:
         failure: str = Failure.GENERIC_TIMEOUT
@@ -61,3 +66,27 @@ async def _ask_server(address: str, port: int, hostname: str, query_type: str) -
     except (OSError, EOFError, ValueError) as exc:
         failure = classify(exc)
     return Reply(failure=failure, resolver_address=where)
+
+
+async def _exchange(query: dns.message.Message, address: str, port: int) -> dns.message.Message:
+    """The reply over UDP or, where that says it was truncated, over TCP."""
+    try:
+        return await dns.asyncquery.udp(
+            query,
+            address,
+            timeout=SERVER_TIMEOUT_S,
+            port=port,
+            ignore_unexpected=True,
+            raise_on_truncation=True,
+        )
+    except dns.message.Truncated:
+        backend: Any = dns.asyncbackend.get_backend("asyncio")
+    stream = await backend.make_socket(
+        dns.inet.af_for_address(address),
+        socket.SOCK_STREAM,
+        destination=(address, port),
+        timeout=SERVER_TIMEOUT_S,
+    )
+    async with stream:
+        opened.tell_names(await stream.getsockname(), (address, port))
+        return await dns.asyncquery.tcp(query, address, timeout=SERVER_TIMEOUT_S, port=port, sock=stream)

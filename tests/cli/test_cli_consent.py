@@ -52,9 +52,16 @@ def test_a_damaged_record_is_no_consent(content, home):
 
 @pytest.fixture
 def kept(home):
-    (home / "results" / "bundle-0123456789abcdef" / "certs").mkdir(parents=True)
-    (home / "results" / "bundle-0123456789abcdef" / "scan.json").write_text("{}")
-    (home / "results" / "notes of the user.txt").write_text("mine")
+    ours = [
+        "results/bundle-0123456789abcdef.zip", "results/bundle-0123456789abcdef-public.zip",
+        "results/bundle-0123456789abcdef.age", "results/bundle-0123456789abcdef/bagit.txt",
+        "results/.journal-0123456789abcdef/measurements.jsonl", "results/.part-0123456789abcdef",
+        "results/demo-0123456789abcdef/scan.zip", "keys/default.key", "keys/.part-1", "known_signers",
+        ".part-2",
+    ]  # fmt: skip
+    for name in (*ours, "results/notes of the user.txt"):
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text("{}")
     consent.record(__import__("datetime").date(2026, 1, 1))
     return home
 
@@ -69,7 +76,7 @@ def test_purge_asks_before_it_deletes(process, kept):
 def test_purge_lists_and_deletes_only_what_is_ours(kzmitm, kept):
     listed = kzmitm("purge", "--dry-run")
     assert listed.code == 0
-    assert len(listed.out.splitlines()) == 2
+    assert len(listed.out.splitlines()) == 12
     done = kzmitm("purge", "--yes")
     assert done.code == 0
     assert "SSD" in done.err

@@ -45,10 +45,15 @@ def test_every_verb_has_help(verb, kzmitm):
         ([], "required: VERB"),
         (["scna"], "did you mean scan?"),
         (["\x1b[31m"], "no such verb: \\x1b[31m"),
-        (["show"], "no folder was given"),
-        (["show", "/nonexistent"], "/nonexistent: not a bundle"),
-        (["show", "--schema", "poem"], "invalid choice"),
-        (["judge", "/nonexistent"], "/nonexistent: not a bundle"),
+        (["show"], "no result was given"),
+        (["show", "/nonexistent"], "/nonexistent: no such file"),
+        (["show", "/"], "/: not a bundle"),
+        (["verify", "/etc"], "/etc: not a bundle"),
+        (["verify", "/nonexistent"], "/nonexistent: no such file"),
+        (["verify", "x", "--signer", "SHA256:short"], "--signer: no fingerprint"),
+        (["share", "x"], "required: --level"),
+        (["schema", "poem"], "no schema 'poem'"),
+        (["judge", "/nonexistent"], "/nonexistent: no such file"),
         (["fingerprints"], "required: ACTION"),
         (["fingerprints", "show", "nobody"], "nobody: no authority has this id or hash"),
         (["fingerprints", "match", "/nonexistent"], "/nonexistent: No such file"),
@@ -90,7 +95,8 @@ def verb_that(monkeypatch):
         module = ModuleType("kzmitm.cli.verbs.test", "Ends as told.")
         module.configure = lambda _parser: None
         module.run = run
-        monkeypatch.setattr("kzmitm.cli.main.discover", lambda _package: [module])
+        monkeypatch.setattr("kzmitm.cli.main.names_in", lambda _package: ("test",))
+        monkeypatch.setattr("kzmitm.cli.main.load", lambda _package, _name: module)
 
     return install
 

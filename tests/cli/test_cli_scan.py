@@ -12,9 +12,11 @@ import time
 from pathlib import Path
 
 import pytest
+from cli_bundles import files_of, scan_of
 from jsonschema import Draft202012Validator
 
-from kzmitm.evidence.scan_document import schema_text
+from kzmitm.evidence.container import open_container
+from kzmitm.evidence.schema import schema_text
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "cli"
 SCHEMA = Draft202012Validator(json.loads(schema_text("scan")))
@@ -32,7 +34,8 @@ def closed_port():
 def without_chance(text):
     """A transcript without what differs from run to run."""
     text = re.sub(r"\b[0-9a-f]{64}\b", "<hash>", text)
-    return re.sub(r"bundle-[0-9a-f]{16}", "bundle-<digits>", text)
+    text = re.sub(r"SHA256:[A-Za-z0-9+/]{43}", "SHA256:<fingerprint>", text)
+    return re.sub(r"(bundle|\.journal)-[0-9a-f]{16}", r"\1-<digits>", text)
 
 
 @pytest.fixture
@@ -137,7 +140,9 @@ def test_the_document_is_one_valid_and_begins_with_its_schema(saving, scan, serv
     assert (bundle is None) == bool(saving)
     assert home.exists() == (not saving)
     if bundle:
-        kept = json.loads((Path(bundle) / "scan.json").read_text())
+        kept = scan_of(Path(bundle))
+        with open_container(Path(bundle)) as container:
+            assert Path(bundle).name == f"{container.root}.zip"
         assert kept["bundle"] is None  # a path tells the name of the user
         assert kept["targets"] == ended.json["targets"]
 
@@ -213,6 +218,14 @@ BAD = [
     (["a.test", "--record-control", __file__], "test_cli_scan.py"),
     (["a.test", "--record-control", "x", "--control", "y"], "contradict"),
     (["a.test", "--no-save", "--out", "x"], "contradict"),
+    (["a.test", "--no-save", "--pcap"], "contradict"),
+    (["a.test", "--no-save", "--seal-to", "x"], "contradict"),
+    (["a.test", "--no-save", "--one-time-key"], "contradict"),
+    (["a.test", "--one-time-key", "--campaign", "x"], "not allowed with"),
+    (["a.test", "--campaign", "X Y"], "not a name of a campaign"),
+    (["a.test", "--pcap", "--via", "socks5://127.0.0.1:9"], "no packets to a proxy"),
+    (["a.test", "--pcap", "--control", "http://127.0.0.1:9"], "no packets to a proxy"),
+    (["a.test", "--seal-to", "AGE-SECRET-KEY-1QQQ"], "secret"),
     (["a.test", "--engine", "openssl", "--split", "tcp"], "--split works"),
     (["a.test", "--via", "carrier-pigeon:"], "not a vantage: carrier-pigeon. Use direct:"),
     (["a.test", "--connect-to", "nonsense"], "--connect-to"),
@@ -254,11 +267,22 @@ def test_bad_input_gets_one_line_and_nothing_is_written(
     assert not list(work.iterdir())
 
 
-def test_a_folder_that_holds_something_is_left_alone(scan, tmp_path):
+def test_results_lie_beside_each_other_and_beside_what_is_there(scan, tmp_path):
     (tmp_path / "mine").write_text("x")
-    ended = scan("a.test", *to("a.test", closed_port()), "--out", tmp_path)
+    for _ in range(2):
+        scan("a.test", *to("a.test", closed_port()), "--out", tmp_path)
+    names = sorted(path.name for path in tmp_path.iterdir() if path.is_file())
+    assert [name[:7] for name in names] == ["bundle-", "bundle-", "mine"]
+    assert (tmp_path / "mine").read_text() == "x"
+
+
+@pytest.mark.parametrize("name", ["there.zip", "other.age", "there.zip/x"])
+def test_a_result_of_that_name_is_not_replaced(name, scan, tmp_path):
+    (tmp_path / "there.zip").write_text("x")
+    ended = scan("a.test", *to("a.test", closed_port()), "--out", tmp_path / name)
     assert ended.code == 2
-    assert ended.err.count("\n") == 1
+    assert ended.err.splitlines()[-1].count("there.zip") + ended.err.count("other.age") >= 1
+    assert (tmp_path / "there.zip").read_text() == "x"
 
 
 def test_the_time_of_judging_is_not_the_time_of_measuring(scan, serve, genuine):
@@ -289,15 +313,32 @@ def test_a_dead_proxy_says_nothing_of_the_site(scan):
 
 
 def test_no_path_and_no_user_is_in_the_evidence(scan, serve, genuine, tmp_path):
-    ended = scan("news.test", *to("news.test", serve(genuine.site("news.test"))), "--out", tmp_path / "out")
+    ended = scan(
+        "news.test", *to("news.test", serve(genuine.site("news.test"))), "--out", tmp_path / "out.zip"
+    )
     assert ended.code == 0
-    assert genuine.pem.name not in (tmp_path / "out" / "scan.json").read_text()
-    for file in (tmp_path / "out").rglob("*"):
-        assert not file.is_file() or str(tmp_path).encode() not in file.read_bytes()
+    for octets in files_of(tmp_path / "out.zip").values():
+        assert genuine.pem.name.encode() not in octets
+        assert str(tmp_path).encode() not in octets
+
+
+def test_packets_are_kept_at_the_full_level(scan, serve, genuine, kzmitm, tmp_path):
+    out = tmp_path / "out.zip"
+    assert (
+        scan("news.test", *to("news.test", serve(genuine.site("news.test"))), "--out", out, "--pcap").code
+        == 0
+    )
+    octets = files_of(out)["data/full/capture.pcapng"]
+    assert octets.startswith(b"\n\r\r\n")
+    assert b"news.test" in octets  # the name in the hello
+    assert b"salt " in octets
+    assert kzmitm("verify", out).code == 0
+    assert kzmitm("share", out, "--level", "partner", "--out", tmp_path / "p.zip").code == 0
+    assert "data/full/capture.pcapng" not in files_of(tmp_path / "p.zip")
 
 
 def test_judge_says_what_changed(scan, serve, forger, genuine, kzmitm, tmp_path):
-    folder = tmp_path / "out"
+    folder = tmp_path / "out.zip"
     assert scan("video.test", *to("video.test", serve(forger.site("video.test"))), "--out", folder).code == 3
     same = kzmitm("judge", folder, "--store", genuine.pem)
     assert same.code == 3
@@ -325,6 +366,18 @@ def running_scan(*words: object, home):
     )
 
 
+def journal_of(folder, name):
+    """What a running scan has written into a file of its journal."""
+    found = list(folder.glob(f".journal-*/{name}"))
+    return found[0].read_bytes() if found else b""
+
+
+def only_bundle(folder):
+    """The one bundle in a folder, in which nothing else is left."""
+    (bundle,) = folder.iterdir()
+    return bundle
+
+
 def wait_until(condition, seconds=20):
     deadline = time.monotonic() + seconds
     while not condition():
@@ -344,8 +397,7 @@ def test_a_scan_that_is_stopped_ends_within_a_second_with_everything_saved(
         *to("third.test", silent), "--store", genuine.pem, "--fingerprints", forger.overlay(), "--out", out,
         "--concurrency", 1, home=home,
     )  # fmt: skip
-    measurements = out / "measurements.jsonl"
-    wait_until(lambda: measurements.exists() and measurements.read_bytes().count(b"\n") == 1)
+    wait_until(lambda: journal_of(out, "measurements.jsonl").count(b"\n") == 1)
     stopped_at = time.monotonic()
     child.send_signal(number)
     _out, err = child.communicate(timeout=10)
@@ -353,11 +405,11 @@ def test_a_scan_that_is_stopped_ends_within_a_second_with_everything_saved(
     assert time.monotonic() - stopped_at < 4
     assert child.returncode == 1, err  # interception was found before
     assert b"were measured" in err
-    document = json.loads((out / "scan.json").read_text())
+    document = scan_of(only_bundle(out))
     assert document["complete"] is False
     assert document["finished_at"] is not None
     assert document["summary"]["interception"] == 1
-    assert kzmitm("show", out).code == 1
+    assert kzmitm("show", only_bundle(out)).code == 1
 
 
 def test_a_reader_that_leaves_ends_the_scan_with_everything_saved(serve, authority, tmp_path, home):
@@ -375,7 +427,7 @@ def test_a_reader_that_leaves_ends_the_scan_with_everything_saved(serve, authori
     _out, err = child.communicate(timeout=20)
     assert b"Traceback" not in err
     assert child.returncode == 3
-    document = json.loads((out / "scan.json").read_text())
+    document = scan_of(only_bundle(out))
     assert document["complete"] is False
     assert 1 <= len(document["targets"]) < 500
 
@@ -383,7 +435,7 @@ def test_a_reader_that_leaves_ends_the_scan_with_everything_saved(serve, authori
 def test_a_stopped_scan_without_a_finding_is_3(serve, home, tmp_path):
     out = tmp_path / "out"
     child = running_scan("silent.test", *to("silent.test", serve()), "--out", out, home=home)
-    wait_until((out / "scan.json").exists)
+    wait_until(lambda: journal_of(out, "journal.json"))
     time.sleep(0.1)
     child.send_signal(signal.SIGINT)
     child.communicate(timeout=10)

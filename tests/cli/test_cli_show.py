@@ -7,10 +7,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from cli_bundles import files_of, resign, scan_of, with_document, write
 from jsonschema import Draft202012Validator
 
-from kzmitm.evidence.bundle import BundleWriter
-from kzmitm.evidence.scan_document import ScanHeader, schema_text
+from kzmitm.evidence import layout
+from kzmitm.evidence.scan_document import ScanHeader
+from kzmitm.evidence.schema import schema_names, schema_text
 from kzmitm.model.certificate import Certificate, Name, NameAttribute, PublicKey
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.observation import Hello, TLSObservation
@@ -59,14 +61,9 @@ def measured(hostname, *, failure=None, chain=(b"\x30\x00",)):
     return Measurement(target=Target(hostname), vantage=Vantage(), started_at=NOON, tls=(handshake,))
 
 
-def write_bundle(folder, rows, *, complete=True, finish=True):
+def write_bundle(path, rows, *, complete=True, finish=True):
     header = ScanHeader(started_at=NOON, rules_version="1", registry_version="0123456789abcdef", store=STORE)
-    with BundleWriter(folder, header=header) as writer:
-        for measurement, judged, certificates in rows:
-            writer.add(measurement, judged, certificates=certificates, explanation="")
-        if finish:
-            writer.finish(finished_at=NOON, complete=complete)
-    return folder
+    return write(path, rows, header=header, complete=complete, finished_at=NOON if finish else None)
 
 
 CLEAN = (measured("news.test"), verdict(Outcome.CLEAN), (certificate("news.test"),))
@@ -90,33 +87,32 @@ ODD = (measured("b.test"), verdict(Outcome.TRUSTED_UNEXPECTED), (certificate("b.
     ],
 )
 def test_the_exit_code_is_that_of_the_scan(rows, code, kzmitm, tmp_path):
-    folder = write_bundle(tmp_path / "b", rows)
+    folder = write_bundle(tmp_path / "b.zip", rows)
     assert kzmitm("show", folder).code == code
     assert kzmitm("show", folder, "--json").code == code
 
 
 def test_a_scan_that_was_stopped_is_no_all_clear(kzmitm, tmp_path):
-    shown = kzmitm("show", write_bundle(tmp_path / "b", [CLEAN], complete=False))
+    shown = kzmitm("show", write_bundle(tmp_path / "b.zip", [CLEAN], complete=False))
     assert shown.code == 3
     assert "stopped before its end" in shown.out
 
 
 def test_what_has_no_measurement_is_not_judged_in_silence(kzmitm, tmp_path):
-    folder = write_bundle(tmp_path / "b", [CLEAN, CAUGHT])
-    whole = (folder / "measurements.jsonl").read_bytes()
-    (folder / "measurements.jsonl").write_bytes(whole.splitlines(keepends=True)[0])
+    folder = write_bundle(tmp_path / "b.zip", [CLEAN, CAUGHT])
+    files = files_of(folder)
+    files[layout.MEASUREMENTS.path] = files[layout.MEASUREMENTS.path].splitlines(keepends=True)[0]
+    resign(folder, files)
     again = kzmitm("judge", folder)
     assert again.code == 3
     assert "1 of 2 targets could not be judged again: its measurement is missing" in again.err
-    (folder / "measurements.jsonl").unlink()
-    assert (
-        "2 of 2 targets could not be judged again: their measurements are missing"
-        in kzmitm("judge", folder).err
-    )
+    files[layout.MEASUREMENTS.path] = b""
+    again = kzmitm("judge", resign(folder, files))
+    assert "2 of 2 targets could not be judged again: their measurements are missing" in again.err
 
 
 def test_a_scan_that_was_killed_can_be_shown(kzmitm, tmp_path):
-    folder = write_bundle(tmp_path / "b", [CLEAN, CAUGHT], finish=False)
+    folder = write_bundle(tmp_path / "b.zip", [CLEAN, CAUGHT], finish=False)
     shown = kzmitm("show", folder)
     assert shown.code == 1
     assert "2 targets: 1 interception, 1 clean" in shown.out
@@ -124,7 +120,7 @@ def test_a_scan_that_was_killed_can_be_shown(kzmitm, tmp_path):
 
 
 def test_golden_show(kzmitm, tmp_path):
-    shown = kzmitm("show", write_bundle(tmp_path / "b", [CLEAN, CAUGHT, DOUBTFUL, DOWN]))
+    shown = kzmitm("show", write_bundle(tmp_path / "b.zip", [CLEAN, CAUGHT, DOUBTFUL, DOWN]))
     path = GOLDEN / "show.txt"
     if os.environ.get("KZMITM_GOLDEN") == "write":
         path.write_text(shown.out, encoding="utf-8", newline="\n")
@@ -133,23 +129,24 @@ def test_golden_show(kzmitm, tmp_path):
 
 
 def test_the_document_is_valid_and_begins_with_its_schema(kzmitm, tmp_path):
-    folder = write_bundle(tmp_path / "b", [CLEAN, CAUGHT])
+    folder = write_bundle(tmp_path / "b.zip", [CLEAN, CAUGHT])
     shown = kzmitm("show", folder, "--json")
     Draft202012Validator(json.loads(schema_text("scan"))).validate(shown.json)
     assert list(shown.json)[:2] == ["schema", "version"]
     assert shown.json["bundle"] == str(folder)
 
 
-@pytest.mark.parametrize("name", ["scan", "control"])
+@pytest.mark.parametrize("name", schema_names())
 def test_the_schema_is_shown(name, kzmitm):
-    shown = kzmitm("show", "--schema", name)
+    shown = kzmitm("schema", name)
     assert shown.json["title"] == f"kzmitm.{name}/1.0"
+    assert name in kzmitm("schema").out.split()
     assert shown.code == 0
     Draft202012Validator.check_schema(shown.json)
 
 
 def test_one_target_is_explained_even_if_clean(kzmitm, tmp_path):
-    folder = write_bundle(tmp_path / "b", [CLEAN, CAUGHT])
+    folder = write_bundle(tmp_path / "b.zip", [CLEAN, CAUGHT])
     shown = kzmitm("show", folder, "news.test")
     assert shown.code == 0
     assert "It does not prove" in shown.out
@@ -167,7 +164,7 @@ EVIL = "\x1b]0;owned\x07\x1b[2J\u202egpj.exe\u2028CLEAN \x9b31m\u200b"
 @pytest.mark.parametrize("options", [("video.test",), ("--json",)])
 def test_a_hostile_name_moves_nothing(options, kzmitm, tmp_path):
     row = (measured("video.test"), FORGED, (certificate(EVIL),))
-    shown = kzmitm("show", write_bundle(tmp_path / "b", [row]), *options)
+    shown = kzmitm("show", write_bundle(tmp_path / "b.zip", [row]), *options)
     assert shown.code == 1
     assert not set(shown.out) & set("\x1b\x07\u202e\u2028\x9b\u200b\x7f")
     assert "owned" in shown.out
@@ -190,9 +187,8 @@ def test_a_hostile_name_moves_nothing(options, kzmitm, tmp_path):
     ids=str,
 )
 def test_a_damaged_bundle_gets_one_line(damage, kzmitm, tmp_path):
-    folder = write_bundle(tmp_path / "b", [CLEAN])
-    document = json.loads((folder / "scan.json").read_text()) | damage
-    (folder / "scan.json").write_text(json.dumps(document))
+    folder = write_bundle(tmp_path / "b.zip", [CLEAN])
+    with_document(folder, scan_of(folder) | damage)
     shown = kzmitm("show", folder)
     assert shown.code == 2, shown
     assert shown.err.count("\n") == 1
@@ -210,15 +206,15 @@ def test_a_damaged_bundle_gets_one_line(damage, kzmitm, tmp_path):
     ],
 )
 def test_a_row_of_the_wrong_types_is_shown_as_far_as_it_goes(row, kzmitm, tmp_path):
-    folder = write_bundle(tmp_path / "b", [CAUGHT])
-    document = json.loads((folder / "scan.json").read_text())
+    folder = write_bundle(tmp_path / "b.zip", [CAUGHT])
+    document = scan_of(folder)
     document["targets"][0] |= row
-    (folder / "scan.json").write_text(json.dumps(document))
+    with_document(folder, document)
     assert kzmitm("show", folder).code == 1
 
 
 def test_plain_where_nobody_looks_and_coloured_where_somebody_does(terminal, process, tmp_path):
-    folder = write_bundle(tmp_path / "b", [CLEAN, CAUGHT])
+    folder = write_bundle(tmp_path / "b.zip", [CLEAN, CAUGHT])
     _code, out, _err = process("show", folder, TERM="xterm-256color", FORCE_COLOR="1")
     assert b"\x1b" not in out
     assert "\x1b[1;31mINTERCEPTION" in terminal("show", folder)[1]
@@ -230,7 +226,7 @@ def test_plain_where_nobody_looks_and_coloured_where_somebody_does(terminal, pro
 
 
 def test_a_narrow_terminal_breaks_lines_at_words_and_no_hash(terminal, tmp_path):
-    folder = write_bundle(tmp_path / "b", [CAUGHT])
+    folder = write_bundle(tmp_path / "b.zip", [CAUGHT])
     _code, seen = terminal("show", folder, "video.test", COLUMNS="60", NO_COLOR="1")
     lines = seen.splitlines()
     assert all(len(line) <= 60 or "SHA-256" in line or len(line.split()) == 1 for line in lines)

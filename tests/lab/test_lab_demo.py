@@ -71,12 +71,14 @@ def test_document_of_the_demo(tmp_path: Path):
     assert rows["expired.lab.test"]["outcome"] == "origin_misconfigured"
     assert all(row["rule_ids"] for row in document["targets"])
     shown = subprocess.run(
-        [sys.executable, "-m", "kzmitm", "show", "--json", str(out / "scan")],
+        [sys.executable, "-m", "kzmitm", "show", "--json", str(out / "scan.zip")],
         capture_output=True,
         text=True,
         check=False,
     )
     assert json.loads(shown.stdout)["targets"] == document["targets"]
+    assert [path.name for path in out.iterdir()] == ["scan.zip"]
+    assert not (tmp_path / "home").exists()  # no key of the user's has anything to sign here
 
 
 def demo_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, found: Products, *words: str) -> int:
@@ -96,7 +98,10 @@ def test_one_interceptor_is_enough(
     assert "INTERCEPTION  social.lab.test  confirmed, by the laboratory's look-alike" in shown
     assert "LOGIN PORTAL  www.maps.test" in shown
     assert "Every site was judged as it should be" in shown
-    assert len(list((tmp_path / "home/results").iterdir())) == 1
+    [result] = (tmp_path / "home/results").iterdir()
+    assert result.name.startswith("demo-")
+    assert [path.name for path in result.iterdir()] == ["scan.zip"]
+    assert [path.name for path in (tmp_path / "home").iterdir()] == ["results"]  # and no keys
 
 
 def test_no_interceptor_is_said_in_one_line(

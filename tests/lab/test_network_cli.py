@@ -186,11 +186,19 @@ def test_scan_takes_its_own_options_without_targets(name: str):
 
 
 def test_scan_of_what_is_asked_for(name: str, tmp_path: Path):
-    out = tmp_path / "bundle"
-    done = kzmitm("lab", "scan", "--name", name, "bank.lab.test", "--json", "--out", str(out))
+    home, out = tmp_path / "home", tmp_path / "results"
+    words = ("bank.lab.test", "--json", "--out")
+    done = kzmitm("lab", "scan", "--name", name, *words, str(out), env=environment(KZMITM_HOME=str(home)))
     assert done.returncode == 0, done.stderr
     assert rows(done) == {"bank.lab.test": "clean"}
-    assert out.is_dir()
+    [bundle] = out.iterdir()
+    assert bundle.match("bundle-*.zip")
+    assert json.loads(done.stdout)["bundle"] == str(bundle)
+    chosen = tmp_path / "chosen.zip"
+    done = kzmitm("lab", "scan", "--name", name, *words, str(chosen), env=environment(KZMITM_HOME=str(home)))
+    assert done.returncode == 0, done.stderr
+    assert kzmitm("verify", str(chosen)).returncode == 3
+    assert not home.exists()  # no key of the user's has anything to sign here
 
 
 def test_scan_with_a_wrong_option(name: str):

@@ -74,19 +74,21 @@ def test_interrupt_is_the_command_s_to_take(name: str):
 
 def test_interrupt_of_a_scan_is_told_by_the_scan(name: str, tmp_path: Path):
     assert kzmitm("lab", "on", "--name", name, "drop").returncode == 0
-    out = tmp_path / "bundle"
+    out = tmp_path / "results"
     command = module_command("kzmitm", "lab", "scan", "--name", name, "social.lab.test", "--out", str(out))
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), start_new_session=True
     ) as process:
         try:
-            eventually(lambda: out.is_dir() and any(out.iterdir()))
+            eventually(lambda: list(out.glob(".journal-*/journal.json")))
             os.killpg(process.pid, signal.SIGINT)
             _, err = process.communicate(timeout=PATIENCE_S)
         finally:
             process.kill()
     assert process.returncode == 3, err
     assert b"Traceback" not in err
+    [bundle] = out.iterdir()  # the journal has become one
+    assert bundle.match("bundle-*.zip")
 
 
 SOON_S = 8.0

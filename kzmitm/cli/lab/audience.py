@@ -58,4 +58,5 @@ class NetworkAudience(Audience):
         print_lines([Line()])
         sys.stdout.flush()
         demand_end(self._lab.call("client", command))
-        return tuple(read_bundle(out).rows())
+        with read_bundle(out) as bundle:
+            return tuple(bundle.rows())

@@ -57,10 +57,10 @@ class LoopbackDemo:
             code = _run_scan(words)
         if out == self._out:
             self._code, self._document = code, hidden.getvalue()
-        bundle = read_bundle(out)
-        if not bundle.complete:
-            raise KeyboardInterrupt  # the scan was stopped, so the demo is
-        return tuple(bundle.rows())
+        with read_bundle(out) as bundle:
+            if not bundle.complete:
+                raise KeyboardInterrupt  # the scan was stopped, so the demo is
+            return tuple(bundle.rows())
 
 
 def _run_scan(words: Sequence[str]) -> int:

@@ -14,8 +14,10 @@ from kzmitm.cli.outcomes import Tally
 from kzmitm.cli.parser import filled, filled_path
 from kzmitm.cli.sources import registry_of, store_of
 from kzmitm.cli.terminal import print_json, print_lines, say
+from kzmitm.errors import UsageError
 from kzmitm.evidence.bundle_reader import Bundle, read_bundle
 from kzmitm.evidence.control import read_control
+from kzmitm.evidence.layout import Level
 from kzmitm.evidence.scan_document import summary_of, target_row
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.verdict import Verdict
@@ -28,7 +30,7 @@ from kzmitm.verdict.judge import Judge
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("bundle", metavar="FOLDER", type=Path, help="the folder that a scan left")
+    add("bundle", metavar="RESULT", type=Path, help="the file or folder that a scan left")
     add(
         "--store",
         type=filled,
@@ -76,11 +78,12 @@ def run(args: argparse.Namespace) -> int:
         store=store_of(args.store),
         control=read_control(args.control) if args.control else None,
     )
-    bundle = read_bundle(args.bundle)
-    _say_what_differs(bundle, judge)
-    before = _verdicts_before(bundle)
-    known = sum(map(len, before.values()))
-    again = _judge_all(bundle, judge, now, before, with_rows=args.json)
+    with read_bundle(args.bundle) as bundle:
+        _demand_measurements(bundle)
+        _say_what_differs(bundle, judge)
+        before = _verdicts_before(bundle)
+        known = sum(map(len, before.values()))
+        again = _judge_all(bundle, judge, now, before, with_rows=args.json)
     missing = sum(map(len, before.values()))
     _say_what_is_missing(missing, known)
     tally = Tally()
@@ -91,6 +94,16 @@ def run(args: argparse.Namespace) -> int:
     else:
         print_lines(_text(again, tally))
     return tally.exit_code(complete=bundle.complete and not missing)
+
+
+def _demand_measurements(bundle: Bundle) -> None:
+    if bundle.level is Level.PUBLIC:
+        raise UsageError(
+            _("{path}: the measurements were withheld, so nothing can be judged again").format(
+                path=bundle.path
+            ),
+            hint=_("ask for the partner level"),
+        )
 
 
 def _judge_all(

@@ -1,16 +1,27 @@
-"""Delete the results that kzmitm keeps for you, and the consent."""
+"""Delete the results and keys that kzmitm keeps for you, and the consent."""
 
 import argparse
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kzmitm.cli import consent
 from kzmitm.cli.exits import Exit
-from kzmitm.cli.folders import consent_file, home, results_folder
+from kzmitm.cli.folders import (
+    DEMO_PREFIX,
+    consent_file,
+    home,
+    keys_folder,
+    known_signers_file,
+    results_folder,
+)
 from kzmitm.cli.terminal import print_lines, say
 from kzmitm.errors import UsageError
-from kzmitm.evidence.layout import is_bundle_name
+from kzmitm.evidence.files import PART_PREFIX
+from kzmitm.evidence.journal import BEGIN, PREFIX
+from kzmitm.evidence.locking import is_locked
+from kzmitm.evidence.signing.keys import SUFFIX
 from kzmitm.report.language import _
 from kzmitm.report.safe import harmless
 from kzmitm.report.text import Line
@@ -19,6 +30,13 @@ CAUTION = _(
     "Deleted is not gone: SSDs, flash cards and phones keep old copies for a while; snapshots, backups and "
     "cloud folders keep them longer. Only encryption of the whole disk, set up before, protects against that."
 )
+ELSEWHERE = _(
+    "What was saved elsewhere with --out, shared or sent on is not among it, and is yours to delete."
+)
+RUNNING = _("{folder} is of a scan that is running; stop it first")
+
+_RESULT = re.compile(r"bundle-[0-9a-f]{16}(?:-public|-partner)?(?:\.zip|\.age)?", re.ASCII)
+_DEMO = re.compile(rf"{DEMO_PREFIX}[0-9a-f]{{16}}", re.ASCII)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="list what would be deleted, and delete nothing"
     )
-    parser.epilog = f"{CAUTION}\nResults saved elsewhere with --out are yours to delete."
+    parser.epilog = f"{CAUTION}\n{ELSEWHERE}"
 
 
 def run(args: argparse.Namespace) -> int:
@@ -37,24 +55,51 @@ def run(args: argparse.Namespace) -> int:
     print_lines(Line(harmless(str(path), 4096)) for path in found)
     if args.dry_run:
         return Exit.OK
+    _refuse_running(found)
     if not args.yes and not _agreed(len(found)):
         say(_("nothing was deleted"))
         return Exit.OK
     for path in found:
         _delete(path)
-    _remove_empty(results_folder())
-    _remove_empty(home())
+    for folder in (results_folder(), keys_folder(), home()):
+        _remove_empty(folder)
     say(_("{count} deleted. ").format(count=len(found)) + CAUTION)
+    say(ELSEWHERE)
     return Exit.OK
 
 
 def _kept() -> Iterator[Path]:
     """What we made ourselves; a file that somebody else put there is left alone."""
-    results = results_folder()
-    if results.is_dir() and not results.is_symlink():
-        yield from sorted(path for path in results.iterdir() if is_bundle_name(path.name))
+    yield from _inside(results_folder(), _is_result)
+    yield from _inside(keys_folder(), _is_key)
+    yield from _inside(home(), _is_own)
+
+
+def _inside(folder: Path, is_ours: Callable[[str], bool]) -> Iterator[Path]:
+    if folder.is_dir() and not folder.is_symlink():
+        yield from sorted(path for path in folder.iterdir() if is_ours(path.name))
+
+
+def _is_result(name: str) -> bool:
+    ours = _RESULT.fullmatch(name) or _DEMO.fullmatch(name)
+    return ours is not None or name.startswith((PREFIX, PART_PREFIX))
+
+
+def _is_key(name: str) -> bool:
+    return name.endswith(SUFFIX) or name.startswith(PART_PREFIX)
+
+
+def _is_own(name: str) -> bool:
     record = consent_file()
-    yield from (path for path in (record, record.with_suffix(".new")) if path.exists())
+    known = (record.name, record.with_suffix(".new").name, known_signers_file().name)
+    return name in known or name.startswith(PART_PREFIX)
+
+
+def _refuse_running(found: list[Path]) -> None:
+    """A scan that runs would write on into nothing."""
+    for path in found:
+        if path.name.startswith(PREFIX) and is_locked(path / BEGIN):
+            raise UsageError(RUNNING.format(folder=path), hint=_("Ctrl-C ends it, and keeps what it has"))
 
 
 def _agreed(count: int) -> bool:

@@ -7,20 +7,24 @@ from dataclasses import replace
 from pathlib import Path
 
 from kzmitm.cli import clock, consent, scan_options
+from kzmitm.cli.capturing import capturing, keep_packets
 from kzmitm.cli.exits import Exit
 from kzmitm.cli.loop import run_until_stopped
 from kzmitm.cli.progress import progress
 from kzmitm.cli.results import Results
+from kzmitm.cli.scan_options import Checked
 from kzmitm.cli.scan_run import ScanRun, Told
 from kzmitm.cli.scan_setup import Setup, open_results, set_up
 from kzmitm.cli.sources import registry_of
 from kzmitm.cli.targets import Selection, select
 from kzmitm.cli.terminal import print_json, print_lines, say
 from kzmitm.errors import ConsentError, UsageError
+from kzmitm.netio.capture import Capture
 from kzmitm.netio.descriptors import make_room
 from kzmitm.report.language import _
 from kzmitm.report.safe import harmless
 from kzmitm.report.text import Line
+from kzmitm.scan import Network
 
 STOPPED_EARLY = "stopped_early"
 
@@ -46,19 +50,29 @@ def run(args: argparse.Namespace) -> int:
         _check_folder(setup.control_path)
         consent.demand(understood=args.i_understand)
         _allow_sensitive(targets, allowed=args.include_sensitive)
-        return _scan(args, setup, targets)
+        make_room(setup.options.concurrency)  # this and the next two may fail, so before anything is written
+        network = setup.network()
+        capture = stack.enter_context(capturing(wanted=args.pcap))
+        return _scan(args, checked, setup, targets, network, capture)
 
 
-def _scan(args: argparse.Namespace, setup: Setup, targets: Selection) -> int:
-    make_room(setup.options.concurrency)  # this and the next may fail, so before anything is written
-    network = setup.network()
-    results = open_results(args, setup, targets, clock.now())
+def _scan(
+    args: argparse.Namespace,
+    checked: Checked,
+    setup: Setup,
+    targets: Selection,
+    network: Network,
+    capture: Capture | None,
+) -> int:
+    results = open_results(args, checked, setup, targets, clock.now())
     stop = asyncio.Event()
     with progress(targets.count) as shown:
         told = Told(results, shown, quiet=args.json)
         scanning = ScanRun(setup, network, targets, told, stop)
         ended = run_until_stopped(scanning.measure(), stop)
         complete = ended and STOPPED_EARLY not in scanning.notes
+        if capture is not None:
+            keep_packets(capture, results)
         scanning.settle(complete=complete)
         complete = complete and results.failure is None and scanning.control_failure is None
     with suppress(BrokenPipeError):  # all is saved; nobody is left to read it
@@ -84,10 +98,11 @@ def _say_the_rest(scanning: ScanRun, results: Results, targets: Selection, *, en
         say(_("stopped; {done} of {total} targets were measured").format(done=done, total=targets.count))
     if results.path is not None:
         if results.failure is None:
-            say(_("The result is kept; to read it again:"))
+            for words in results.closing_words():
+                say(words)
         else:
             say(_("What was written before that is kept; to read it:"))
-        say(f"  kzmitm show {harmless(str(results.path), 4096)}")
+            say(f"  kzmitm show {harmless(str(results.path), 4096)}")
 
 
 def _dry_run(targets: Selection, *, as_json: bool) -> int:

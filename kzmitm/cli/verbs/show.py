@@ -1,16 +1,15 @@
 """Read the result of a scan again."""
 
 import argparse
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from kzmitm.cli.exits import Exit
 from kzmitm.cli.outcomes import Tally
 from kzmitm.cli.terminal import print_json, print_lines
 from kzmitm.errors import UsageError
 from kzmitm.evidence.bundle_reader import Bundle, read_bundle
-from kzmitm.evidence.scan_document import SCHEMAS, schema_text, summary_of
+from kzmitm.evidence.layout import Level
+from kzmitm.evidence.scan_document import summary_of
 from kzmitm.report.language import _
 from kzmitm.report.rows import judged_of_row
 from kzmitm.report.safe import harmless
@@ -18,30 +17,28 @@ from kzmitm.report.text import JudgedTarget, Line, explanation, target_line
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("bundle", metavar="FOLDER", nargs="?", type=Path, help="the folder that a scan left")
+    parser.add_argument(
+        "bundle", metavar="RESULT", nargs="?", type=Path, help="the file or folder that a scan left"
+    )
     parser.add_argument("target", metavar="TARGET", nargs="*", help="explain these targets only")
     parser.add_argument("--json", action="store_true", help="the document (kzmitm.scan/1.0) on stdout")
-    parser.add_argument("--schema", choices=SCHEMAS, help="the JSON Schema of a document instead")
     parser.epilog = "The exit code is that of the scan: 1 interception, 3 inconclusive or incomplete, else 0."
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.schema:
-        print_json(json.loads(schema_text(args.schema)))
-        return Exit.OK
     if args.bundle is None:
-        raise UsageError(_("show what? no folder was given"), hint=_("kzmitm show FOLDER"))
-    bundle = read_bundle(args.bundle)
+        raise UsageError(_("show what? no result was given"), hint=_("kzmitm show RESULT"))
     wanted = frozenset(args.target)
     tally = Tally()
-    if args.json:
-        rows = [row for row, judged in _judged(bundle, wanted, tally)]
-        print_json(
-            bundle.document
-            | {"bundle": str(args.bundle), "summary": summary_of(tally.counted()), "targets": rows}
-        )
-    else:
-        print_lines(_text(bundle, wanted, tally))
+    with read_bundle(args.bundle) as bundle:
+        if args.json:
+            rows = [row for row, judged in _judged(bundle, wanted, tally)]
+            print_json(
+                bundle.document
+                | {"bundle": str(args.bundle), "summary": summary_of(tally.counted()), "targets": rows}
+            )
+        else:
+            print_lines(_text(bundle, wanted, tally))
     return tally.exit_code(complete=bundle.complete)
 
 
@@ -54,7 +51,7 @@ def _judged(
             tally.add(judged)
             yield row, judged
     if wanted and not tally.counts:
-        raise UsageError(_("none of these targets is in the result"), hint=_("kzmitm show FOLDER lists them"))
+        raise UsageError(_("none of these targets is in the result"), hint=_("kzmitm show RESULT lists them"))
 
 
 def _text(bundle: Bundle, wanted: frozenset[str], tally: Tally) -> Iterator[Line]:
@@ -73,12 +70,15 @@ def _head(bundle: Bundle) -> Iterator[Line]:
     about = (harmless(str(document["store"].get(key, "?"))) for key in ("name", "version", "date"))
     store = " ".join(filter(None, about))
     registry = harmless(str(document["registry"].get("version", "?")))
-    yield Line(_("scan of {started}").format(started=harmless(document["started_at"])))
+    when = document["started_at"] or document["week"]
+    yield Line(_("scan of {started}").format(started=harmless(str(when))))
     yield Line(
         _("judged by rules {rules}, registry {registry}, store {store}").format(
             rules=harmless(document["rules_version"]), registry=registry, store=store
         )
     )
+    if bundle.level is Level.PUBLIC:
+        yield Line(_("reduced for the public: times, addresses and some certificates are left out"))
     if not bundle.complete:
         yield Line(_("this scan was stopped before its end; targets that are not listed were not measured"))
     yield Line()

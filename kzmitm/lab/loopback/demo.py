@@ -119,7 +119,9 @@ class Demo:
         )
         words = self._words(self._sites, self._lab.clean_routes())
         self._stage.scan(
-            [*words, "--record-control", str(self._control)], out=self._lab.directory / "clean", shown=False
+            [*words, "--record-control", str(self._control)],
+            out=self._lab.directory / "clean.zip",
+            shown=False,
         )
 
     def _explain_path(self) -> None:
@@ -173,7 +175,7 @@ class Demo:
         )
         self._lab.switch_on(PORTAL)
         words = self._words(self._portal_sites, self._lab.routes())
-        rows = self._stage.scan(words, out=self._lab.directory / PORTAL, shown=True)
+        rows = self._stage.scan(words, out=self._lab.directory / f"{PORTAL}.zip", shown=True)
         return tuple(misjudged(rows, {name: self._lab.expected_of(name) for name in self._portal_sites}))
 
     def _conclude(self, wrong: Sequence[str], out: Path) -> None:
@@ -185,7 +187,7 @@ class Demo:
 
     def _words(self, sites: Sequence[str], routes: Mapping[str, Endpoint]) -> list[str]:
         """The words of a scan of these sites, after `kzmitm scan`."""
-        words = [*sites, "--i-understand", "--doh", "none", "--store", str(self._store)]
+        words = [*sites, "--i-understand", "--doh", "none", "--one-time-key", "--store", str(self._store)]
         words += ["--timeout", str(TIMEOUT_S), "--concurrency", str(len(sites))]
         if self._overlay.exists():
             words += ["--fingerprints", str(self._overlay)]

@@ -83,12 +83,12 @@ class LoopbackSession:
 
     def scan(self, hostnames: Sequence[str]) -> tuple[Finding, ...]:
         self._scans += 1
-        out = self.lab.directory / f"scan-{self._scans}"
+        out = self.lab.directory / f"scan-{self._scans}.zip"
         done = _run([*hostnames, *self.words(hostnames), "--json", "--out", str(out)])
         return findings(
             rows_of(done),
             expected={name: self._expected(name) for name in hostnames},
-            certificates=out / "certs",
+            bundle=out,
             genuine={name: self.lab.shown(name).presented for name in hostnames},
         )
 

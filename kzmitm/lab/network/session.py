@@ -1,7 +1,6 @@
 """The network of namespaces as a session."""
 
 import itertools
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -74,7 +73,7 @@ class NetworkSession:
     def scan(self, hostnames: Sequence[str]) -> tuple[Finding, ...]:
         active = self.active()
         sources = self.sources(hostnames)
-        out = self.lab.directory / f"scan-{next(self._numbers)}"
+        out = self.lab.directory / f"scan-{next(self._numbers)}.zip"
         words = [
             *hostnames,
             *sources.words(),
@@ -90,11 +89,11 @@ class NetworkSession:
             return findings(
                 rows_of(done),
                 expected={name: _expected(active, name) for name in hostnames},
-                certificates=outer / "certs",
+                bundle=outer,
                 genuine=self.lab.genuine(),
             )
         finally:
-            shutil.rmtree(outer, ignore_errors=True)
+            outer.unlink(missing_ok=True)
 
     def sources(self, hostnames: Sequence[str]) -> Sources:
         """What a scan of these sites judges by, with a control from a clean place."""

@@ -6,14 +6,13 @@ import sys
 from pathlib import Path
 
 from kzmitm.cli.exits import Exit
-from kzmitm.cli.folders import results_folder
+from kzmitm.cli.folders import DEMO_PREFIX, results_folder
 from kzmitm.cli.lab.audience import Audience, NetworkAudience
 from kzmitm.cli.lab.loopback_demo import LoopbackDemo
 from kzmitm.cli.lab.options import add_loopback, own_session, wants_network
 from kzmitm.cli.parser import filled_path
 from kzmitm.cli.terminal import say
 from kzmitm.errors import UsageError
-from kzmitm.evidence.layout import bundle_name
 from kzmitm.lab.demo_browser import DemoBrowser
 from kzmitm.lab.network.session import NetworkSession
 from kzmitm.lab.products import Products, find_products, how_to_get
@@ -42,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    out: Path = args.out or results_folder() / bundle_name(os.urandom)
+    out: Path = args.out or results_folder() / f"{DEMO_PREFIX}{os.urandom(8).hex()}"
     if out.exists():
         raise UsageError(f"--out: {out} exists already", hint=_("name a new folder"))
     if args.headed and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
@@ -53,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     if is_network and missing:
         say(_("the smaller laboratory, as this one needs {packages}").format(packages=how_to_get(missing)))
     if not is_network or missing:
-        return LoopbackDemo(args, Audience(args), out / "scan").run(products)
+        return LoopbackDemo(args, Audience(args), out / "scan.zip").run(products)
     return _walk(args, out, products)
 
 
@@ -69,7 +68,7 @@ def _walk(args: argparse.Namespace, out: Path, products: Products) -> int:
             program = products.programs["chromium"]
             browser = DemoBrowser(session.lab, program, out / "pictures", headed=args.headed)
         try:
-            told = Walk(session, audience, browser).run(out / "scan")
+            told = Walk(session, audience, browser).run(out / "scan.zip")
         finally:
             if browser is not None:
                 browser.close()

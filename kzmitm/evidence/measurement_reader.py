@@ -1,0 +1,39 @@
+"""Reading measurements line by line: memory does not grow with their number."""
+
+from collections.abc import Iterator
+from typing import IO
+
+from kzmitm.evidence import layout
+from kzmitm.evidence.damage import Code, DamagedError
+from kzmitm.evidence.json_reader import UnreadableJSONError, parse_json
+from kzmitm.evidence.scan_document import Row
+from kzmitm.model.measurement import Measurement
+from kzmitm.ooni.decode import DecodeError, decode
+
+MAX_LINE = 1 << 26
+"""Octets of one measurement: fifty handshakes with chains of our largest size, in base64."""
+
+
+def read_measurements(file: IO[bytes], name: str = layout.MEASUREMENTS.path) -> Iterator[Measurement]:
+    """The measurements of a file, line by line; raises BundleError that names the line."""
+    number = 0
+    while (line := file.readline(MAX_LINE + 1)).endswith(b"\n"):
+        number += 1
+        where = f"{name}:{number}"
+        try:
+            yield decode(parse_object(line, where))
+        except DecodeError as exc:
+            raise DecodeError(f"{where}: {exc}") from None
+    if len(line) > MAX_LINE:
+        raise DamagedError(Code.FILE_TOO_LONG, f"{name}:{number + 1}", f"more than {MAX_LINE} octets")
+
+
+def parse_object(octets: bytes, where: str) -> Row:
+    """The JSON object in some octets; raises DamagedError that names `where`."""
+    try:
+        value = parse_json(octets)
+    except UnreadableJSONError as exc:
+        raise DamagedError(exc.code, where, str(exc)) from None
+    if not isinstance(value, dict):
+        raise DamagedError(Code.DOCUMENT_INVALID, where, "not an object")
+    return value

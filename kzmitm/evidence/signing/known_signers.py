@@ -1,0 +1,139 @@
+"""`known_signers`: whose keys are known, in the format of OpenSSH's allowed signers (ssh-keygen(1)).
+
+signer-0123456789abcdef,almaty-7 namespaces="kzmitm-bundle@v1" ssh-ed25519 AAAA…
+"""
+
+import base64
+import re
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from kzmitm.errors import BundleError, UsageError
+from kzmitm.evidence.files import DIRECTORY_MODE, read_regular, replace_file
+from kzmitm.evidence.signing.sshsig import KEY_TYPE, PublicKey, SignatureError, parse_public_key
+
+MAX_FILE = 1 << 20
+"""Octets: some thousand signers."""
+
+_OPTION = re.compile(r'(?P<name>[a-z-]+)(?:="?(?P<value>[^"]*)"?)?', re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}", re.ASCII)
+_TIME_FORMS = ("%Y%m%d", "%Y%m%d%H%M", "%Y%m%d%H%M%S")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSigner:
+    """A key, the names that it is known by, and for what and when."""
+
+    names: tuple[str, ...]
+    key: PublicKey
+    namespaces: tuple[str, ...] = ()
+    """Patterns; none means any."""
+    after: datetime | None = None
+    before: datetime | None = None
+
+    def signs(self, namespace: str, now: datetime) -> bool:
+        """True if the key may sign for a namespace at this time."""
+        if self.namespaces and not any(fnmatchcase(namespace, each) for each in self.namespaces):
+            return False
+        return (self.after is None or self.after <= now) and (self.before is None or now < self.before)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSigners:
+    """All that are known."""
+
+    signers: tuple[KnownSigner, ...] = ()
+
+    def names_of(self, key: PublicKey, namespace: str, now: datetime) -> tuple[str, ...]:
+        """What a key is known as, the first name first; () if it is not known."""
+        known = (each for each in self.signers if each.key == key and each.signs(namespace, now))
+        return tuple(dict.fromkeys(name for each in known for name in each.names))
+
+    def keys_of(self, name: str, namespace: str, now: datetime) -> tuple[PublicKey, ...]:
+        """The keys that are known by a name."""
+        known = (each for each in self.signers if name in each.names and each.signs(namespace, now))
+        return tuple(each.key for each in known)
+
+
+def read_known_signers(path: Path) -> KnownSigners:
+    """What the file says, nothing if there is none; raises UsageError that names the line."""
+    try:
+        octets = read_regular(path, max_bytes=MAX_FILE)
+    except FileNotFoundError:
+        return KnownSigners()
+    except BundleError as exc:
+        raise UsageError(str(exc), hint="name a file of known signers") from None
+    lines = octets.decode("utf-8", "replace").splitlines()
+    found = (_parse(line, f"{path}:{number}") for number, line in enumerate(lines, 1))
+    return KnownSigners(tuple(each for each in found if each is not None))
+
+
+def remember(path: Path, names: Iterable[str], key: PublicKey, namespace: str) -> None:
+    """Add a signer to the file; raises UsageError for a name that cannot stand there, OSError."""
+    told = tuple(names)
+    for name in told:
+        if not _NAME.fullmatch(name):
+            raise UsageError(f"not a name of a signer: {name[:60]!r}", hint="use letters, digits and . _ @ -")
+    before = read_regular(path, max_bytes=MAX_FILE) if path.exists() else b""
+    if before and not before.endswith(b"\n"):
+        before += b"\n"
+    path.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+    line = f'{",".join(told)} namespaces="{namespace}" {key.line}\n'
+    replace_file(path, [before, line.encode("ascii")])
+
+
+def _parse(line: str, where: str) -> KnownSigner | None:
+    """The signer of a line; None for a comment, and for keys that no bundle is signed with."""
+    text = line.strip()
+    if not text or text.startswith("#"):
+        return None
+    try:
+        words = shlex.split(text, posix=False)
+    except ValueError:
+        words = []
+    at = next((i for i, word in enumerate(words) if i and word.startswith(("ssh-", "ecdsa-", "sk-"))), 0)
+    if not at or at + 1 >= len(words):
+        raise UsageError(f"{where}: no line of a signer", hint="NAME ssh-ed25519 AAAA…")
+    if words[at] != KEY_TYPE.decode() or "cert-authority" in words[1:at]:
+        return None
+    try:
+        key = parse_public_key(base64.b64decode(words[at + 1], validate=True))
+    except (ValueError, SignatureError):
+        raise UsageError(f"{where}: a broken key", hint="copy the line again, as a whole") from None
+    options = _options(",".join(words[1:at]), where)
+    return KnownSigner(
+        names=tuple(words[0].strip('"').split(",")),
+        key=key,
+        namespaces=tuple(filter(None, options.get("namespaces", "").split(","))),
+        after=_time(options.get("valid-after"), where),
+        before=_time(options.get("valid-before"), where),
+    )
+
+
+def _options(text: str, where: str) -> dict[str, str]:
+    """`name="value"` by name; an unknown one is refused, as what it restricts is not known."""
+    found: dict[str, str] = {}
+    for part in re.findall(r'(?:[^,"]|"[^"]*")+', text):
+        match = _OPTION.fullmatch(part)
+        if match is None or match["name"] not in ("namespaces", "valid-after", "valid-before"):
+            raise UsageError(f"{where}: unknown option {part[:40]!r}", hint="see ssh-keygen(1)")
+        found[match["name"]] = match["value"] or ""
+    return found
+
+
+def _time(text: str | None, where: str) -> datetime | None:
+    """`YYYYMMDD[HHMM[SS]][Z]`; without Z it would be local time, which we take for UTC."""
+    if text is None:
+        return None
+    digits = text.removesuffix("Z")
+    for form in _TIME_FORMS:
+        if len(digits) == len(datetime(2000, 1, 1, tzinfo=UTC).strftime(form)):
+            try:
+                return datetime.strptime(digits, form).replace(tzinfo=UTC)
+            except ValueError:
+                break
+    raise UsageError(f"{where}: not a time: {text[:30]!r}", hint="YYYYMMDD or YYYYMMDDHHMMSSZ")

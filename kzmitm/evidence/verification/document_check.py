@@ -1,0 +1,143 @@
+"""Whether the documents of a bag, though signed, say one thing to everybody, and the same thing.
+
+A signature says who wrote a document, and nothing of what it does to its readers.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from itertools import zip_longest
+from typing import Any
+
+from kzmitm.errors import BundleError
+from kzmitm.evidence import layout
+from kzmitm.evidence.container import Container
+from kzmitm.evidence.damage import Code, DamagedError, Problem
+from kzmitm.evidence.json_reader import UnreadableJSONError, parse_json
+from kzmitm.evidence.measurement_reader import read_measurements
+from kzmitm.evidence.redaction import public_frame, public_row
+from kzmitm.evidence.scan_document import Row, row_verdict
+from kzmitm.evidence.scan_reader import ScanReader
+from kzmitm.evidence.verification.proof_check import ProofCheck, ProofCount
+from kzmitm.model.codec import CodecError
+from kzmitm.model.measurement import Measurement
+
+MAX_CERTIFICATE = 1 << 24
+"""Octets of an entry of a chain: what its length field can say (RFC 8446, 4.4.2)."""
+MAX_DOCUMENT = 1 << 20
+"""Octets of a small document; the environment has some hundreds."""
+
+
+def examine_documents(container: Container) -> tuple[list[Problem], ProofCheck]:
+    """What is wrong with the documents of a bag whose hashes were checked, and what its proofs show."""
+    count = ProofCount()
+    problems: list[Problem] = []
+    for check in (_certificates, _environment, _scans, lambda each: _measurements(each, count)):
+        try:
+            problems.extend(check(container))
+        except DamagedError as exc:
+            problems.append(exc.problem)
+        except (BundleError, CodecError) as exc:
+            problems.append(Problem(Code.DOCUMENT_INVALID, "", str(exc)))
+    return problems, count.result()
+
+
+def _certificates(container: Container) -> Iterator[Problem]:
+    """Every certificate bears its own hash as name."""
+    for name in container.names:
+        if name.startswith(layout.CERTIFICATES.path):
+            der = container.read(name, max_bytes=MAX_CERTIFICATE)
+            if name != f"{layout.CERTIFICATES.path}{hashlib.sha256(der).hexdigest()}.der":
+                yield Problem(Code.CERTIFICATE_MISNAMED, name)
+
+
+def _environment(container: Container) -> Iterator[Problem]:
+    """Small documents; those that a later version adds too."""
+    for name in container.names:
+        if not name.endswith(".json") or name in (layout.PUBLIC_SCAN.path, layout.PARTNER_SCAN.path):
+            continue
+        try:
+            document = parse_json(container.read(name, max_bytes=MAX_DOCUMENT), floats=False, plain=True)
+        except UnreadableJSONError as exc:
+            yield Problem(exc.code, name, str(exc))
+            continue
+        if not isinstance(document, dict) or not str(document.get("schema")).startswith("kzmitm."):
+            yield Problem(Code.SCHEMA_UNKNOWN, name)
+        elif name == layout.ENVIRONMENT.path and not str(document["schema"]).startswith(
+            "kzmitm.environment/1."
+        ):
+            yield Problem(Code.SCHEMA_UNKNOWN, name, "of a newer kzmitm?")
+        elif layout.level_of(name) is not layout.Level.PUBLIC and not _is_salt(document.get("salt")):
+            yield Problem(Code.DOCUMENT_INVALID, name, "no salt")
+
+
+def _scans(container: Container) -> Iterator[Problem]:
+    """Both documents of the scan can be read, and the public one is the other one reduced."""
+    public = ScanReader(container, layout.PUBLIC_SCAN.path)
+    if layout.PARTNER_SCAN.path not in container:
+        for row in public.rows():
+            row_verdict(row, public.frame)
+        return
+    partner = ScanReader(container, layout.PARTNER_SCAN.path)
+    if not _is_salt(partner.frame.get("salt")):
+        yield Problem(Code.DOCUMENT_INVALID, layout.PARTNER_SCAN.path, "no salt")
+    if not _covers(public.frame, public_frame(partner.frame)):
+        yield _disagree("what surrounds the rows")
+    for number, (mine, row) in enumerate(zip_longest(public.rows(), partner.rows()), 1):
+        if row is None or mine is None:
+            yield _disagree("not as many rows")
+            return
+        row_verdict(row, partner.frame)
+        if not _covers(mine, _reduced(row, partner.frame)):
+            yield _disagree(f"row {number}")
+
+
+def _disagree(what: str) -> Problem:
+    return Problem(
+        Code.DOCUMENTS_DISAGREE, layout.PUBLIC_SCAN.path, f"{what}: not what the partner level says"
+    )
+
+
+def _reduced(row: Row, frame: Row) -> Row:
+    try:
+        return public_row(row, frame)
+    except (KeyError, TypeError, AttributeError, IndexError) as exc:
+        raise DamagedError(Code.DOCUMENT_INVALID, layout.PARTNER_SCAN.path, f"a row: {exc!r}") from None
+
+
+def _covers(found: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
+    """True if all that we know of is as expected; what a later version adds is its own affair."""
+    return all(key in found and found[key] == value for key, value in expected.items())
+
+
+def _is_salt(value: object) -> bool:
+    return isinstance(value, str) and len(value) >= 32
+
+
+def _measurements(container: Container, count: ProofCount) -> Iterator[Problem]:
+    """Every line can be read, is the measurement of its row, and its proofs verify again."""
+    if layout.MEASUREMENTS.path not in container:
+        return
+    partner = layout.PARTNER_SCAN.path in container
+    scan = ScanReader(container, layout.PARTNER_SCAN.path if partner else layout.PUBLIC_SCAN.path)
+    with container.open(layout.MEASUREMENTS.path) as file:
+        pairs = zip_longest(read_measurements(file, layout.MEASUREMENTS.path), scan.rows())
+        for number, (measurement, row) in enumerate(pairs, 1):
+            if measurement is None or (row is None and scan.frame["complete"]):
+                yield Problem(
+                    Code.DOCUMENTS_DISAGREE,
+                    layout.MEASUREMENTS.path,
+                    "not as many lines as rows in scan.json",
+                )
+                return
+            if row is not None and not _is_of(measurement, row):
+                yield Problem(
+                    Code.DOCUMENTS_DISAGREE, layout.MEASUREMENTS.path, f"line {number} is of another target"
+                )
+            broken = count.add(measurement, row)
+            if broken:
+                yield Problem(Code.PROOF_INVALID, layout.MEASUREMENTS.path, f"line {number}, {broken}")
+
+
+def _is_of(measurement: Measurement, row: Row) -> bool:
+    target = measurement.target
+    return (target.hostname, target.port) == (row.get("hostname"), row.get("port"))
