@@ -35,7 +35,7 @@ unit: $(VENV)/.dev .venv-mitmproxy/.done .venv-oonidata/.done
 	$(BIN)/coverage report --omit='$(LAB)' --fail-under=95
 	$(BIN)/coverage report --include='$(LAB)' --fail-under=65
 
-FUZZ_SECONDS ?= 15
+FUZZ_SECONDS ?= 10
 fuzz: .venv-fuzz/.done  ## coverage-guided fuzzing of every parser (FUZZ_SECONDS each)
 	for target in tests/*/fuzz_*.py; do \
 	  echo "== $$target"; .venv-fuzz/bin/python $$target -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -verbosity=0 -print_final_stats=0; \

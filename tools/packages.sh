@@ -22,6 +22,12 @@ needs=(
   "microsocks microsocks the tests through a SOCKS proxy"
   "age age some tests of sealing"
   "ssh-keygen openssh-client the tests against ssh-keygen"
+  "trust p11-kit the tests against p11-kit"
+  "update-ca-certificates ca-certificates the tests against the roots of Debian"
+  "zip zip the tests of results that were packed again"
+  "unzip unzip the tests of checking a result by hand"
+  "7z p7zip-full the tests of results that were packed again"
+  "bsdtar libarchive-tools the tests of results that were packed again"
 )
 PATH="$PATH:/usr/sbin:/sbin"
 there() { case $1 in /*) compgen -G "$1" >/dev/null ;; *) command -v "$1" >/dev/null ;; esac; }

@@ -29,7 +29,6 @@ CONTRADICTIONS = (
     ("--no-save", "--out"),
     ("--no-save", "--pcap"),
     ("--no-save", "--seal-to"),
-    ("--no-save", "--one-time-key"),
     ("--record-control", "--control"),
 )
 
@@ -159,7 +158,7 @@ def _configure_result(group: argparse._ArgumentGroup) -> None:
     key.add_argument("--one-time-key", action="store_true", help="sign with a key that is then forgotten")
     add("--seal-to", type=filled, metavar="KEY|FILE", action="append", default=[],
         help="encrypt the result to this age or ssh key; until then it is in memory only")  # fmt: skip
-    add("--pcap", action="store_true", help="keep the packets of our own connections, too (Linux, as root)")
+    add("--pcap", action="store_true", help="keep our own packets, too, with your address (Linux, as root)")
     add("--json", action="store_true", help="one JSON document (kzmitm.scan/1.0) on stdout")
     add("--i-understand", action="store_true", help="I know what `kzmitm consent` says; scan without asking")
     add("--lang", choices=LANGUAGES, default="en", help="language of the talk")

@@ -154,15 +154,18 @@ def proof_sentence(proof: ProofCheck) -> str:
     """What the proofs of possession show, in one sentence."""
     if proof.withheld:
         return _("The handshakes are not in it, so who held the keys cannot be checked here.")
-    if not proof.intercepted:
+    if proof.intercepted:
+        return _(
+            "In {proven} of {all} handshakes with intercepted sites the key of the forged certificate signed "
+            "our nonce, checked again now: whoever answered held that key, and did not just copy a "
+            "certificate."
+        ).format(proven=proof.intercepted_proven, all=proof.intercepted)
+    if proof.others:
         return _(
             "No interception was found; in {proven} of {all} handshakes the key of the certificate signed "
             "our nonce, checked again now."
         ).format(proven=proof.others_proven, all=proof.others)
-    return _(
-        "In {proven} of {all} handshakes with intercepted sites the key of the presented certificate signed "
-        "our nonce, checked again now: who answered held that key."
-    ).format(proven=proof.intercepted_proven, all=proof.intercepted)
+    return _("No certificate was presented, so there is no proof of a key to check.")
 
 
 def _attached_lines(found: Verification, own_keys: Container[PublicKey]) -> Iterator[Line]:

@@ -19,6 +19,9 @@ FORMAT = "1.0"
 BAGIT_TXT = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 """RFC 8493, 2.1.1."""
 
+MAX_BAG_INFO = 1 << 12
+"""Octets of bag-info.txt: ours has four lines."""
+
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)", re.ASCII)
 _FIELD = re.compile(r"([A-Z][A-Za-z-]{0,40}): ([ -~]{1,200})", re.ASCII)
 _SIGNER_NAME = re.compile(r"signer-[0-9a-f]{16}", re.ASCII)
@@ -40,7 +43,8 @@ def bag_info(*, octets: int, files: int, signer: str) -> bytes:
 def parse_bag_info(octets: bytes) -> dict[str, str]:
     """The fields of bag-info.txt; raises DamagedError for what is not in our form, or of a newer major."""
     text = octets.decode("ascii", "replace")
-    # Line by line: a search in the whole would take as long as the square of what a stranger wrote.
+    if len(octets) > MAX_BAG_INFO:
+        raise DamagedError(Code.MANIFEST_SYNTAX, layout.BAG_INFO, f"more than {MAX_BAG_INFO} octets")
     fields = {match[1]: match[2] for line in text.split("\n") if (match := _FIELD.fullmatch(line))}
     if "".join(f"{key}: {value}\n" for key, value in fields.items()) != text:
         raise DamagedError(Code.MANIFEST_SYNTAX, layout.BAG_INFO)
@@ -63,7 +67,10 @@ def manifest(hashes: Mapping[str, str]) -> bytes:
 
 def parse_manifest(octets: bytes, name: str) -> dict[str, str]:
     """SHA-256 in hex by path; raises DamagedError for anything but the one form of such a list."""
+    if octets.count(b"\n") > layout.MAX_FILES:
+        raise DamagedError(Code.ARCHIVE_TOO_MANY_FILES, name, f"at most {layout.MAX_FILES}")
     hashes: dict[str, str] = {}
+    # Line by line: a search in the whole would take as long as the square of what a stranger wrote.
     for line in octets.decode("ascii", "replace").split("\n"):
         match = _LINE.fullmatch(line)
         if match is None:
@@ -71,8 +78,6 @@ def parse_manifest(octets: bytes, name: str) -> dict[str, str]:
         if not layout.is_safe_path(match[2]):
             raise DamagedError(Code.ARCHIVE_UNSAFE_NAME, name, shown(match[2]))
         hashes[match[2]] = match[1]
-        if len(hashes) > layout.MAX_FILES:
-            raise DamagedError(Code.ARCHIVE_TOO_MANY_FILES, name, f"at most {layout.MAX_FILES}")
     if manifest(hashes) != octets:
         raise DamagedError(Code.MANIFEST_SYNTAX, name)
     return hashes

@@ -109,12 +109,13 @@ def bundle_in(container: Container, path: Path) -> Bundle:
 def _of_journal(path: Path) -> Bundle:
     try:
         journal = read_journal(Folder(path))
-    except (ValueError, KeyError, TypeError) as exc:
+        place = _Unfinished(journal)
+        frame = place.frame()
+    except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise BundleError(f"{path}: this journal cannot be read: {exc}") from None
-    place = _Unfinished(journal)
     return Bundle(
         path=path,
-        document=place.frame(),
+        document=frame,
         level=layout.Level.FULL,
         complete=journal.complete,
         running=journal.finished_at is None,

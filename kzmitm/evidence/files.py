@@ -31,6 +31,19 @@ _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 
 def replace_file(path: Path, chunks: Iterable[bytes], *, durable: bool = True) -> None:
     """Put a file in place, whole; `durable` waits until it would survive a loss of power. Raises OSError."""
+    _put_file(path, chunks, durable=durable, replaces=True)
+
+
+def create_file(path: Path, chunks: Iterable[bytes]) -> bool:
+    """Put a file in place, whole, unless there is one: then False. Raises OSError."""
+    try:
+        _put_file(path, chunks, durable=True, replaces=False)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _put_file(path: Path, chunks: Iterable[bytes], *, durable: bool, replaces: bool) -> None:
     descriptor, part = _new_part(path.parent)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 (a descriptor, for the mode and O_EXCL)
@@ -39,14 +52,24 @@ def replace_file(path: Path, chunks: Iterable[bytes], *, durable: bool = True) -
             if durable:
                 os.fsync(file.fileno())
             if os.name != "nt":
-                part.replace(path)  # while it is locked, so that nobody takes it for one left behind
+                _move(part, path, replaces=replaces)  # locked, so that nobody takes it for one left behind
         if os.name == "nt":
-            part.replace(path)  # an open file cannot be renamed there
+            _move(part, path, replaces=replaces)  # an open file cannot be renamed there
     except BaseException:
         part.unlink(missing_ok=True)
         raise
     if durable:
         sync_directory(path.parent)
+
+
+def _move(part: Path, path: Path, *, replaces: bool) -> None:
+    if replaces:
+        part.replace(path)
+    elif os.name == "nt":
+        part.rename(path)  # which fails there if something is in its place
+    else:
+        path.hardlink_to(part)
+        part.unlink()
 
 
 def _new_part(folder: Path) -> tuple[int, Path]:

@@ -49,6 +49,8 @@ SALT_SIZE = 16
 SALTED = ("scan", "measurements", "environment", "capture")
 SYNC_INTERVAL_S = 1.0
 """Seconds of work that a loss of power may cost."""
+MAX_DOCUMENT = 1 << 20
+"""Octets of a document of a journal; ours have two thousand."""
 MAX_KNOWN_CERTIFICATES = 4096
 """Hashes remembered; beyond, the file itself says whether it is there. Intermediates stay remembered."""
 
@@ -271,7 +273,7 @@ def read_journal(medium: Medium) -> Journal:
 def read_json(medium: Medium, name: str) -> Any:
     """A document of the journal, which is our own."""
     with medium.open(name) as file:
-        return parse_json(file.read())
+        return parse_json(file.read(MAX_DOCUMENT + 1), max_bytes=MAX_DOCUMENT)
 
 
 def _key(measurement: Measurement) -> str:

@@ -18,6 +18,9 @@ MAX_INTEGER_DIGITS = 19
 """Digits of an integer: what a signed 64-bit number can have; Python's own conversion is quadratic."""
 MAX_BYTES = 64 * 2**20
 """Octets of one document unless the caller says otherwise; a 16 MB chain in base64 fits."""
+MAX_COMMAS = 1 << 18
+"""In a row or a measurement, so that no more values are in it: the smallest takes three octets, and thirty
+times as many in memory."""
 
 _HALF_PAIR = re.compile(r"\\u[dD][89abAB]", re.ASCII)
 _LOW_HALF = re.compile(r"\\u[dD][c-fC-F]", re.ASCII)
@@ -43,7 +46,7 @@ def parse_json(data: bytes, *, max_bytes: int = MAX_BYTES, floats: bool = True, 
         text = data.decode()
     except UnicodeDecodeError as exc:
         raise UnreadableJSONError(f"not UTF-8 at octet {exc.start}", Code.JSON_TEXT) from None
-    if plain and not text.isascii() and STEERING.search(text):
+    if plain and (not text.isascii() or "\x7f" in text) and STEERING.search(text):
         raise UnreadableJSONError("a character that steers or turns text", Code.JSON_TEXT)
     try:
         value = (_DECODER if floats else _DECODER_WITHOUT_FLOATS).decode(text)

@@ -5,7 +5,7 @@ from typing import IO
 
 from kzmitm.evidence import layout
 from kzmitm.evidence.damage import Code, DamagedError
-from kzmitm.evidence.json_reader import UnreadableJSONError, parse_json
+from kzmitm.evidence.json_reader import MAX_COMMAS, UnreadableJSONError, parse_json
 from kzmitm.evidence.scan_document import Row
 from kzmitm.model.measurement import Measurement
 from kzmitm.ooni.decode import DecodeError, decode
@@ -20,6 +20,8 @@ def read_measurements(file: IO[bytes], name: str = layout.MEASUREMENTS.path) -> 
     while (line := file.readline(MAX_LINE + 1)).endswith(b"\n"):
         number += 1
         where = f"{name}:{number}"
+        if line.count(b",") > MAX_COMMAS:
+            raise DamagedError(Code.FILE_TOO_LONG, where, f"more than {MAX_COMMAS} values")
         try:
             yield decode(parse_object(line, where))
         except DecodeError as exc:

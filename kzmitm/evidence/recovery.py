@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ def _journals(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.glob(f"{PREFIX}*")):
         if not _JOURNAL.fullmatch(path.name) or path.is_symlink() or not path.is_dir():
             continue  # other programs may call theirs in a similar way
-        if os.name == "nt" or path.stat().st_uid == os.geteuid():
+        if sys.platform == "win32" or path.stat().st_uid == os.geteuid():
             yield path
 
 

@@ -5,7 +5,7 @@ texts, names and hashes of certificates that may be made for one network or one 
 interceptors, and the roots of antivirus programs and companies.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kzmitm.evidence.layout import Level
@@ -14,10 +14,17 @@ from kzmitm.model.verdict import Outcome, Scope
 CUSTOM_STORE = "custom"
 """What a scan calls roots that the user gave; they may be those of a company."""
 
-_FRAME = ("schema", "version", "tool", "week", "complete", "rules_version", "registry", "summary")
+_FRAME = ("schema", "version", "week", "complete", "rules_version")
+_TOOL = ("name", "version")
+_REGISTRY = ("version",)
 _ROW = (
-    "outcome", "confidence", "scope", "authority", "forgers", "rule_ids", "undecided", "labels",
-    "certificate_failure", "target", "hostname", "port", "sni",
+    "outcome", "confidence", "scope", "rule_ids", "undecided", "labels", "certificate_failure", "target",
+    "hostname", "port", "sni",
+)  # fmt: skip
+_AUTHORITY = ("id", "name", "kind", "match", "matched_sha256", "country")
+_FORGER = ("id", "name", "relations")
+_CERTIFICATE = (
+    "sha256", "spki_sha256", "subject", "issuer", "not_before", "not_after", "parse_error",
 )  # fmt: skip
 _HANDSHAKE = ("version", "cipher_suite", "alpn", "proof_verified")
 _STORE = ("name", "version", "date", "sha256")
@@ -33,8 +40,11 @@ def public_frame(frame: Mapping[str, Any]) -> dict[str, Any]:
     """What surrounds the rows of a document, reduced."""
     vantage, store = frame["vantage"], frame["store"]
     custom = store.get("name") == CUSTOM_STORE
-    return {key: frame[key] for key in _FRAME if key in frame} | {
+    return _only(frame, _FRAME) | {
         "level": Level.PUBLIC,
+        "tool": _only(frame.get("tool"), _TOOL),
+        "registry": _only(frame["registry"], _REGISTRY),
+        "summary": _only(frame["summary"], tuple(Outcome)),
         "started_at": None,
         "finished_at": None,
         "bundle": None,
@@ -45,13 +55,16 @@ def public_frame(frame: Mapping[str, Any]) -> dict[str, Any]:
             "asn": vantage.get("asn"),
             "cc": vantage.get("cc"),
         },
-        "options": {key: frame["options"][key] for key in _OPTIONS if key in frame["options"]},
+        "options": _only(frame["options"], _OPTIONS),
     }
 
 
 def public_row(row: Mapping[str, Any], frame: Mapping[str, Any]) -> dict[str, Any]:
     """A row, reduced; `frame` is that of its document."""
-    return {key: row[key] for key in _ROW if key in row} | {
+    authority = row["authority"]
+    return _only(row, _ROW) | {
+        "authority": None if authority is None else _only(authority, _AUTHORITY),
+        "forgers": [_only(each, _FORGER) for each in row["forgers"]],
         "address": None,
         "chain": _public_chain(row, frame),
         "explanation": "",
@@ -73,7 +86,22 @@ def _public_chain(row: Mapping[str, Any], frame: Mapping[str, Any]) -> list[Any]
         shown = frame["store"].get("name") != CUSTOM_STORE
     else:
         shown = row["outcome"] == Outcome.INTERCEPTION and row.get("scope") in _PUBLIC_SCOPES
-    return list(row["chain"][1:]) if shown else []
+    return [_only(each, _CERTIFICATE) for each in _above_leaf(row["chain"])] if shown else []
+
+
+def _above_leaf(chain: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those that issued the leaf, or each other; servers also send the leaf twice, and strays of any kind."""
+    if not chain:
+        return []
+    leaf = chain[0]
+    wanted = {leaf["issuer"]}
+    for _ in chain:  # in whatever order they were sent
+        wanted |= {each["issuer"] for each in chain[1:] if each["subject"] in wanted}
+    return [each for each in chain[1:] if each["subject"] in wanted - {leaf["subject"]}]
+
+
+def _only(members: Any, names: Sequence[str]) -> dict[str, Any]:
+    return {name: members[name] for name in names if name in members} if isinstance(members, Mapping) else {}
 
 
 def _public_handshake(handshake: Any) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ from typing import IO, Any
 
 from kzmitm.evidence.container import Container
 from kzmitm.evidence.damage import Code, DamagedError
-from kzmitm.evidence.json_reader import UnreadableJSONError, parse_json
+from kzmitm.evidence.json_reader import MAX_COMMAS, UnreadableJSONError, parse_json
 from kzmitm.evidence.scan_document import Row
 
 MAX_FRAME = 1 << 20
@@ -40,7 +40,7 @@ class ScanReader:
         """The document without its rows."""
 
     def rows(self) -> Iterator[Row]:
-        """The rows in their order; raises DamagedError that names the line."""
+        """The rows in their order, whatever is in them; raises DamagedError that names the line."""
         for number, line in self._lines():
             row = self._parsed(line.removesuffix(b","), number)
             if not isinstance(row, dict):
@@ -82,7 +82,12 @@ class ScanReader:
         opened = self._parsed(head + b"]}", 1)
         if next(reversed(opened)) != "targets":
             raise self._wrong("its rows are not where they should be")
-        self._check(frame)
+        schema = frame.get("schema")
+        if not isinstance(schema, str) or not schema.startswith(_SCHEMA_FAMILY):
+            raise DamagedError(Code.SCHEMA_UNKNOWN, self._name, f"{str(schema)[:40]!a}: of a newer kzmitm?")
+        for key, kind in _FRAME.items():
+            if not isinstance(frame.get(key, self), kind):
+                raise DamagedError(Code.DOCUMENT_INVALID, self._name, f"{key}: missing or of a wrong type")
         return frame
 
     def _after_rows(self, file: IO[bytes]) -> bytes:
@@ -94,15 +99,9 @@ class ScanReader:
                 raise self._wrong("a row is too long, or the rows have no end")
         raise self._wrong("the rows have no end")
 
-    def _check(self, frame: Row) -> None:
-        schema = frame.get("schema")
-        if not isinstance(schema, str) or not schema.startswith(_SCHEMA_FAMILY):
-            raise DamagedError(Code.SCHEMA_UNKNOWN, self._name, f"{str(schema)[:40]!a}: of a newer kzmitm?")
-        for key, kind in _FRAME.items():
-            if not isinstance(frame.get(key), kind):
-                raise DamagedError(Code.DOCUMENT_INVALID, self._name, f"{key}: missing or of a wrong type")
-
     def _parsed(self, octets: bytes, number: int) -> Any:
+        if octets.count(b",") > MAX_COMMAS:
+            raise DamagedError(Code.FILE_TOO_LONG, f"{self._name}:{number}", f"more than {MAX_COMMAS} values")
         try:
             return parse_json(octets, floats=False, plain=True)
         except UnreadableJSONError as exc:

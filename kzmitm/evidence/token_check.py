@@ -38,6 +38,8 @@ class TokenReason(StrEnum):
     NO_ROOT = "no_root"
     UNTRUSTED_ROOT = "untrusted_root"
     """It leads to none of the roots: anybody could have made it."""
+    OPENTIMESTAMPS = "opentimestamps"
+    """Its chain ends in Bitcoin, which is asked with other tools."""
 
 
 INVALID_REASONS = frozenset(

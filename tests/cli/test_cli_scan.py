@@ -220,7 +220,6 @@ BAD = [
     (["a.test", "--no-save", "--out", "x"], "contradict"),
     (["a.test", "--no-save", "--pcap"], "contradict"),
     (["a.test", "--no-save", "--seal-to", "x"], "contradict"),
-    (["a.test", "--no-save", "--one-time-key"], "contradict"),
     (["a.test", "--one-time-key", "--campaign", "x"], "not allowed with"),
     (["a.test", "--campaign", "X Y"], "not a name of a campaign"),
     (["a.test", "--pcap", "--via", "socks5://127.0.0.1:9"], "no packets to a proxy"),

@@ -286,3 +286,32 @@ def test_names_after_hosts(host, name, bundle, tsa, kzmitm, authority):
     long = stamp._name("a" * 200 + ".example")
     assert layout.ATTESTATION.fullmatch(f"attest-{long}.unchecked.tsr")
     assert len(f"attest-{long}.unchecked.tsr") <= layout.MAX_ATTESTATION_NAME
+
+
+def test_a_file_of_opentimestamps_is_carried(kzmitm, bundle, tmp_path):
+    with open_container(bundle) as container:
+        stamped = container.read(layout.SIGNATURE, max_bytes=layout.MAX_TAG_FILE)
+    head = bytes.fromhex("004f70656e54696d657374616d7073000050726f6f6600bf89e2e884e892940108")
+    (tmp_path / "mine.ots").write_bytes(head + hashlib.sha256(stamped).digest() + b"\xf0\x10rest")
+    (tmp_path / "other.ots").write_bytes(head + bytes(32))
+    kept = kzmitm("stamp", bundle, "--token", tmp_path / "mine.ots")
+    assert kept.code == 3
+    assert "ots verify attest-mine-" in kept.out
+    refused = kzmitm("stamp", bundle, "--token", tmp_path / "other.ots")
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert kzmitm("stamp", bundle, "--token", tmp_path / "none.ots").code == 2
+    ended = kzmitm("verify", bundle)
+    assert ended.code == 3
+    assert "a timestamp that was not checked here (opentimestamps)" in ended.out
+
+
+def test_a_token_that_one_has_is_attached_without_asking_anybody(kzmitm, bundle, authority, tmp_path):
+    with open_container(bundle) as container:
+        (tmp_path / "data").write_bytes(container.read(layout.SIGNATURE, max_bytes=layout.MAX_TAG_FILE))
+    stamped = (tmp_path / "data").read_bytes()
+    (tmp_path / "a.tsr").write_bytes(authority.reply(authority.query(stamped, "-cert")))
+    kept = kzmitm("stamp", bundle, "--token", tmp_path / "a.tsr", "--tsa-root", authority.folder / "root.pem")
+    assert kept.code in {0, 3}
+    assert "attest-a-" in kept.out
+    (tmp_path / "b.tsr").write_bytes(authority.reply(authority.query(b"something else", "-cert")))
+    assert kzmitm("stamp", bundle, "--token", tmp_path / "b.tsr").code == 2

@@ -291,7 +291,7 @@ def test_the_next_start_puts_an_interrupted_scan_in_order(kzmitm, tmp_path, home
     plan = Plan(header=HEADER, signing=Signing(campaign="x"))
     with JournalWriter.begin(tmp_path, plan) as writer:
         writer.add(ROW[0], ROW[1])
-    (tmp_path / ".part-1").write_text("half")
+    (tmp_path / ".part-0123456789abcdef").write_text("half")
     source = write(tmp_path / "b.zip", [ROW], header=HEADER, finished_at=NOON)
     ended = kzmitm("share", source, "--level", "public", "--out", tmp_path / "p.zip")
     assert "a scan that was interrupted is kept as" in ended.err

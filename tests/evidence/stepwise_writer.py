@@ -1,11 +1,13 @@
-"""Writes argv[2] targets into the bundle argv[1], a step per line on stdin; to be killed."""
+"""Writes argv[2] targets into a journal in argv[1] and makes the bundle, a step per line on stdin."""
 
 import sys
 from pathlib import Path
 
-from evidence_samples import CLEAN, FINISHED, header, measurement
+from evidence_samples import FINISHED
+from journal_samples import KEY, add, plan, proven
 
-from kzmitm.evidence.bundle import BundleWriter
+from kzmitm.evidence.journal import JournalWriter, read_journal
+from kzmitm.evidence.recovery import write_bundle
 
 
 def step(word: str) -> None:
@@ -15,12 +17,16 @@ def step(word: str) -> None:
     sys.stdin.readline()
 
 
-directory, count = Path(sys.argv[1]), int(sys.argv[2])
+folder, count = Path(sys.argv[1]), int(sys.argv[2])
+measured = [proven(number) for number in range(count)]
 step("started")
-writer = BundleWriter(directory, header=header())
-step("opened")
-for i in range(count):
-    writer.add(measurement(i), CLEAN, failures=[None])
-    step(f"added {i}")
+writer = JournalWriter.begin(folder, plan())
+step("begun")
+for each in measured:
+    add(writer, each)
+    step("added")
 writer.finish(finished_at=FINISHED)
 step("finished")
+write_bundle(read_journal(writer.medium), writer.medium.path, KEY)
+step("written")
+writer.release()

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from kzmitm.errors import UsageError
 from kzmitm.evidence import control as control_module
 from kzmitm.evidence.control import add, entry_of, is_worth_recording, merge, read_control, write_control
-from kzmitm.evidence.scan_document import schema_text
+from kzmitm.evidence.schema import schema_text
 from kzmitm.model.measurement import ControlChain, ControlEntry
 from kzmitm.model.observation import Role
 from kzmitm.model.verdict import Outcome

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kzmitm.evidence.damage import Code
 from kzmitm.evidence.json_reader import UnreadableJSONError, parse_json
 from kzmitm.evidence.json_writer import canonical
 
@@ -82,6 +83,50 @@ def test_what_is_just_allowed(data, value):
 def test_a_document_that_is_too_long():
     with pytest.raises(UnreadableJSONError, match="longer than 3"):
         parse_json(b"1234", max_bytes=3)
+
+
+@pytest.mark.parametrize("data", [b"1.5", b"[1e2]", b'{"a":-0.0}', b"[NaN]", b"1E400"])
+def test_without_floats_every_fraction_is_refused(data):
+    with pytest.raises(UnreadableJSONError) as caught:
+        parse_json(data, floats=False)
+    assert caught.value.code is Code.JSON_NUMBER
+    assert parse_json(b"[1,-2]", floats=False) == [1, -2]
+
+
+@given(VALUES)
+def test_what_we_write_is_plain(value):
+    assert parse_json(canonical(value), floats=False, plain=True) == value
+
+
+@pytest.mark.parametrize("character", "\x9b\u00ad\u200b\u202e\u2028\u2066\ufeff")
+def test_what_steers_a_terminal_is_no_plain_text(character):
+    text = f'"a{character}b"'.encode()
+    assert parse_json(text) == f"a{character}b"
+    with pytest.raises(UnreadableJSONError, match="steers") as caught:
+        parse_json(text, plain=True)
+    assert caught.value.code is Code.JSON_TEXT
+    assert parse_json(canonical(f"a{character}b"), plain=True) == f"a{character}b"
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"\xff", Code.JSON_TEXT),
+        (b"{", Code.JSON_SYNTAX),
+        (b'{"a":1,"a":2}', Code.JSON_DUPLICATE_KEY),
+        (b"[" * 40 + b"]" * 40, Code.JSON_DEPTH),
+        (b"[" * 200_000, Code.JSON_DEPTH),
+        (b"9" * 20, Code.JSON_NUMBER),
+        (b'"\\ud800"', Code.JSON_TEXT),
+    ],
+)
+def test_each_kind_of_damage_has_its_code(data, code):
+    with pytest.raises(UnreadableJSONError) as caught:
+        parse_json(data)
+    assert caught.value.code is code
+    with pytest.raises(UnreadableJSONError) as caught:
+        parse_json(data, max_bytes=0)
+    assert caught.value.code is Code.FILE_TOO_LONG
 
 
 @pytest.mark.parametrize("value", [1.0, [1.5], {"a": ({"b": [0.1]},)}])

@@ -389,3 +389,8 @@ def test_a_damaged_key_is_another_key_or_refused(text, data):
 def test_no_comment_survives(comment):
     assume(not any(mark in comment.casefold() for mark in ("key-", "age-plugin-")))
     assert parse_recipient(f"{ED25519} x{comment}").text == ED25519
+
+
+def test_a_key_on_which_the_library_panics_is_refused():
+    with pytest.raises(UsageError, match="not a key of ssh-rsa"):
+        parse_recipient("ssh-rsa AAAAB3NzaC1yc2EAAAAAAAOMXGkAAAAD654PAAAAAo4o")

@@ -385,4 +385,5 @@ def test_reasons_are_words_that_do_not_change():
         "", "too_large", "damaged", "not_granted", "wrong_message", "wrong_nonce", "bad_signature",
         "bad_chain", "unreadable", "unknown_algorithm", "granted_with_mods", "no_library", "no_root",
         "untrusted_root",
+        "opentimestamps",
     }  # fmt: skip

@@ -87,8 +87,9 @@ def test_interrupt_of_a_scan_is_told_by_the_scan(name: str, tmp_path: Path):
             process.kill()
     assert process.returncode == 3, err
     assert b"Traceback" not in err
-    [bundle] = out.iterdir()  # the journal has become one
-    assert bundle.match("bundle-*.zip")
+    [left] = out.iterdir()
+    # The journal has become a bundle, or nothing had been measured when the scan was told to end.
+    assert left.match("bundle-*.zip") or not (left / "measurements.jsonl").stat().st_size
 
 
 SOON_S = 8.0

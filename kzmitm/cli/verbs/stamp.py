@@ -4,16 +4,19 @@ import argparse
 import re
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 from kzmitm.cli.exits import Exit
 from kzmitm.cli.parser import filled, filled_path
+from kzmitm.cli.sources import read_file
 from kzmitm.cli.terminal import print_json, print_lines, say
 from kzmitm.cli.timestamp_roots import timestamp_roots
 from kzmitm.errors import UsageError
 from kzmitm.evidence import layout
 from kzmitm.evidence.attachments import attach, check_attachment
 from kzmitm.evidence.container import open_container
-from kzmitm.evidence.timestamps import accept_response, is_available, request_for
+from kzmitm.evidence.opentimestamps import check_proof
+from kzmitm.evidence.timestamps import accept_response, check_token, is_available, request_for
 from kzmitm.evidence.token_check import TokenCheck, TokenReason, TokenStatus
 from kzmitm.model.codec import format_time
 from kzmitm.netio.timestamping import AuthorityError, fetch_token, parse_authority
@@ -42,6 +45,8 @@ REASONS = {
     TokenReason.UNKNOWN_ALGORITHM: _("it is signed in a way that is not known here"),
     TokenReason.GRANTED_WITH_MODS: _("the authority changed something about the request"),
     TokenReason.NO_LIBRARY: _("rfc3161-client is missing or too old: pip install 'kzmitm[stamp]'"),
+    TokenReason.NOT_GRANTED: _("the authority refused to make one"),
+    TokenReason.OPENTIMESTAMPS: _("it is one of OpenTimestamps, which is told by Bitcoin's blocks"),
     TokenReason.NO_ROOT: _("there is no root to check it against"),
     TokenReason.UNTRUSTED_ROOT: _("its authority is not among the pinned roots; verify with --tsa-root"),
 }
@@ -50,8 +55,13 @@ REASONS = {
 def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("bundle", metavar="RESULT", type=filled_path, help="the file or folder of a bundle")
-    add("--tsa", metavar="URL", type=filled, required=True, help="the authority (RFC 3161 over HTTP)")
-    add("--name", type=filled, help="what to call the timestamp; else after the authority's host")
+    whose = parser.add_mutually_exclusive_group(required=True)
+    whose.add_argument("--tsa", metavar="URL", type=filled, help="ask this authority (RFC 3161 over HTTP)")
+    whose.add_argument("--token", metavar="FILE", type=filled,
+        help="attach a timestamp that you have: a response of RFC 3161, or NAME.ots")  # fmt: skip
+    add(
+        "--name", type=filled, help="what to call the timestamp; else after the authority's host, or the file"
+    )
     add("--tsa-root", metavar="FILE", action="append", default=[],
         help="a PEM file with the root of the authority, beside the pinned ones")  # fmt: skip
     add(
@@ -66,6 +76,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.token is not None:
+        return _attach_file(args)
     host = parse_authority(args.tsa)
     name = _name(host) if args.name is None else args.name
     if not 0 < args.timeout <= MAX_TIMEOUT_S:  # refuses NaN too
@@ -87,7 +99,32 @@ def run(args: argparse.Namespace) -> int:
         return Exit.UNDECIDED
     check = accept_response(request, token, stamped, roots)
     _refuse_worthless(check, host)
-    file = attach(args.bundle, _file_name(name, is_checkable=_is_checkable(check)), token)
+    return _keep(args, _file_name(name, is_checkable=_is_checkable(check)), token, check)
+
+
+def _attach_file(args: argparse.Namespace) -> int:
+    """A timestamp that was made in another way; nothing is sent."""
+    octets = read_file(args.token, option="--token", max_octets=layout.MAX_ATTESTATION)
+    is_ots = args.token.endswith(".ots")
+    name = _name(Path(args.token).stem.removeprefix("attest-").lower()) if args.name is None else args.name
+    check_attachment(args.bundle, f"attest-{name}.ots" if is_ots else _file_name(name, is_checkable=True))
+    with open_container(args.bundle) as container:
+        stamped = container.read(layout.SIGNATURE, max_bytes=layout.MAX_TAG_FILE)
+    if is_ots:
+        check, file = check_proof(octets, stamped), f"attest-{name}.ots"
+    else:
+        check = check_token(octets, stamped, timestamp_roots(args.tsa_root))
+        file = _file_name(name, is_checkable=_is_checkable(check))
+    if check.status is TokenStatus.INVALID:
+        raise UsageError(
+            f"--token: {args.token}: {REASONS[TokenReason(check.reason)]}",
+            hint=_("stamp the file {file} of this very result").format(file=layout.SIGNATURE),
+        )
+    return _keep(args, file, octets, check)
+
+
+def _keep(args: argparse.Namespace, name: str, token: bytes, check: TokenCheck) -> int:
+    file = attach(args.bundle, name, token)
     if args.json:
         print_json(_document(check, file))
     else:
@@ -162,6 +199,10 @@ def _lines(check: TokenCheck, file: str) -> Iterator[Line]:
     text = _("kept, not checkable here: {why} ({file})")
     why = REASONS[TokenReason(check.reason)]
     yield Line(text.format(why=why, file=file), lead=_("UNCHECKED: "), style=Style.WARNING)
+    if check.reason == TokenReason.OPENTIMESTAMPS:
+        yield Line(_("By hand, in the unpacked folder, and with Bitcoin's blocks:"))
+        yield Line(f"  ots verify {file} -f {layout.SIGNATURE}")
+        return
     yield Line(_("It claims {time}, by {authority}.").format(time=time, authority=who))
     yield Line(_("By hand, in the unpacked folder, with the root of the authority as root.pem:"))
     yield Line(f"  openssl ts -verify -in {file} -data {layout.SIGNATURE} -CAfile root.pem")

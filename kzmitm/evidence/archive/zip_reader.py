@@ -143,7 +143,8 @@ def _no_end(file: BinaryIO, total: int) -> DamagedError:
     """Octets behind the end, or no end at all."""
     file.seek(max(0, total - form.END.size - _MAX_COMMENT))
     tail = file.read(form.END.size + _MAX_COMMENT)
-    if struct.pack("<I", form.END_SIGNATURE) in tail:
+    found = tail.rfind(struct.pack("<I", form.END_SIGNATURE))
+    if 0 <= found <= len(tail) - form.END.size:
         return DamagedError(Code.ARCHIVE_EXTRA_BYTES, "", "behind the archive")
     return DamagedError(Code.ARCHIVE_DAMAGED, "", "no archive, or cut off")
 

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from kzmitm.errors import BundleError, UsageError
-from kzmitm.evidence.files import DIRECTORY_MODE, read_regular, replace_file
+from kzmitm.evidence.files import DIRECTORY_MODE, create_file, read_regular
+from kzmitm.evidence.layout import is_safe_path
 from kzmitm.evidence.signing.sshsig import PublicKey, public_half
 
 SUFFIX = ".key"
@@ -58,7 +59,7 @@ def key_from_seed(seed: bytes) -> SigningKey:
 
 def check_campaign(text: str) -> str:
     """The name of a campaign, which names a file; raises UsageError."""
-    if not _CAMPAIGN.fullmatch(text):
+    if not _CAMPAIGN.fullmatch(text) or not is_safe_path(text):
         raise UsageError(
             f"not a name of a campaign: {text[:60]!r}", hint="use up to 40 of a-z, 0-9 and - inside"
         )
@@ -74,7 +75,9 @@ def campaign_key(folder: Path, campaign: str) -> tuple[SigningKey, bool]:
         pass
     folder.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
     key = new_key()
-    replace_file(path, [key.private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())])
+    octets = key.private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    if not create_file(path, [octets]):
+        return load_key(path), False  # another scan made one in this very moment
     return key, True
 
 

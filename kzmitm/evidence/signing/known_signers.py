@@ -5,7 +5,6 @@ signer-0123456789abcdef,almaty-7 namespaces="kzmitm-bundle@v1" ssh-ed25519 AAAAâ
 
 import base64
 import re
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,8 +18,17 @@ from kzmitm.evidence.signing.sshsig import KEY_TYPE, PublicKey, SignatureError, 
 MAX_FILE = 1 << 20
 """Octets: some thousand signers."""
 
-_OPTION = re.compile(r'(?P<name>[a-z-]+)(?:="?(?P<value>[^"]*)"?)?', re.ASCII)
+_LINE = re.compile(
+    r'(?:"(?P<quoted>[^"]*)"|(?P<names>[^\s"]+))[ \t]+'
+    r'(?:(?!ssh-|ecdsa-|sk-)(?P<options>(?:[^\s"]|"[^"]*")+)[ \t]+)?'
+    r"(?P<kind>(?:ssh|ecdsa|sk)-\S+)[ \t]+(?P<key>\S+)(?:[ \t].*)?",
+    re.ASCII,
+)
+"""Names, options, key, comment: what stands in quotes may hold blanks, and the comment anything."""
+_OPTION = re.compile(r'(?P<name>[a-zA-Z-]+)(?:="(?P<value>[^"]*)")?', re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}", re.ASCII)
+_OPTIONS = {"namespaces": True, "valid-after": True, "valid-before": True, "cert-authority": False}
+"""Those of ssh-keygen(1), and whether they have a value."""
 _TIME_FORMS = ("%Y%m%d", "%Y%m%d%H%M", "%Y%m%d%H%M%S")
 
 
@@ -31,13 +39,13 @@ class KnownSigner:
     names: tuple[str, ...]
     key: PublicKey
     namespaces: tuple[str, ...] = ()
-    """Patterns; none means any."""
+    """Patterns with `*` and `?`; `!` before one forbids what it matches. None means any."""
     after: datetime | None = None
     before: datetime | None = None
 
     def signs(self, namespace: str, now: datetime) -> bool:
         """True if the key may sign for a namespace at this time."""
-        if self.namespaces and not any(fnmatchcase(namespace, each) for each in self.namespaces):
+        if self.namespaces and not _matches(namespace, self.namespaces):
             return False
         return (self.after is None or self.after <= now) and (self.before is None or now < self.before)
 
@@ -67,7 +75,7 @@ def read_known_signers(path: Path) -> KnownSigners:
         return KnownSigners()
     except BundleError as exc:
         raise UsageError(str(exc), hint="name a file of known signers") from None
-    lines = octets.decode("utf-8", "replace").splitlines()
+    lines = octets.decode("utf-8", "replace").split("\n")
     found = (_parse(line, f"{path}:{number}") for number, line in enumerate(lines, 1))
     return KnownSigners(tuple(each for each in found if each is not None))
 
@@ -91,22 +99,18 @@ def _parse(line: str, where: str) -> KnownSigner | None:
     text = line.strip()
     if not text or text.startswith("#"):
         return None
-    try:
-        words = shlex.split(text, posix=False)
-    except ValueError:
-        words = []
-    at = next((i for i, word in enumerate(words) if i and word.startswith(("ssh-", "ecdsa-", "sk-"))), 0)
-    if not at or at + 1 >= len(words):
+    found = _LINE.fullmatch(text)
+    if found is None:
         raise UsageError(f"{where}: no line of a signer", hint="NAME ssh-ed25519 AAAAâ€¦")
-    if words[at] != KEY_TYPE.decode() or "cert-authority" in words[1:at]:
+    options = _options(found["options"] or "", where)
+    if found["kind"] != KEY_TYPE.decode() or "cert-authority" in options:
         return None
     try:
-        key = parse_public_key(base64.b64decode(words[at + 1], validate=True))
+        key = parse_public_key(base64.b64decode(found["key"], validate=True))
     except (ValueError, SignatureError):
         raise UsageError(f"{where}: a broken key", hint="copy the line again, as a whole") from None
-    options = _options(",".join(words[1:at]), where)
     return KnownSigner(
-        names=tuple(words[0].strip('"').split(",")),
+        names=tuple(filter(None, (found["quoted"] or found["names"] or "").split(","))),
         key=key,
         namespaces=tuple(filter(None, options.get("namespaces", "").split(","))),
         after=_time(options.get("valid-after"), where),
@@ -119,17 +123,37 @@ def _options(text: str, where: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in re.findall(r'(?:[^,"]|"[^"]*")+', text):
         match = _OPTION.fullmatch(part)
-        if match is None or match["name"] not in ("namespaces", "valid-after", "valid-before"):
+        name = match["name"].lower() if match else ""
+        needs_value = _OPTIONS.get(name)
+        if (
+            match is None
+            or needs_value is None
+            or name in found
+            or (match["value"] is not None) != needs_value
+        ):
             raise UsageError(f"{where}: unknown option {part[:40]!r}", hint="see ssh-keygen(1)")
-        found[match["name"]] = match["value"] or ""
+        found[name] = match["value"] or ""
     return found
+
+
+def _matches(text: str, patterns: Iterable[str]) -> bool:
+    """Whether a list of patterns lets a text through, as OpenSSH's does (PATTERNS in ssh_config(5))."""
+    allowed = False
+    for each in patterns:
+        if fnmatchcase(text, each.removeprefix("!").replace("[", "[[]")):
+            if each.startswith("!"):
+                return False
+            allowed = True
+    return allowed
 
 
 def _time(text: str | None, where: str) -> datetime | None:
     """`YYYYMMDD[HHMM[SS]][Z]`; without Z it would be local time, which we take for UTC."""
     if text is None:
         return None
-    digits = text.removesuffix("Z")
+    digits = text.removesuffix("UTC").removesuffix("Z")
+    if not (digits.isascii() and digits.isdigit()):
+        raise UsageError(f"{where}: not a time: {text[:30]!r}", hint="YYYYMMDD or YYYYMMDDHHMMSSZ")
     for form in _TIME_FORMS:
         if len(digits) == len(datetime(2000, 1, 1, tzinfo=UTC).strftime(form)):
             try:

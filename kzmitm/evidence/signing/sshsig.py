@@ -15,6 +15,12 @@ KEY_TYPE = b"ssh-ed25519"
 MAX_SIGNATURE = 1_000
 """Characters of an armoured signature: ours have 311 with their longest namespace."""
 
+_SIGN = 1 << 255
+_P = 2**255 - 19
+_ORDER_8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+_LOW_ORDER = frozenset({0, 1, _P - 1, _ORDER_8, _P - _ORDER_8})
+"""y of the points of order 1, 2, 4 and 8 (RFC 8032, 5.1): anybody can make signatures for such a key."""
+
 _MAGIC = b"SSHSIG"
 _VERSION = struct.pack(">I", 1)
 _HASH = b"sha512"
@@ -55,11 +61,14 @@ def public_half(key: Ed25519PrivateKey) -> PublicKey:
 
 
 def parse_public_key(blob: bytes) -> PublicKey:
-    """The key of an SSH key blob; raises SignatureError for another kind."""
+    """The key of an SSH key blob; raises SignatureError for another kind, and one that proves nothing."""
     prefix = _string(KEY_TYPE) + struct.pack(">I", 32)
     if not blob.startswith(prefix) or len(blob) != len(prefix) + 32:
         raise SignatureError("no Ed25519 key")
-    return PublicKey(blob[-32:])
+    raw = blob[-32:]
+    if (int.from_bytes(raw, "little") & ~_SIGN) % _P in _LOW_ORDER:
+        raise SignatureError("a key of low order, under which everything is signed")
+    return PublicKey(raw)
 
 
 def sign(message: bytes, key: Ed25519PrivateKey, namespace: str) -> bytes:

@@ -1,6 +1,5 @@
 """What was attached to a bundle after it was signed: timestamps, and signatures of partners."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,17 +7,11 @@ from datetime import datetime
 from kzmitm.evidence import layout
 from kzmitm.evidence.container import Container
 from kzmitm.evidence.damage import Code, Problem
+from kzmitm.evidence.opentimestamps import check_proof
 from kzmitm.evidence.signing.known_signers import KnownSigners
 from kzmitm.evidence.signing.sshsig import PublicKey, SignatureError, verify
 from kzmitm.evidence.token_check import TokenReason, TokenStatus
 from kzmitm.evidence.verification.bag_check import attestations
-
-OTS_HEAD = b"\x00OpenTimestamps\x00\x00Proof\x00\xbf\x89\xe2\xe8\x84\xe8\x92\x94\x01\x08"
-"""Magic, version 1, SHA-256: a detached timestamp file goes on with the hash of what is stamped.
-
-https://github.com/opentimestamps/python-opentimestamps/blob/master/opentimestamps/core/timestamp.py
-"""
-
 
 _LACKING = (TokenReason.NO_LIBRARY, TokenReason.NO_ROOT, TokenReason.UNTRUSTED_ROOT)
 """Why a token that is good may be unchecked: the reader lacks something."""
@@ -77,12 +70,8 @@ def examine_attestations(
 
 def _timestamp(name: str, octets: bytes, stamped: bytes, roots: Callable[[], Sequence[bytes]]) -> Timestamp:
     if name.endswith(".ots"):
-        # Its chain ends in a block of Bitcoin, which is not here; what it is about can be told.
-        fits = octets.startswith(OTS_HEAD + hashlib.sha256(stamped).digest())
-        status, reason = (
-            (TokenStatus.UNCHECKED, "opentimestamps") if fits else (TokenStatus.INVALID, "wrong_message")
-        )
-        return Timestamp(name, status, None, "", reason)
+        proof = check_proof(octets, stamped)
+        return Timestamp(name, proof.status, None, "", proof.reason)
     from kzmitm.evidence.timestamps import check_token  # noqa: PLC0415 (few have one, and it loads much)
 
     found = check_token(octets, stamped, roots())

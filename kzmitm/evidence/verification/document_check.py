@@ -12,13 +12,13 @@ from kzmitm.errors import BundleError
 from kzmitm.evidence import layout
 from kzmitm.evidence.container import Container
 from kzmitm.evidence.damage import Code, DamagedError, Problem
-from kzmitm.evidence.json_reader import UnreadableJSONError, parse_json
-from kzmitm.evidence.measurement_reader import read_measurements
+from kzmitm.evidence.json_reader import MAX_COMMAS, UnreadableJSONError, parse_json
+from kzmitm.evidence.measurement_reader import MAX_LINE, read_measurements
 from kzmitm.evidence.redaction import public_frame, public_row
-from kzmitm.evidence.scan_document import Row, row_verdict
+from kzmitm.evidence.scan_document import Row
 from kzmitm.evidence.scan_reader import ScanReader
 from kzmitm.evidence.verification.proof_check import ProofCheck, ProofCount
-from kzmitm.model.codec import CodecError
+from kzmitm.evidence.verification.row_check import check_row
 from kzmitm.model.measurement import Measurement
 
 MAX_CERTIFICATE = 1 << 24
@@ -36,8 +36,8 @@ def examine_documents(container: Container) -> tuple[list[Problem], ProofCheck]:
             problems.extend(check(container))
         except DamagedError as exc:
             problems.append(exc.problem)
-        except (BundleError, CodecError) as exc:
-            problems.append(Problem(Code.DOCUMENT_INVALID, "", str(exc)))
+        except BundleError as exc:  # of a measurement, which names its line
+            problems.append(Problem(Code.DOCUMENT_INVALID, layout.MEASUREMENTS.path, str(exc)))
     return problems, count.result()
 
 
@@ -74,8 +74,8 @@ def _scans(container: Container) -> Iterator[Problem]:
     """Both documents of the scan can be read, and the public one is the other one reduced."""
     public = ScanReader(container, layout.PUBLIC_SCAN.path)
     if layout.PARTNER_SCAN.path not in container:
-        for row in public.rows():
-            row_verdict(row, public.frame)
+        for number, row in enumerate(public.rows(), 1):
+            check_row(row, public.frame, f"{layout.PUBLIC_SCAN.path}:{number + 1}")
         return
     partner = ScanReader(container, layout.PARTNER_SCAN.path)
     if not _is_salt(partner.frame.get("salt")):
@@ -86,7 +86,7 @@ def _scans(container: Container) -> Iterator[Problem]:
         if row is None or mine is None:
             yield _disagree("not as many rows")
             return
-        row_verdict(row, partner.frame)
+        check_row(row, partner.frame, f"{layout.PARTNER_SCAN.path}:{number + 1}")
         if not _covers(mine, _reduced(row, partner.frame)):
             yield _disagree(f"row {number}")
 
@@ -104,9 +104,16 @@ def _reduced(row: Row, frame: Row) -> Row:
         raise DamagedError(Code.DOCUMENT_INVALID, layout.PARTNER_SCAN.path, f"a row: {exc!r}") from None
 
 
-def _covers(found: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
+def _covers(found: Any, expected: Any) -> bool:
     """True if all that we know of is as expected; what a later version adds is its own affair."""
-    return all(key in found and found[key] == value for key, value in expected.items())
+    if isinstance(expected, Mapping):
+        return isinstance(found, Mapping) and all(
+            key in found and _covers(found[key], value) for key, value in expected.items()
+        )
+    if isinstance(expected, list):
+        return isinstance(found, list) and len(found) == len(expected) and all(map(_covers, found, expected))
+    # `true` and 1 are equal here, and nowhere else.
+    return isinstance(found, bool) == isinstance(expected, bool) and bool(found == expected)
 
 
 def _is_salt(value: object) -> bool:
@@ -117,6 +124,7 @@ def _measurements(container: Container, count: ProofCount) -> Iterator[Problem]:
     """Every line can be read, is the measurement of its row, and its proofs verify again."""
     if layout.MEASUREMENTS.path not in container:
         return
+    _check_lines(container)
     partner = layout.PARTNER_SCAN.path in container
     scan = ScanReader(container, layout.PARTNER_SCAN.path if partner else layout.PUBLIC_SCAN.path)
     with container.open(layout.MEASUREMENTS.path) as file:
@@ -133,11 +141,52 @@ def _measurements(container: Container, count: ProofCount) -> Iterator[Problem]:
                 yield Problem(
                     Code.DOCUMENTS_DISAGREE, layout.MEASUREMENTS.path, f"line {number} is of another target"
                 )
+            elif partner and row is not None and not _is_shown(measurement, row):
+                yield Problem(
+                    Code.DOCUMENTS_DISAGREE, layout.MEASUREMENTS.path, f"line {number} has another handshake"
+                )
             broken = count.add(measurement, row)
             if broken:
                 yield Problem(Code.PROOF_INVALID, layout.MEASUREMENTS.path, f"line {number}, {broken}")
 
 
+def _check_lines(container: Container) -> None:
+    """Every line has an end, and fits into memory; raises DamagedError before one is there."""
+    number, length, commas = 1, 0, 0
+    for block in container.chunks(layout.MEASUREMENTS.path):
+        before, newline, rest = block.partition(b"\n")
+        length += len(before)
+        commas += before.count(b",")
+        if length >= MAX_LINE or commas > MAX_COMMAS:
+            where = f"{layout.MEASUREMENTS.path}:{number}"
+            raise DamagedError(
+                Code.FILE_TOO_LONG, where, f"{MAX_LINE} octets or {MAX_COMMAS} values and more"
+            )
+        if newline:
+            number += 1 + rest.count(b"\n")
+            last = rest.rpartition(b"\n")[2]
+            length, commas = len(last), last.count(b",")
+    if length:
+        # We would pass over it, other readers would not.
+        raise DamagedError(Code.JSON_SYNTAX, f"{layout.MEASUREMENTS.path}:{number}", "its end is missing")
+
+
 def _is_of(measurement: Measurement, row: Row) -> bool:
     target = measurement.target
     return (target.hostname, target.port) == (row.get("hostname"), row.get("port"))
+
+
+def _is_shown(measurement: Measurement, row: Row) -> bool:
+    """Whether a row shows the chain that was measured: else a proof would be of a chain that nobody sees."""
+    first = measurement.first
+    handshake, chain = row.get("handshake"), row.get("chain")
+    if not isinstance(chain, list):
+        return False
+    if first is None or not isinstance(handshake, Mapping):
+        return first is None and handshake is None and not chain
+    proven = first.proof.verified if first.proof else None
+    presented = first.presented_chain[: len(chain)]
+    named = [each.get("sha256") if isinstance(each, Mapping) else None for each in chain]
+    return handshake.get("proof_verified") is proven and named == [
+        hashlib.sha256(der).hexdigest() for der in presented
+    ]

@@ -8,17 +8,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from kzmitm.model.measurement import Measurement
-from kzmitm.model.observation import TLSObservation
+from kzmitm.model.observation import Role, TLSObservation
 from kzmitm.model.verdict import Outcome
 from kzmitm.wire.proof import verify_proof
+
+_JUDGED = frozenset({Role.FIRST, Role.REPEAT, Role.OTHER_HELLO})
+"""Handshakes that are alike; other names, addresses and vantages may get the genuine certificate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofCheck:
-    """Handshakes with targets that were found to be intercepted, and of all others."""
+    """Handshakes in which a forged certificate was presented, and all others."""
 
     intercepted: int = 0
-    """Handshakes of intercepted targets that presented a chain."""
+    """With intercepted targets by their own names, at the address that was judged."""
     intercepted_proven: int = 0
     """Those in which the leaf's key signed our nonce, as was just found again."""
     others: int = 0
@@ -41,11 +44,12 @@ class ProofCount:
     def add(self, measurement: Measurement, row: Mapping[str, Any] | None) -> str:
         """Check the proofs of a measurement; which handshake's does not verify, "" if none."""
         self._any = True
-        kind = 1 if row is not None and row.get("outcome") == Outcome.INTERCEPTION else 0
+        is_intercepted = row is not None and row.get("outcome") == Outcome.INTERCEPTION
         broken = ""
         for number, observation in enumerate(measurement.tls, 1):
             if not observation.presented_chain:
                 continue
+            kind = is_intercepted and observation.role in _JUDGED
             self._presented[kind] += 1
             found = _holds(observation)
             self._proven[kind] += found is True

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from kzmitm.errors import BundleError
 from kzmitm.evidence import layout
 from kzmitm.evidence.container import Container, open_container
 from kzmitm.evidence.damage import Code, DamagedError, Problem
@@ -73,7 +74,7 @@ class Verification:
 
 
 def verify_bundle(path: Path, *, trust: Trust, now: datetime) -> Verification:
-    """What can be said of the bundle at `path`; raises BundleError if there is none at all.
+    """What can be said of the bundle at `path`; raises BundleError if there is none, or it cannot be read.
 
     `now` decides whether a known signer may sign, and nothing else.
     """
@@ -81,8 +82,11 @@ def verify_bundle(path: Path, *, trust: Trust, now: datetime) -> Verification:
         container = open_container(path)
     except DamagedError as exc:
         return Verification(problems=(exc.problem,))
-    with container:
-        return _verify(container, trust, now)
+    try:
+        with container:
+            return _verify(container, trust, now)
+    except OSError as exc:
+        raise BundleError(f"{path}: cannot be read: {exc.strerror}") from exc
 
 
 def _verify(container: Container, trust: Trust, now: datetime) -> Verification:
