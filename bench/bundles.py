@@ -3,8 +3,8 @@
     python bench/bundles.py [--rounds 5] [--targets 2000]
 
 The scans go to an nginx farm on loopback. Writing is told as the share of the CPU of the same scan with
-`--no-save`. Verifying is compared with the hand check (unzip, sha256sum, ssh-keygen) of the same bundle, which
-looks at less: it parses no document and checks no proof.
+`--no-save`. Verifying is compared with the hand check (unzip, sha256sum, ssh-keygen) of the same bundle,
+which looks at less: it parses no document and checks no proof.
 """
 
 import argparse
@@ -71,8 +71,8 @@ def writing(farm: Farm, folder: Path, count: int, rounds: int) -> None:
     noise = spread([each[1] for each in costs["--no-save"]])
     print(
         f"writing, {count} targets at once {farm.address}: {share:+.1%} of the scan's CPU "
-        f"({cpu['--no-save']:.2f} s without, noise {noise:.0%}), wall {wall['saved'] / wall['--no-save']:.2f} times, "
-        f"{size:.0f} octets a target"
+        f"({cpu['--no-save']:.2f} s without, noise {noise:.0%}), "
+        f"wall {wall['saved'] / wall['--no-save']:.2f} times, {size:.0f} octets a target"
     )
 
 

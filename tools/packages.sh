@@ -13,7 +13,7 @@ needs=(
   "/usr/lib/squid/security_file_certgen squid-openssl a profile of the laboratory"
   "/usr/lib/*/faketime/libfaketime.so.1 libfaketime a profile of the laboratory"
   "chromium chromium the pictures of the demo"
-  "certutil libnss3-tools the pictures of the demo"
+  "certutil libnss3-tools the pictures of the demo, and the tests against NSS"
   "/usr/share/fonts/truetype/*/*.ttf fonts-dejavu-core the pictures of the demo"
   "curl curl some tests of the laboratory"
   "pgrep procps some tests of the laboratory"
