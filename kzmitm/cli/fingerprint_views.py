@@ -7,6 +7,7 @@ from typing import Any
 
 from kzmitm.model.certificate import Certificate
 from kzmitm.pki.attribution import Attribution
+from kzmitm.pki.baseline import Baseline, Changes, PublicRoot
 from kzmitm.pki.entries import KnownAuthority, KnownCertificate
 from kzmitm.pki.kinds import INTERCEPTION_KINDS
 from kzmitm.pki.registry import Registry
@@ -174,3 +175,81 @@ def _found_lines(found: Attribution) -> Iterator[Line]:
     yield Line(f"    {texts.MATCHES.get(authority.match, harmless(authority.match))}")
     if authority.matched_sha256:
         yield Line(f"    {labelled_hash(authority.matched_sha256)}")
+
+
+def baseline_row(baseline: Baseline, today: date, changes: Changes | None) -> dict[str, Any]:
+    """Where the list of public roots is from, how old it is and what another one says beyond it."""
+    row: dict[str, Any] = {
+        "source": baseline.source,
+        "licence": baseline.licence,
+        "snapshot": baseline.snapshot.isoformat(),
+        "sha256": baseline.sha256,
+        "age_days": (today - baseline.snapshot).days,
+        "is_old": baseline.is_old(today),
+        "counts": _counts(baseline),
+        "programmes": [
+            {"id": one.id, "fetched": one.fetched.isoformat(), "version": one.version}
+            for one in baseline.lists
+        ],
+    }
+    if changes is not None:
+        row["changes"] = {name: [_root_row(root) for root in roots] for name, roots in _named(changes)}
+    return row
+
+
+def baseline_lines(baseline: Baseline, today: date) -> Iterator[Line]:
+    """The same in lines."""
+    counts = _counts(baseline)
+    days = (today - baseline.snapshot).days
+    yield Line(_("All roots that public programmes ever carried or blocked"), style=Style.HEADING)
+    yield from _fields(
+        {
+            _("source"): f"{baseline.source} ({baseline.licence})",
+            _("snapshot"): _("{date}, {days} days ago").format(date=baseline.snapshot, days=days),
+            _("roots"): _("{roots}: {trusted} trusted now, {blocked} blocked now").format(**counts),
+            _("SHA-256 of the list"): baseline.sha256,
+        }
+    )
+    for one in baseline.lists:
+        version = f" ({harmless(one.version)})" if one.version else ""
+        yield Line(f"  {harmless(one.id)}: " + _("as of {date}").format(date=one.fetched) + version, indent=4)
+
+
+def change_lines(changes: Changes) -> Iterator[Line]:
+    """What another list says beyond ours."""
+    titles = {
+        "added": _("new in the other list"),
+        "missing": _("not in the other list"),
+        "trusted": _("trusted by more programmes"),
+        "distrusted": _("trusted by none any more, or blocked"),
+    }
+    for name, roots in _named(changes):
+        yield Line(f"{titles[name]}: {len(roots)}", style=Style.HEADING)
+        for root in roots:
+            yield Line(f"  {root.sha256}  {harmless(root.subject or _('subject unknown'))}", indent=4)
+
+
+def _named(changes: Changes) -> Iterator[tuple[str, tuple[PublicRoot, ...]]]:
+    yield "added", changes.added
+    yield "missing", changes.missing
+    yield "trusted", changes.trusted
+    yield "distrusted", changes.distrusted
+
+
+def _counts(baseline: Baseline) -> dict[str, int]:
+    roots = baseline.roots.values()
+    return {
+        "roots": len(roots),
+        "trusted": sum(bool(root.trusted_by) for root in roots),
+        "blocked": sum(bool(root.blocked_by) for root in roots),
+    }
+
+
+def _root_row(root: PublicRoot) -> dict[str, Any]:
+    return {
+        "certificate_sha256": root.sha256,
+        "key_sha256": root.spki_sha256,
+        "subject": root.subject,
+        "trusted_by": list(root.trusted_by),
+        "blocked_by": list(root.blocked_by),
+    }

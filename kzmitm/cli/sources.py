@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kzmitm import resources
 from kzmitm.errors import FingerprintError, UsageError
+from kzmitm.pki.baseline import Baseline, pinned_baseline
 from kzmitm.pki.registry import Registry, parse_registry
 from kzmitm.pki.store import TrustStore, parse_store
 
@@ -21,6 +22,11 @@ CUSTOM = "custom"
 
 PINNED = "mozilla"
 """The pinned store: NAME.pem, and NAME.toml that says where and when it was taken."""
+
+
+def baseline_of() -> Baseline:
+    """Every root that a public programme carries or carried."""
+    return pinned_baseline(resources.truststore_files())
 
 
 def registry_of(overlays: Sequence[Path]) -> Registry:

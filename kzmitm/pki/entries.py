@@ -47,6 +47,8 @@ class KnownCertificate:
     subject_key_id: bytes | None = None
     not_before: datetime | None = None
     not_after: datetime | None = None
+    private_key_public: bool = False
+    """Anybody can have the private key, so that whoever trusts the certificate can be deceived by anybody."""
     document: Document
 
 
@@ -110,6 +112,7 @@ _CERTIFICATE = s.table(
         "key_usage": s.TEXTS,
         "ext_key_usage": s.TEXTS,
         "self_signature_verified": s.boolean,
+        "private_key_public": s.boolean,
         "signed_by_sha256": SHA256,
         "crt_sh_id": s.integer,
         "crt_sh_id_confidence": s.CONFIDENCE,
@@ -215,6 +218,7 @@ def _certificate(entry: Document, identity: str, where: str) -> KnownCertificate
         subject_key_id=bytes.fromhex(key_id) if key_id and len(key_id) % 2 == 0 else None,
         not_before=not_before,
         not_after=not_after,
+        private_key_public=entry.get("private_key_public", False),
         document=entry,
     )
 

@@ -5,13 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from kzmitm.cli import clock
 from kzmitm.cli import fingerprint_views as views
 from kzmitm.cli.certificates import certificates_of
 from kzmitm.cli.exits import Exit
-from kzmitm.cli.sources import read_file, registry_of
-from kzmitm.cli.terminal import print_json, print_lines
+from kzmitm.cli.sources import baseline_of, read_file, registry_of
+from kzmitm.cli.terminal import print_json, print_lines, say
 from kzmitm.errors import UsageError
 from kzmitm.pki.attribution import attribute
+from kzmitm.pki.baseline import compare, read_baseline
 from kzmitm.pki.cache import CertificateCache
 from kzmitm.pki.entries import KnownAuthority
 from kzmitm.pki.kinds import INTERCEPTION_KINDS
@@ -21,6 +23,8 @@ from kzmitm.report.text import Line
 
 MAX_CERTIFICATES_OCTETS = 64 << 20
 """Some ten thousand certificates in one file."""
+MAX_BASELINE_OCTETS = 16 << 20
+"""A list of public roots has a quarter of a megabyte."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +35,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     match = _action(actions, "match", _match, _("whose these certificates are"))
     match.add_argument("files", metavar="FILE", nargs="+", help="PEM or DER; - for stdin")
     _action(actions, "check", _check, _("read every file strictly and say what is in them"))
+    baseline = _action(actions, "baseline", _baseline, _("the list of all roots that were ever public"))
+    baseline.add_argument("--check", action="store_true", help="exit with 3 if it is older than nine months")
+    baseline.add_argument(
+        "--from", dest="other", metavar="FILE", help="what a newer public-roots.json says beyond ours"
+    )
     parser.epilog = (
         "`match` exits with 1 if a certificate is of somebody who intercepts, else with 0. The state's\n"
         "e-signature authorities are told apart: they are named, and are no finding."
@@ -133,3 +142,20 @@ def _check(args: argparse.Namespace, registry: Registry) -> int:
         ]
     )
     return Exit.OK
+
+
+def _baseline(args: argparse.Namespace, registry: Registry) -> int:
+    ours, today = baseline_of(), clock.now().date()
+    changes = None
+    if args.other is not None:
+        content = read_file(args.other, option="--from", max_octets=MAX_BASELINE_OCTETS)
+        changes = compare(ours, read_baseline(content, name=args.other))
+    if args.json:
+        print_json(views.document(registry, {"baseline": views.baseline_row(ours, today, changes)}))
+    else:
+        print_lines(views.baseline_lines(ours, today))
+        print_lines(views.change_lines(changes) if changes else ())
+    if not ours.is_old(today):
+        return Exit.OK
+    say(_("The list of public roots is older than nine months: new public roots may show as unknown."))
+    return Exit.UNDECIDED if args.check else Exit.OK

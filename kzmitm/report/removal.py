@@ -1,0 +1,59 @@
+"""How a root is taken out of each kind of store. We tell it; we never do it.
+
+Removing a state's e-signature root breaks government services, so steps are told for alarms and for what
+nobody knows, and who needs a root is for its owner to say.
+"""
+
+from collections.abc import Mapping
+
+from kzmitm.report.language import _
+
+_BROWSER = _(
+    "In {application}: Settings, Privacy and Security, Certificates, Authorities; choose it, then Delete or "
+    "Distrust."
+)
+_MACHINE = _("Somebody with an administrator's rights put it there; ask who did before you remove it.")
+
+STEPS: Mapping[str, tuple[str, ...]] = {
+    "linux_bundle": (
+        _("sudo rm {place}"),
+        _("Debian, Ubuntu, Alpine: sudo update-ca-certificates --fresh; Fedora, Arch: sudo update-ca-trust"),
+    ),
+    "linux_anchor": (
+        _("sudo rm {place}"),
+        _("Debian, Ubuntu, Alpine: sudo update-ca-certificates --fresh; Fedora, Arch: sudo update-ca-trust"),
+    ),
+    "p11_kit": (_("trust list shows it with its address; sudo trust anchor --remove 'ADDRESS'"),),
+    "environment": (
+        _("Unset the variable or setting where it is made (such as ~/.profile), and delete the file {path}."),
+    ),
+    "vendored": (_("Install {application} again, from its own source."),),
+    "nss": (_BROWSER,),
+    "firefox_policy": (
+        _("Delete the certificate from {path}, which an organisation's rules made."),
+        _MACHINE,
+    ),
+    "chromium": (_BROWSER,),
+    "java": (_("keytool -delete -cacerts -alias '{label}' (or with -keystore {path})"),),
+    "windows": (
+        _(
+            "Start certlm.msc (computer) or certmgr.msc (user), Trusted Root Certification Authorities; "
+            "delete it there."
+        ),
+    ),
+    "macos": (_("Keychain Access, System or login, Certificates; choose it, Delete."),),
+    "android": (_("Settings, Security, Encryption and credentials, User credentials; choose it, Remove."),),
+}
+"""By the beginning of the store's kind, the longest that fits."""
+
+AFTERWARDS = _(
+    "Then change the passwords that you used meanwhile, from another network that you trust, on a device "
+    "without this root."
+)
+
+
+def removal_steps(kind: str, *, application: str, path: str, place: str, label: str) -> tuple[str, ...]:
+    """The steps for a root in a store of this kind; the values are filled in as they are, harmless or not."""
+    known = max((key for key in STEPS if kind.startswith(key)), key=len, default="")
+    words = {"application": application, "path": path, "place": place or path, "label": label}
+    return tuple(step.format(**words) for step in STEPS.get(known, (_MACHINE,)))

@@ -1,0 +1,1 @@
+"""Readers of trust stores, one kind of place each, found by discovery."""
