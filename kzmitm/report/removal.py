@@ -14,19 +14,21 @@ _BROWSER = _(
 )
 _MACHINE = _("Somebody with an administrator's rights put it there; ask who did before you remove it.")
 
+_UPDATE_CERTIFICATES = _("sudo update-ca-certificates --fresh")
+_UPDATE_TRUST = _("sudo update-ca-trust")
+
 STEPS: Mapping[str, tuple[str, ...]] = {
-    "linux_bundle": (
-        _("sudo rm {place}"),
-        _("Debian, Ubuntu, Alpine: sudo update-ca-certificates --fresh; Fedora, Arch: sudo update-ca-trust"),
-    ),
-    "linux_anchor": (
-        _("sudo rm {place}"),
-        _("Debian, Ubuntu, Alpine: sudo update-ca-certificates --fresh; Fedora, Arch: sudo update-ca-trust"),
-    ),
+    "debian": (_("sudo rm {place}"), _UPDATE_CERTIFICATES),
+    "alpine": (_("sudo rm {place}"), _UPDATE_CERTIFICATES),
+    "opensuse": (_("sudo rm {place}"), _UPDATE_CERTIFICATES),
+    "fedora": (_("sudo rm {place}"), _UPDATE_TRUST),
+    "arch": (_("sudo rm {place}"), _UPDATE_TRUST),
+    "linux": (_("Take it out of {place}."), _MACHINE),
     "p11_kit": (_("trust list shows it with its address; sudo trust anchor --remove 'ADDRESS'"),),
     "environment": (
         _("Unset the variable or setting where it is made (such as ~/.profile), and delete the file {path}."),
     ),
+    "tool_setting": (_("Take the setting out of {path}, and delete the file that it names."),),
     "vendored": (_("Install {application} again, from its own source."),),
     "nss": (_BROWSER,),
     "firefox_policy": (

@@ -44,6 +44,7 @@ MEANINGS: Mapping[RootClass, str] = {
     RootClass.FORMERLY_PUBLIC: _("carried by a public programme once, and by none now"),
     RootClass.PUBLIC: _("carried by public programmes"),
 }
+NAME_ONLY = _("has this name, and a key that is not known; names can be forged, so it may be anybody's")
 STYLES: Mapping[RootClass, Style] = {
     RootClass.STATE_INTERCEPTION: Style.ALARM,
     RootClass.LEAKED_KEY: Style.ALARM,
@@ -136,9 +137,10 @@ def what_it_is(root: ExaminedRoot) -> Iterator[Line]:
     if finding.is_alarm and root.trust is Trust.DISTRUSTED:
         style = Style.GOOD
     yield Line(f"  {_name(root)}", lead=WORDS[finding.root_class], style=style)
-    yield Line(f"  {MEANINGS[finding.root_class]}", indent=2)
     if finding.match == "name" and finding.root_class is not RootClass.INTERCEPTION_NAME_ONLY:
-        yield Line(_("  recognised by its name only; names can be forged"), indent=2)
+        yield Line(f"  {NAME_ONLY}", indent=2)
+    else:
+        yield Line(f"  {MEANINGS[finding.root_class]}", indent=2)
 
 
 def root_lines(root: ExaminedRoot) -> Iterator[Line]:
