@@ -41,7 +41,8 @@ def main() -> None:
         folder = Path(name)
         os.environ["KZMITM_HOME"] = str(folder / "home")
         with running_farm(folder / "farm", args.targets) as farm:
-            writing(farm, folder, args.targets, args.rounds)
+            writing(farm, folder, args.targets, args.rounds, [])
+            writing(farm, folder, 100, args.rounds, ["--rate", "20"])
             suspicious = folder / "forty.zip"
             # Roots of somebody else: every site is suspected, so each is asked again and again.
             scan(
@@ -55,14 +56,14 @@ def main() -> None:
         refusing(suspicious, folder, args.rounds)
 
 
-def writing(farm: Farm, folder: Path, count: int, rounds: int) -> None:
-    """The share of a scan's time that its bundle takes."""
+def writing(farm: Farm, folder: Path, count: int, rounds: int, pace: list[str]) -> None:
+    """The share of a scan's time that its bundle takes, at a pace, or as fast as it goes."""
     costs: dict[str, list[tuple[float, float]]] = {"--no-save": [], "saved": []}
     size = 0.0
     for number in range(rounds):
         out = folder / f"round-{number}.zip"
         for label, words in (("--no-save", ["--no-save"]), ("saved", ["--out", str(out)])):
-            costs[label].append(scan(farm, folder, count, words, store=farm.roots))
+            costs[label].append(scan(farm, folder, count, [*words, *pace], store=farm.roots))
         size = out.stat().st_size / count
         out.unlink()
     cpu = {label: statistics.median(each[1] for each in found) for label, found in costs.items()}
@@ -70,7 +71,7 @@ def writing(farm: Farm, folder: Path, count: int, rounds: int) -> None:
     share = (cpu["saved"] - cpu["--no-save"]) / cpu["--no-save"]
     noise = spread([each[1] for each in costs["--no-save"]])
     print(
-        f"writing, {count} targets at once {farm.address}: {share:+.1%} of the scan's CPU "
+        f"writing, {count} targets{' '.join(['', *pace])}: {share:+.1%} of the scan's CPU "
         f"({cpu['--no-save']:.2f} s without, noise {noise:.0%}), "
         f"wall {wall['saved'] / wall['--no-save']:.2f} times, {size:.0f} octets a target"
     )

@@ -13,8 +13,9 @@ from kzmitm.pki.kinds import INTERCEPTION_KINDS
 from kzmitm.pki.registry import Registry
 from kzmitm.report import texts
 from kzmitm.report.language import _
+from kzmitm.report.line import Line, Style
 from kzmitm.report.safe import harmless
-from kzmitm.report.text import Line, Style, labelled_hash
+from kzmitm.report.text import labelled_hash
 
 SCHEMA = "kzmitm.fingerprints/1.0"
 VERSION = "1.0"

@@ -3,7 +3,6 @@
 import logging
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from types import ModuleType
 from typing import NoReturn
@@ -51,6 +50,8 @@ def main(argv: Sequence[str]) -> int:
         return Exit.FAULT
     except Exception as exc:  # noqa: BLE001 (the last line of defence: no traceback for volunteers)
         if verbose:
+            import traceback  # noqa: PLC0415 (nearly never needed)
+
             traceback.print_exc()
         _complain(f"a fault of ours: {type(exc).__name__}: {exc}; run it again with -v and report it, please")
         return Exit.FAULT

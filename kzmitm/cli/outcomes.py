@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from kzmitm.cli.exits import Exit
 from kzmitm.model.verdict import Outcome
 from kzmitm.report.language import _
+from kzmitm.report.line import Line, Style
 from kzmitm.report.safe import harmless
-from kzmitm.report.text import JudgedTarget, Line, Style, explanation, gravity, summary_line
+from kzmitm.report.text import JudgedTarget, explanation, gravity, summary_line
 
 UNDECIDED = (Outcome.INCONCLUSIVE, Outcome.TRUSTED_UNEXPECTED, Outcome.CAPTIVE_PORTAL)
 """Outcomes that are neither an alarm nor an all-clear."""

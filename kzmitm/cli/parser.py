@@ -1,7 +1,6 @@
 """The command line: one parser, with a verb for each module of `kzmitm.cli.verbs`."""
 
 import argparse
-import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -124,6 +123,8 @@ def unknown_verb(argv: Sequence[str], verbs: Sequence[str]) -> str | None:
     word = first_word(argv) or None
     if word is None or word in verbs:
         return None
+    import difflib  # noqa: PLC0415 (only for those who mistype)
+
     near = difflib.get_close_matches(word, verbs, n=1)
     advice = f"did you mean {near[0]}?" if near else f"the verbs are {', '.join(verbs)}"
     return f"kzmitm: no such verb: {harmless(word, 40)}; {advice}"

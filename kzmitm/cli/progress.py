@@ -13,7 +13,7 @@ from kzmitm.cli.terminal import console, is_plain, print_line, print_lines
 from kzmitm.model.verdict import Outcome
 from kzmitm.report import texts
 from kzmitm.report.language import _
-from kzmitm.report.text import Line
+from kzmitm.report.line import Line
 
 SPARSE_INTERVAL_S = 10.0
 """Seconds between lines of progress that nobody may be watching."""

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO
 
-from kzmitm.report.text import Line, Style
+from kzmitm.report.line import Line, Style
 
 STYLES = {
     Style.PLAIN: "",

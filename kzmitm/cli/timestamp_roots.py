@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from kzmitm.errors import UsageError
-from kzmitm.pki.store import parse_store
 
 
 def timestamp_roots(files: Sequence[str]) -> list[bytes]:
@@ -15,6 +14,7 @@ def timestamp_roots(files: Sequence[str]) -> list[bytes]:
 
 def _roots(file: str) -> list[bytes]:
     from kzmitm.cli.sources import MAX_STORE_OCTETS, read_file  # noqa: PLC0415
+    from kzmitm.pki.store import parse_store  # noqa: PLC0415
 
     pem = read_file(file, option="--tsa-root", max_octets=MAX_STORE_OCTETS)
     try:

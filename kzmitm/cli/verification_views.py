@@ -10,8 +10,8 @@ from kzmitm.evidence.verification.proof_check import ProofCheck
 from kzmitm.evidence.verification.verify import Signer, SignerStatus, Verification
 from kzmitm.model.codec import format_time
 from kzmitm.report.language import _
+from kzmitm.report.line import Line, Style
 from kzmitm.report.safe import harmless
-from kzmitm.report.text import Line, Style
 
 SCHEMA = "kzmitm.verification/1.0"
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 
 from kzmitm.pki.root_class import RootClass
 from kzmitm.report.language import _
+from kzmitm.report.line import Line, Style
 from kzmitm.report.removal import AFTERWARDS, removal_steps
 from kzmitm.report.root_limits import limit_text
 from kzmitm.report.safe import harmless
-from kzmitm.report.text import Line, Style
 from kzmitm.roots.examination import Examination, ExaminedRoot, Placed
 from kzmitm.roots.values import Origin, Trust
 

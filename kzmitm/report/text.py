@@ -7,7 +7,6 @@ the width of a screen and none draws boxes, so that screen readers and pipes get
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from kzmitm.model.certificate import Certificate
 from kzmitm.model.verdict import Authority, Confidence, Outcome, RuledOut, Scope, Verdict
@@ -15,34 +14,12 @@ from kzmitm.report import texts
 from kzmitm.report.advice import limits, next_steps
 from kzmitm.report.findings import grounds
 from kzmitm.report.language import _
+from kzmitm.report.line import Line, Style
 from kzmitm.report.reasons import evidence_text, relation_text, undecided_text
 from kzmitm.report.safe import harmless
 
 MAX_CHAIN_LINES = 8
 """Certificates of a chain that are listed; no honest chain is longer."""
-
-
-class Style(StrEnum):
-    """What a span is; the printer chooses the colour, and the words say the same without it."""
-
-    PLAIN = "plain"
-    ALARM = "alarm"
-    WARNING = "warning"
-    GOOD = "good"
-    HEADING = "heading"
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line of output: `lead` in `style`, then `text`; `indent` is for continuation lines."""
-
-    text: str = ""
-    lead: str = ""
-    style: Style = Style.PLAIN
-    indent: int = 0
-
-    def __str__(self) -> str:
-        return self.lead + self.text
 
 
 @dataclass(frozen=True, slots=True)

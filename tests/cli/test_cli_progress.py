@@ -4,7 +4,7 @@ import pytest
 
 from kzmitm.cli.progress import Pace, Sparse, duration_text
 from kzmitm.model.verdict import Outcome
-from kzmitm.report.text import Line
+from kzmitm.report.line import Line
 
 
 class Hands:

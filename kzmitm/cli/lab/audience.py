@@ -12,7 +12,7 @@ from kzmitm.lab.control.client import Lab
 from kzmitm.lab.control.commands import module_command
 from kzmitm.lab.scanning import demand_end, rows_of
 from kzmitm.report.language import _
-from kzmitm.report.text import Line, Style
+from kzmitm.report.line import Line, Style
 
 
 class Audience:

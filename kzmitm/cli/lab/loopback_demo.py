@@ -19,7 +19,7 @@ from kzmitm.evidence.bundle_reader import read_bundle
 from kzmitm.lab.check import Row
 from kzmitm.lab.loopback.demo import Stage, run_demo
 from kzmitm.lab.products import Products
-from kzmitm.report.text import Line
+from kzmitm.report.line import Line
 
 
 class LoopbackDemo:

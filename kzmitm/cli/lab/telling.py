@@ -6,7 +6,7 @@ from typing import Any
 from kzmitm.cli.terminal import print_json, print_lines
 from kzmitm.lab.profile import profile_named
 from kzmitm.report.language import _
-from kzmitm.report.text import Line, Style
+from kzmitm.report.line import Line, Style
 
 SCHEMA = "kzmitm.lab_status/1.0"
 

@@ -9,7 +9,7 @@ from kzmitm.cli.targets import default_count
 from kzmitm.cli.terminal import print_lines, say
 from kzmitm.errors import ConsentError
 from kzmitm.report.language import _
-from kzmitm.report.text import Line
+from kzmitm.report.line import Line
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -19,7 +19,7 @@ from kzmitm.pki.entries import KnownAuthority
 from kzmitm.pki.kinds import INTERCEPTION_KINDS
 from kzmitm.pki.registry import Registry
 from kzmitm.report.language import _
-from kzmitm.report.text import Line
+from kzmitm.report.line import Line
 
 MAX_CERTIFICATES_OCTETS = 64 << 20
 """Some ten thousand certificates in one file."""

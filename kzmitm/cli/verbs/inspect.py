@@ -14,9 +14,9 @@ from kzmitm.errors import UsageError
 from kzmitm.pki.cache import CertificateCache
 from kzmitm.pki.root_class import RootClass
 from kzmitm.report.language import _
+from kzmitm.report.line import Line, Style
 from kzmitm.report.root_lines import what_it_is
 from kzmitm.report.safe import harmless
-from kzmitm.report.text import Line, Style
 from kzmitm.roots.contents import Contents, Note
 from kzmitm.roots.examination import Examination, examine
 from kzmitm.roots.packages import MAX_FILE, certificates_in

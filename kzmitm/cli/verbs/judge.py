@@ -23,7 +23,8 @@ from kzmitm.model.measurement import Measurement
 from kzmitm.model.verdict import Verdict
 from kzmitm.report import texts
 from kzmitm.report.language import _
-from kzmitm.report.text import JudgedTarget, Line, explanation_sentence, target_line
+from kzmitm.report.line import Line
+from kzmitm.report.text import JudgedTarget, explanation_sentence, target_line
 from kzmitm.verdict.engine import RULES_VERSION
 from kzmitm.verdict.judge import Judge
 

@@ -23,8 +23,8 @@ from kzmitm.evidence.journal import BEGIN, PREFIX
 from kzmitm.evidence.locking import is_locked
 from kzmitm.evidence.signing.keys import SUFFIX
 from kzmitm.report.language import _
+from kzmitm.report.line import Line
 from kzmitm.report.safe import harmless
-from kzmitm.report.text import Line
 
 CAUTION = _(
     "Deleted is not gone: SSDs, flash cards and phones keep old copies for a while; snapshots, backups and "

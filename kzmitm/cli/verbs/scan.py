@@ -22,8 +22,8 @@ from kzmitm.errors import ConsentError, UsageError
 from kzmitm.netio.capture import Capture
 from kzmitm.netio.descriptors import make_room
 from kzmitm.report.language import _
+from kzmitm.report.line import Line
 from kzmitm.report.safe import harmless
-from kzmitm.report.text import Line
 from kzmitm.scan import Network
 
 STOPPED_EARLY = "stopped_early"

@@ -6,7 +6,7 @@ import json
 from kzmitm.cli.exits import Exit
 from kzmitm.cli.terminal import print_json, print_lines
 from kzmitm.evidence.schema import schema_names, schema_text
-from kzmitm.report.text import Line
+from kzmitm.report.line import Line
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

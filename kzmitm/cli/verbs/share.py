@@ -14,8 +14,8 @@ from kzmitm.evidence.layout import Level
 from kzmitm.evidence.sharing import SharedFile, shared_files, write_shared
 from kzmitm.evidence.verification.bag_check import check_bag
 from kzmitm.report.language import _
+from kzmitm.report.line import Line, Style
 from kzmitm.report.safe import harmless
-from kzmitm.report.text import Line, Style
 
 SCHEMA = "kzmitm.sharing/1.0"
 

@@ -11,9 +11,10 @@ from kzmitm.evidence.bundle_reader import Bundle, read_bundle
 from kzmitm.evidence.layout import Level
 from kzmitm.evidence.scan_document import summary_of
 from kzmitm.report.language import _
+from kzmitm.report.line import Line
 from kzmitm.report.rows import judged_of_row
 from kzmitm.report.safe import harmless
-from kzmitm.report.text import JudgedTarget, Line, explanation, target_line
+from kzmitm.report.text import JudgedTarget, explanation, target_line
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

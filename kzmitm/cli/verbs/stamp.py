@@ -21,8 +21,8 @@ from kzmitm.evidence.token_check import TokenCheck, TokenReason, TokenStatus
 from kzmitm.model.codec import format_time
 from kzmitm.netio.timestamping import AuthorityError, fetch_token, parse_authority
 from kzmitm.report.language import _
+from kzmitm.report.line import Line, Style
 from kzmitm.report.safe import harmless
-from kzmitm.report.text import Line, Style
 
 SCHEMA = "kzmitm.stamp/1.0"
 

@@ -12,9 +12,10 @@ from kzmitm.lab.session import Finding
 from kzmitm.model.verdict import Confidence, Outcome, Verdict
 from kzmitm.report import texts
 from kzmitm.report.language import _
+from kzmitm.report.line import Line, Style
 from kzmitm.report.rows import judged_of_row
 from kzmitm.report.safe import harmless
-from kzmitm.report.text import STYLES, Line, Style, explanation
+from kzmitm.report.text import STYLES, explanation
 
 JSON = dict[str, Any]
 

@@ -21,7 +21,7 @@ from kzmitm.lab.check import Checked, Result, check_profiles
 from kzmitm.lab.products import find_products
 from kzmitm.lab.profile import all_profiles, profile_named
 from kzmitm.report.language import _
-from kzmitm.report.text import Line, Style
+from kzmitm.report.line import Line, Style
 
 JOBS = 3
 """Laboratories side by side: two cores are kept busy while a third waits for what a filter swallows."""

@@ -10,7 +10,7 @@ from kzmitm.cli.terminal import print_json, print_lines
 from kzmitm.lab.products import find_products, how_to_get
 from kzmitm.lab.profile import Profile, all_profiles, profile_named
 from kzmitm.report.language import _
-from kzmitm.report.text import Line, Style
+from kzmitm.report.line import Line, Style
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -18,8 +18,9 @@ from kzmitm.lab.profile import Profile
 from kzmitm.lab.quiz import SITES, Answer, Question, choices, chosen, questions
 from kzmitm.lab.session import Finding, Session
 from kzmitm.report.language import _
+from kzmitm.report.line import Line, Style
 from kzmitm.report.rows import judged_of_row
-from kzmitm.report.text import Line, Style, explanation, target_line
+from kzmitm.report.text import explanation, target_line
 
 MAX_ROUNDS = 100
 MAX_SEED = 1_000_000

@@ -11,7 +11,7 @@ from kzmitm.errors import UsageError
 from kzmitm.lab.console import serve
 from kzmitm.lab.products import find_products
 from kzmitm.report.language import _
-from kzmitm.report.text import Line
+from kzmitm.report.line import Line
 
 TOKEN_OCTETS = 24
 
