@@ -1,6 +1,7 @@
 """stamp as its users call it, with a real authority on loopback: what is sent, said, kept and refused."""
 
 import hashlib
+import json
 import subprocess
 import sys
 import zipfile
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from cli_bundles import write
+from jsonschema import Draft202012Validator
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "evidence"))
 from tsa_support import StampingAuthority, serving, tlv, with_certificates_turned_round
@@ -17,6 +19,7 @@ from tsa_support import StampingAuthority, serving, tlv, with_certificates_turne
 from kzmitm.evidence import layout
 from kzmitm.evidence.container import open_container
 from kzmitm.evidence.scan_document import ScanHeader
+from kzmitm.evidence.schema import schema_text
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.target import Target, Vantage
 from kzmitm.model.verdict import Outcome, Verdict
@@ -294,6 +297,8 @@ def test_a_file_of_opentimestamps_is_carried(kzmitm, bundle, tmp_path):
     head = bytes.fromhex("004f70656e54696d657374616d7073000050726f6f6600bf89e2e884e892940108")
     (tmp_path / "mine.ots").write_bytes(head + hashlib.sha256(stamped).digest() + b"\xf0\x10rest")
     (tmp_path / "other.ots").write_bytes(head + bytes(32))
+    told = kzmitm("stamp", bundle, "--token", tmp_path / "mine.ots", "--name", "told", "--json")
+    Draft202012Validator(json.loads(schema_text("stamp"))).validate(told.json)
     kept = kzmitm("stamp", bundle, "--token", tmp_path / "mine.ots")
     assert kept.code == 3
     assert "ots verify attest-mine-" in kept.out
