@@ -98,6 +98,7 @@ _OUTCOME_ORDER = (
     Outcome.CLEAN,
 )
 _SCOPE_ORDER = (Scope.STATE, Scope.ISP, Scope.UNKNOWN, None, Scope.MIDDLEBOX, Scope.LOCAL)
+_NEAR = (Scope.MIDDLEBOX, Scope.LOCAL)
 _CONFIDENCE_ORDER = (Confidence.CONFIRMED, Confidence.LIKELY, Confidence.SUSPECTED, None)
 
 
@@ -188,10 +189,10 @@ def _on_this_computer(judged: JudgedTarget) -> tuple[str, ...]:
 
 
 def _steps(judged: JudgedTarget) -> tuple[str, ...]:
-    """First of all away with the root that makes programs accept a forgery."""
+    """First of all away with the root that hides a forgery, unless its owner runs this computer or network."""
     steps = next_steps(judged.verdict, judged.failure)
     trust = judged.local_trust
-    forged = judged.verdict.outcome is Outcome.INTERCEPTION
+    forged = judged.verdict.outcome is Outcome.INTERCEPTION and judged.verdict.scope not in _NEAR
     return (REMOVE, *steps) if forged and trust is not None and trust.is_added else steps
 
 

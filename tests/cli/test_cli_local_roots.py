@@ -176,6 +176,20 @@ def test_a_root_in_firefox(scan, computer, forger):
     assert row["local_trust"]["origins"] == ["user"]
 
 
+def test_the_computer_that_it_runs_on(process, forger, genuine, serve, tmp_path):
+    port = serve(forger.site("video.test"))
+    words = ("--i-understand", "--no-save", "--store", genuine.pem, "--doh", "none", "--json")
+    code, out, _ = process(
+        "scan", "video.test", *words, "--connect-to", f"video.test:443:127.0.0.1:{port}",
+        HOME=str(tmp_path), SSL_CERT_FILE=str(forger.pem),
+    )  # fmt: skip
+    assert code == 3
+    (row,) = json.loads(out)["targets"]
+    assert row["local_trust"]["accepted"] is True
+    assert row["local_trust"]["origins"] == ["environment"]
+    assert any("SSL_CERT_FILE" in name for name in row["local_trust"]["applications"])
+
+
 def test_it_can_be_left_out(scan, computer, forger):
     computer.put(ANCHOR, forger.pem.read_bytes())
     row, _ = scan("--no-local-roots")

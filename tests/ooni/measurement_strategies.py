@@ -110,7 +110,7 @@ TARGETS = st.builds(
 )
 LOCAL_TRUST = st.builds(
     LocalTrust,
-    leaf_sha256=TEXT,
+    leaf_sha256=st.binary(min_size=32, max_size=32).map(bytes.hex),
     accepted=st.none() | st.booleans(),
     root=st.binary(max_size=40),
     root_class=TEXT,
