@@ -189,7 +189,7 @@ def _on_this_computer(judged: JudgedTarget) -> tuple[str, ...]:
 
 
 def _steps(judged: JudgedTarget) -> tuple[str, ...]:
-    """First of all away with the root that hides a forgery, unless its owner runs this computer or network."""
+    """First of all away with the root that hides a forgery, unless it belongs to this computer or office."""
     steps = next_steps(judged.verdict, judged.failure)
     trust = judged.local_trust
     forged = judged.verdict.outcome is Outcome.INTERCEPTION and judged.verdict.scope not in _NEAR

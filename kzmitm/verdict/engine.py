@@ -9,9 +9,10 @@ import kzmitm.verdict.rules
 from kzmitm._registry import discover
 from kzmitm.model.verdict import Authority, Confidence, Forger, Outcome, Scope, Verdict
 from kzmitm.pki.kinds import INTERCEPTION_KINDS, scope_of
+from kzmitm.pki.root_class import RootClass
 from kzmitm.verdict.codes import UndecidedCode
 from kzmitm.verdict.context import MIN_HOSTS, RunContext
-from kzmitm.verdict.exclusion import MADE_HERE, ruled_out
+from kzmitm.verdict.exclusion import ruled_out
 from kzmitm.verdict.facts import Facts, views
 from kzmitm.verdict.handshake import State
 from kzmitm.verdict.labels import labels
@@ -42,6 +43,8 @@ def load_rules() -> tuple[Rule, ...]:
 
 RULES = load_rules()
 
+_MADE_HERE = frozenset({RootClass.PRODUCT, RootClass.UNKNOWN_LOCAL})
+"""Classes of roots that, once they were added to a computer, may be an organisation's."""
 _MANAGED = frozenset({"admin", "policy"})
 """Origins of roots (`kzmitm.roots.values.Origin`) that whoever runs the computer put there."""
 
@@ -190,7 +193,7 @@ def _scope(authority: Authority | None, facts: Facts, context: RunContext) -> Sc
         return Scope.UNKNOWN
     every_name = facts.mints_names or context.hosts_signed_by(focus.chain[0]) >= MIN_HOSTS
     trust = facts.local_trust
-    managed = facts.local_root_class in MADE_HERE and trust is not None and _MANAGED & set(trust.origins)
+    managed = facts.local_root_class in _MADE_HERE and trust is not None and _MANAGED & set(trust.origins)
     return (
         Scope.MIDDLEBOX if (every_name or managed) and not facts.contrast.benign_is_genuine else Scope.UNKNOWN
     )

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping
 
 from kzmitm.model.verdict import Cause, Outcome, RuledOut, Scope
 from kzmitm.pki.kinds import scope_of
-from kzmitm.pki.root_class import RootClass
 from kzmitm.verdict.codes import EvidenceCode
 from kzmitm.verdict.context import MIN_HOSTS, RunContext
 from kzmitm.verdict.facts import Facts
@@ -19,9 +18,6 @@ _ASSERTED: Mapping[Outcome, Cause] = {
     Outcome.CAPTIVE_PORTAL: Cause.CAPTIVE_PORTAL,
 }
 """An outcome does not rule out what it says."""
-
-MADE_HERE = frozenset({RootClass.PRODUCT, RootClass.UNKNOWN_LOCAL})
-"""Classes of roots that, once they were added to a computer, may be an antivirus's or an organisation's."""
 
 _UNTESTED = frozenset({Outcome.CLEAN, Outcome.UNREACHABLE})
 
@@ -58,9 +54,9 @@ def _benign(facts: Facts, focus: HandshakeFacts) -> Evidence:
 def _local_root(facts: Facts, focus: HandshakeFacts, _context: RunContext) -> Evidence:
     if focus.state is State.UNTRUSTED:  # a filter on this computer may well cut off single names
         yield from _known_key(focus, frozenset({Scope.STATE, Scope.ISP}))
-        if facts.local_root_class in MADE_HERE:
-            return
         trust = facts.local_trust
+        if trust is not None and trust.is_added:
+            return
         if trust is not None and trust.is_known and not trust.root:
             yield EvidenceCode.NO_LOCAL_ROOT, f"{trust.stores_read}"
         yield from _benign(facts, focus)

@@ -136,6 +136,12 @@ def test_no_root_rules_a_local_program_out():
     assert excluded(verdict(handshake(state()), trust=trusted_here(state())))[0] == "known_key_signed"
 
 
+@pytest.mark.parametrize("root_class", ["leaked_key", "interception_name_only", "product", "unknown_local"])
+def test_an_added_root_of_any_class_leaves_a_local_program_possible(root_class):
+    trust = trusted_here(unknown(), UNKNOWN_DER, root_class, "user")
+    assert excluded(verdict(handshake(unknown()), BENIGN_OWN, trust=trust)) is None
+
+
 def test_no_root_is_no_question_any_more():
     assert "local_roots" in verdict(handshake(unknown()), trust=None).undecided
     assert "local_roots" not in verdict(handshake(unknown()), trust=trusted_here(unknown())).undecided
