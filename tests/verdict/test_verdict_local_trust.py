@@ -108,6 +108,12 @@ def test_a_root_that_did_not_sign_names_nobody():
     assert found.outcome is O.INCONCLUSIVE
 
 
+@pytest.mark.parametrize("root", [b"\x30", b"not a certificate", b"\0" * 5000, STATE_ROOT_DER[:-1]])
+def test_a_root_that_is_none_changes_nothing(root):
+    trust = trusted_here(unknown(), root, "no_such_class", "no_such_origin")
+    assert verdict(handshake(unknown()), trust=trust).outcome is O.INCONCLUSIVE
+
+
 def test_a_states_root_that_is_trusted_stays_a_states():
     trust = trusted_here(state(), STATE_ROOT_DER, "state_interception", "user")
     with_root = verdict(handshake(state()), BENIGN_OWN, trust=trust)
