@@ -31,6 +31,7 @@ def judged_target(measurement: Measurement, verdict: Verdict, chain: Sequence[Ce
         verdict=verdict,
         chain=tuple(map(shown_certificate, chain)),
         failure=None if verdict.outcome is Outcome.CLEAN else network_failure(measurement),
+        local_trust=measurement.local_trust,
     )
 
 

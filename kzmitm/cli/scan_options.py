@@ -93,6 +93,11 @@ def _configure_judging(group: argparse._ArgumentGroup) -> None:
         metavar="FILE",
         help="write what is seen here as a control for others",
     )
+    add(
+        "--no-local-roots",
+        action="store_true",
+        help="do not look whether programs on this computer would have accepted a forged certificate",
+    )
     add("--now", type=filled, metavar="TIME", help="judge as if it were this time (ISO 8601), for replays")
 
 

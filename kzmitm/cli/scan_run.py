@@ -82,6 +82,7 @@ class ScanRun:
                 observer=observer,
                 now=clock.now,
                 stop=self._stop,
+                witness=setup.witness,
             )
             async with aclosing(stream):
                 async for judged in stream:

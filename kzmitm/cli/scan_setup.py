@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from kzmitm import __version__
+from kzmitm.cli.local_roots import LocalRoots, this_system
 from kzmitm.cli.results import InMemory, Results
 from kzmitm.cli.saving import open_saved
 from kzmitm.cli.scan_options import Checked
@@ -49,6 +50,8 @@ class Setup:
     """Where the control is recorded."""
     control: Control
     """What that file holds already."""
+    witness: LocalRoots | None = None
+    """What the trust stores of this computer hold; None if they are left alone."""
 
     def network(self) -> Network:
         """The ways out; nothing is sent yet. Close its resolver at the end."""
@@ -97,6 +100,7 @@ def set_up(args: argparse.Namespace, checked: Checked, registry: Registry, targe
         doh_servers=DEFAULT_SERVERS if checked.doh is None else tuple(filter(None, [checked.doh])),
         control_path=control_path,
         control=read_control(control_path) if control_path and control_path.exists() else {},
+        witness=None if args.no_local_roots else LocalRoots(this_system(), registry),
     )
 
 

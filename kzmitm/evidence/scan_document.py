@@ -16,6 +16,7 @@ from kzmitm.evidence.json_writer import canonical
 from kzmitm.evidence.layout import Level
 from kzmitm.model.certificate import Certificate
 from kzmitm.model.codec import format_time, from_json, to_json
+from kzmitm.model.local_trust import LocalTrust
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.observation import TLSObservation
 from kzmitm.model.target import Vantage
@@ -102,6 +103,8 @@ def target_row(
     told: Row = to_json(verdict)
     for name in ("rules_version", "registry_version", "store_version"):
         del told[name]
+    if measurement.local_trust is not None:
+        told["local_trust"] = _local_trust(measurement.local_trust)
     return told | {
         "target": str(target),
         "hostname": target.hostname,
@@ -111,6 +114,17 @@ def target_row(
         "handshake": _handshake(first) if first else None,
         "chain": [_certificate(each) for each in certificates],
         "explanation": explanation,
+    }
+
+
+def _local_trust(trust: LocalTrust) -> Row:
+    return {
+        "accepted": trust.accepted,
+        "root_sha256": trust.root_sha256,
+        "root_class": trust.root_class,
+        "origins": list(trust.origins),
+        "applications": list(trust.applications),
+        "stores_read": trust.stores_read,
     }
 
 

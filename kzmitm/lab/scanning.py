@@ -30,9 +30,10 @@ class Sources:
     def words(self) -> list[str]:
         """Options of `kzmitm scan`. Nobody in the laboratory answers for the encrypted resolvers.
 
-        The user's own keys have nothing to sign here.
+        The user's own keys have nothing to sign here, and their trust stores nothing to say.
         """
         words = ["--i-understand", "--doh", "none", "--timeout", str(TIMEOUT_S), "--one-time-key"]
+        words.append("--no-local-roots")
         words += ["--store", str(self.store), "--fingerprints", str(self.overlay)]
         return words if self.control is None else [*words, "--control", str(self.control)]
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from kzmitm.model.local_trust import LocalTrust
 from kzmitm.model.observation import DNSObservation, Role, TCPObservation, TLSObservation
 from kzmitm.model.target import Target, Vantage
 
@@ -13,6 +14,7 @@ class Measurement:
 
     `started_at` is aware UTC; every `t0` and `t` inside counts from it. `clock_offset_s` is how far our
     clock runs ahead of independent witnesses (positive: ours is late in the day), None if none was asked.
+    `local_trust` is what the trust stores of this computer say, None if they were not read.
     """
 
     target: Target
@@ -24,6 +26,7 @@ class Measurement:
     clock_offset_s: float | None = None
     runtime_s: float = 0.0
     software_version: str = ""
+    local_trust: LocalTrust | None = None
 
     @property
     def first(self) -> TLSObservation | None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from kzmitm.model.local_trust import LocalTrust
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.target import Target, Vantage, is_ip, split_host_port, to_ascii_hostname
 from kzmitm.ooni import read_rows
@@ -38,7 +39,13 @@ def decode(doc: Mapping[str, Any]) -> Measurement:
         clock_offset_s=own.decoded(float, "clock_offset_s", None),
         runtime_s=top.number("test_runtime"),
         software_version=own.text("software_version", top.text("software_version")),
+        local_trust=_local_trust(own),
     )
+
+
+def _local_trust(own: Fields) -> LocalTrust | None:
+    none: LocalTrust | None = None
+    return own.decoded(LocalTrust, "local_trust", none)
 
 
 def is_own(own: Fields) -> bool:

@@ -127,6 +127,15 @@ GROUNDS: Mapping[str, str] = {
     "known_ca.signed_for_other_names": _(
         "no certificate came for this name, and here a known interceptor's key signs for other names"
     ),
+    "local_root.product": _(
+        "the root of an interception product was added to this computer, and it vouches for the certificate"
+    ),
+    "local_root.unknown_over_one_site": _(
+        "a root of nobody we know was added to this computer and vouches for this one site, maybe its owner's"
+    ),
+    "local_root.unknown_over_others_site": _(
+        "a root of nobody we know was added to this computer, and vouches for sites that are not its owner's"
+    ),
     "origin.control_sees_the_same": _("a clean place gets the same broken certificate"),
     "origin.control_sees_the_same_issuer": _(
         "a clean place gets a certificate of the same issuer, broken the same way"

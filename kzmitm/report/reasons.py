@@ -11,6 +11,7 @@ EVIDENCE: Mapping[str, str] = {
     EvidenceCode.KNOWN_KEY_SIGNED: _(
         "a known interceptor's key signed the chain, which nothing innocent can do"
     ),
+    EvidenceCode.NO_LOCAL_ROOT: _("no root that this computer trusts vouches for it"),
     EvidenceCode.NAMES_COVER_HOST: _(
         "the certificate bears the name of this very site; a portal names itself"
     ),

@@ -9,12 +9,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from kzmitm.model.certificate import Certificate
+from kzmitm.model.local_trust import LocalTrust
 from kzmitm.model.verdict import Authority, Confidence, Outcome, RuledOut, Scope, Verdict
 from kzmitm.report import texts
 from kzmitm.report.advice import limits, next_steps
 from kzmitm.report.findings import grounds
 from kzmitm.report.language import _
 from kzmitm.report.line import Line, Style
+from kzmitm.report.local_trust import REMOVE, local_trust_text
 from kzmitm.report.reasons import evidence_text, relation_text, undecided_text
 from kzmitm.report.safe import harmless
 
@@ -45,6 +47,8 @@ class JudgedTarget:
     chain: tuple[ShownCertificate, ...] = ()
     failure: str | None = None
     """The network's failure of the handshake that the verdict is about, or of what came before it."""
+    local_trust: LocalTrust | None = None
+    """What the trust stores of this computer say of the certificate."""
 
 
 STYLES = {
@@ -71,6 +75,7 @@ _OUTCOME_ORDER = (
     Outcome.CLEAN,
 )
 _SCOPE_ORDER = (Scope.STATE, Scope.ISP, Scope.UNKNOWN, None, Scope.MIDDLEBOX, Scope.LOCAL)
+_NEAR = (Scope.MIDDLEBOX, Scope.LOCAL)
 _CONFIDENCE_ORDER = (Confidence.CONFIRMED, Confidence.LIKELY, Confidence.SUSPECTED, None)
 
 
@@ -133,11 +138,12 @@ def explanation(judged: JudgedTarget, *, technical: bool = True) -> tuple[Line, 
     lines += _labelled(_("What was seen"), (_seen(judged),))
     lines += _labelled(_("Who"), _who(verdict))
     lines += _labelled(_("How sure"), _how_sure(verdict))
+    lines += _labelled(_("On this computer"), _on_this_computer(judged))
     lines += _list(_("Because"), map(harmless, grounds(verdict.rule_ids)))
     lines += _list(_("Ruled out"), (_ruled_out(each, verdict) for each in verdict.ruled_out))
     lines += _list(_("What would decide it"), (harmless(undecided_text(code)) for code in verdict.undecided))
     lines += _list(_("It does not prove"), limits(verdict))
-    lines += _list(_("What to do next"), next_steps(verdict, judged.failure), numbered=True)
+    lines += _list(_("What to do next"), _steps(judged), numbered=True)
     if not technical:
         return tuple(lines)
     lines += _hashes(judged)
@@ -151,7 +157,20 @@ def explanation_sentence(judged: JudgedTarget) -> str:
     parts = [f"{texts.WORDS[verdict.outcome]}: {_seen(judged)}."]
     parts += [f"{_('Who')}: {said}." for said in _who(verdict)[:1]]
     parts += [f"{_('How sure')}: {said}." for said in _how_sure(verdict)]
+    parts += [f"{_('On this computer')}: {said}." for said in _on_this_computer(judged)]
     return " ".join(parts)
+
+
+def _on_this_computer(judged: JudgedTarget) -> tuple[str, ...]:
+    return () if judged.local_trust is None else (local_trust_text(judged.local_trust),)
+
+
+def _steps(judged: JudgedTarget) -> tuple[str, ...]:
+    """First of all away with the root that hides a forgery, unless it belongs to this computer or office."""
+    steps = next_steps(judged.verdict, judged.failure)
+    trust = judged.local_trust
+    forged = judged.verdict.outcome is Outcome.INTERCEPTION and judged.verdict.scope not in _NEAR
+    return (REMOVE, *steps) if forged and trust is not None and trust.is_added else steps
 
 
 def _seen(judged: JudgedTarget) -> str:

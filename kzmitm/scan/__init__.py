@@ -1,12 +1,13 @@
 """From a list of domains to verdicts."""
 
 from kzmitm.scan.draft import Network
-from kzmitm.scan.judged import Judged, ScanJudge, ScanObserver, SilentObserver
+from kzmitm.scan.judged import Judged, LocalWitness, ScanJudge, ScanObserver, SilentObserver
 from kzmitm.scan.options import ScanOptions, gentle
 from kzmitm.scan.run import scan
 
 __all__ = [
     "Judged",
+    "LocalWitness",
     "Network",
     "ScanJudge",
     "ScanObserver",

@@ -1,11 +1,14 @@
 """One target on its way from a name to a judged measurement."""
 
+import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
 
 from kzmitm.model.failure import Failure
+from kzmitm.model.local_trust import LocalTrust
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.observation import DNSObservation, Role, TCPObservation, TLSObservation
 from kzmitm.model.target import Endpoint, Target
@@ -16,11 +19,14 @@ from kzmitm.netio.vantage import VantageLink
 from kzmitm.probe.contrast import carry_out
 from kzmitm.probe.dns import look_up
 from kzmitm.probe.tls import SECOND_ENGINE, Conditions, Offer, Probed, needs_second_engine, shake_hands
-from kzmitm.scan.judged import Judged, ScanJudge, ScanObserver
+from kzmitm.scan.judged import Judged, LocalWitness, ScanJudge, ScanObserver
 from kzmitm.scan.options import ScanOptions
 from kzmitm.scan.pace import Pace
 from kzmitm.verdict.facts import Facts, views
 from kzmitm.verdict.followup import FollowUp
+from kzmitm.verdict.handshake import State
+
+logger = logging.getLogger(__name__)
 
 MAX_FOLLOW_UPS = 8
 """Connections made out of suspicion of one address: every question once, and never a burst."""
@@ -56,6 +62,7 @@ class Run:
     observer: ScanObserver
     now: Callable[[], datetime]
     pace: Pace
+    witness: LocalWitness | None = None
     has_ipv6: bool = True
     is_stopping: bool = False
     faults: list[Exception] = field(default_factory=list)
@@ -76,6 +83,7 @@ class Draft:
         "_conditions",
         "_dns",
         "_facts",
+        "_local_trust",
         "_nonsense",
         "_run",
         "_target",
@@ -95,6 +103,7 @@ class Draft:
         self._tls: list[TLSObservation] = []
         self._transactions = 0
         self._facts: Facts | None = None
+        self._local_trust: LocalTrust | None = None
         self._nonsense = ""
 
     def __str__(self) -> str:
@@ -115,6 +124,7 @@ class Draft:
             await self._follow_up()
         if options.control_every and not self._has_control:
             await self._ask_control()
+        await self._ask_witness()
         return self.judged()
 
     @property
@@ -238,6 +248,22 @@ class Draft:
                 self._facts = None
                 self._tls.append(probed.tls)
 
+    async def _ask_witness(self) -> None:
+        """What this computer's trust stores would have made of the first chain that is not trusted."""
+        witness = self._run.witness
+        if witness is None:
+            return
+        focus = next((view.focus for view in views(self._derive()) if _is_untrusted(view)), None)
+        if focus is None:
+            return
+        chain, now = focus.observation.presented_chain, self._derive().now
+        try:
+            self._local_trust = await asyncio.to_thread(witness, chain, focus.hostname, now)
+        except Exception:  # its fault must not cost the measurement
+            logger.exception("the local trust stores could not be asked")
+            self._run.note("local_roots_unread")
+        self._facts = None
+
     # -- judging
 
     def _derive(self) -> Facts:
@@ -255,4 +281,9 @@ class Draft:
             tls=tuple(self._tls),
             runtime_s=self._watch.elapsed(),
             software_version=self._run.options.software_version,
+            local_trust=self._local_trust,
         )
+
+
+def _is_untrusted(view: Facts) -> bool:
+    return view.focus is not None and view.focus.state is State.UNTRUSTED

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from kzmitm.model.local_trust import LocalTrust
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.target import Target
 from kzmitm.model.verdict import Verdict
@@ -39,6 +40,14 @@ class ScanJudge(Protocol):
         ...
 
 
+class LocalWitness(Protocol):
+    """Knows the trust stores of this computer; asked in a thread, and never about a trusted chain."""
+
+    def __call__(self, chain: Sequence[bytes], hostname: str, now: datetime) -> LocalTrust | None:
+        """What they would have made of a chain for a name at a time; None if it cannot tell."""
+        ...
+
+
 class ScanObserver(Protocol):
     """Told of a scan's progress; must return quickly and never raise."""
 
@@ -55,7 +64,10 @@ class ScanObserver(Protocol):
         ...
 
     def on_note(self, code: str) -> None:
-        """Of the run itself, each at most once: `doh_given_up`, `ipv6_unusable`, `stopped_early`."""
+        """Of the run itself, each at most once.
+
+        `doh_given_up`, `ipv6_unusable`, `local_roots_unread`, `stopped_early`.
+        """
         ...
 
 

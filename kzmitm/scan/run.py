@@ -11,7 +11,7 @@ from kzmitm.model.target import Target
 from kzmitm.model.verdict import Confidence, Outcome
 from kzmitm.netio.descriptors import make_room
 from kzmitm.scan.draft import Draft, Network, Run
-from kzmitm.scan.judged import Judged, ScanJudge, ScanObserver, SilentObserver
+from kzmitm.scan.judged import Judged, LocalWitness, ScanJudge, ScanObserver, SilentObserver
 from kzmitm.scan.options import ScanOptions
 from kzmitm.scan.pace import Pace
 from kzmitm.verdict.names import base_name
@@ -37,13 +37,15 @@ async def scan(  # noqa: PLR0913 - the world, the judge and the manner, each by 
     now: Callable[[], datetime],
     observer: ScanObserver | None = None,
     stop: asyncio.Event | None = None,
+    witness: LocalWitness | None = None,
 ) -> AsyncGenerator[Judged, None]:
     """Measure and judge every target, in the order in which they are done.
 
-    `now` reads the wall clock (aware UTC). Targets are taken one by one as workers come free, and held
-    back while the consumer is slow. When `stop` is set, what is under way is broken off at once, what was
-    observed of it is judged and given out, and the iteration ends. Close it (`contextlib.aclosing`) if it
-    is left early. Raises UsageError if the system does not allow so many connections, what the target
+    `now` reads the wall clock (aware UTC). `witness` is asked about chains that the judge's store does not
+    trust, and what it says is part of the measurement. Targets are taken one by one as workers come free,
+    and held back while the consumer is slow. When `stop` is set, what is under way is broken off at once,
+    what was observed of it is judged and given out, and the iteration ends. Close it (`contextlib.aclosing`)
+    if it is left early. Raises UsageError if the system does not allow so many connections, what the target
     iterator raises, and at the very end the first exception of ours: a fault that one target brings to
     light must not cost the others.
     """
@@ -56,6 +58,7 @@ async def scan(  # noqa: PLR0913 - the world, the judge and the manner, each by 
         observer=observer or SilentObserver(),
         now=now,
         pace=Pace(options, rng),
+        witness=witness,
     )
     outlet = _Outlet(options.concurrency + BACKLOG)
     source = _Source(targets)

@@ -13,6 +13,8 @@ class EvidenceCode(StrEnum):
     """At the same address a harmless name drew a publicly trusted chain."""
     KNOWN_KEY_SIGNED = "known_key_signed"
     """A key that the registry knows signed the chain, which no innocent cause can do."""
+    NO_LOCAL_ROOT = "no_local_root"
+    """No root that this computer trusts vouches for the chain; the detail is how many stores were read."""
     NAMES_COVER_HOST = "names_cover_host"
     """The certificate names the host asked for; a portal or a block page names itself."""
     LEAF_VARIES_BY_SNI = "leaf_varies_by_sni"

@@ -9,6 +9,7 @@ import kzmitm.verdict.rules
 from kzmitm._registry import discover
 from kzmitm.model.verdict import Authority, Confidence, Forger, Outcome, Scope, Verdict
 from kzmitm.pki.kinds import INTERCEPTION_KINDS, scope_of
+from kzmitm.pki.root_class import RootClass
 from kzmitm.verdict.codes import UndecidedCode
 from kzmitm.verdict.context import MIN_HOSTS, RunContext
 from kzmitm.verdict.exclusion import ruled_out
@@ -22,7 +23,7 @@ __all__ = ["RULES", "RULES_VERSION", "Rule", "Tier", "judge", "rule"]
 
 logger = logging.getLogger(__name__)
 
-RULES_VERSION = "1.2"
+RULES_VERSION = "1.3"
 """Second part: rules were added or changed; first: one was retired. A test pins it to the rules' ids."""
 
 CRASHED = ":crashed"
@@ -41,6 +42,11 @@ def load_rules() -> tuple[Rule, ...]:
 
 
 RULES = load_rules()
+
+_MADE_HERE = frozenset({RootClass.PRODUCT, RootClass.UNKNOWN_LOCAL})
+"""Classes of roots that, once they were added to a computer, may be an organisation's."""
+_MANAGED = frozenset({"admin", "policy"})
+"""Origins of roots (`kzmitm.roots.values.Origin`) that whoever runs the computer put there."""
 
 _PLAIN_RULE = "trusted.for_this_name"
 
@@ -175,14 +181,22 @@ def _authority(outcome: Outcome, facts: Facts) -> Authority | None:
 
 
 def _scope(authority: Authority | None, facts: Facts, context: RunContext) -> Scope:
-    """Whose interceptor: the authority's kind, else a box if it touches every name, else unknown."""
+    """Whose interceptor: the authority's kind, else a box if it touches every name, else unknown.
+
+    Also a box's if an administrator or a policy put its root here; one that a user added may be a state's,
+    who asks people to do so.
+    """
     if authority is not None:
         return scope_of(authority.kind)
     focus = facts.focus
     if focus is None or not focus.chain:
         return Scope.UNKNOWN
     every_name = facts.mints_names or context.hosts_signed_by(focus.chain[0]) >= MIN_HOSTS
-    return Scope.MIDDLEBOX if every_name and not facts.contrast.benign_is_genuine else Scope.UNKNOWN
+    trust = facts.local_trust
+    managed = facts.local_root_class in _MADE_HERE and trust is not None and _MANAGED & set(trust.origins)
+    return (
+        Scope.MIDDLEBOX if (every_name or managed) and not facts.contrast.benign_is_genuine else Scope.UNKNOWN
+    )
 
 
 def _forgers(facts: Facts, context: RunContext) -> tuple[Forger, ...]:

@@ -54,6 +54,11 @@ def _benign(facts: Facts, focus: HandshakeFacts) -> Evidence:
 def _local_root(facts: Facts, focus: HandshakeFacts, _context: RunContext) -> Evidence:
     if focus.state is State.UNTRUSTED:  # a filter on this computer may well cut off single names
         yield from _known_key(focus, frozenset({Scope.STATE, Scope.ISP}))
+        trust = facts.local_trust
+        if trust is not None and trust.is_added:
+            return
+        if trust is not None and trust.is_known and not trust.root:
+            yield EvidenceCode.NO_LOCAL_ROOT, f"{trust.stores_read}"
         yield from _benign(facts, focus)
 
 

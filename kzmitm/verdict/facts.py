@@ -39,7 +39,10 @@ def derive(  # noqa: PLR0913 - the contract of the package; all but the measurem
     judging = Judging(registry, store, cache, now, tuple(intermediates))
     target = measurement.target
     entry = control.get((target.hostname, target.port)) if control else None
-    handshakes = tuple([assess(o, judging, hostname=_judged_name(o, measurement)) for o in measurement.tls])
+    trust = measurement.local_trust
+    handshakes = tuple(
+        [assess(o, judging, hostname=_judged_name(o, measurement), trust=trust) for o in measurement.tls]
+    )
     if handshakes and entry is None and _is_plain(handshakes) and _resolves(measurement):
         return Facts(
             measurement=measurement,

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from kzmitm.model.certificate import Certificate
 from kzmitm.model.failure import Failure
+from kzmitm.model.local_trust import LocalTrust
 from kzmitm.model.observation import Role, TLSObservation
 from kzmitm.pki.attribution import UNLINKED, Attribution, attribute
 from kzmitm.pki.cache import CertificateCache
@@ -180,21 +181,38 @@ class HandshakeFacts:
         return bool(self.chain) or any(not alert.sent for alert in self.observation.alerts)
 
 
-def assess(observation: TLSObservation, judging: Judging, *, hostname: str) -> HandshakeFacts:
-    """The facts of one handshake, its chain judged for `hostname` at `judging.now`."""
+def assess(
+    observation: TLSObservation, judging: Judging, *, hostname: str, trust: LocalTrust | None = None
+) -> HandshakeFacts:
+    """The facts of one handshake, its chain judged for `hostname` at `judging.now`.
+
+    `trust` is what the stores of this computer say of one chain: the root that they hold above it tells
+    whose it is, as if it had been sent along.
+    """
     if not observation.presented_chain:
         return HandshakeFacts(observation, State.FAILED, hostname)
     cache = judging.cache
     chain = tuple([cache.parse(der) for der in observation.presented_chain])
     report = validate(chain, judging, hostname=hostname)
     anchored = report.path is PathStatus.TRUSTED
-    found = attribute(chain, registry=judging.registry, cache=cache, trusted=anchored)
+    known = (*chain, *_local_root(chain, trust, cache)) if trust is not None else chain
+    found = attribute(known, registry=judging.registry, cache=cache, trusted=anchored)
     state = _state(observation, report)
     if not found:
         return HandshakeFacts(observation, state, hostname, chain, report)
-    linked = tuple([a for a in found if _is_evidence(a, chain, report)])
+    linked = tuple([a for a in found if _is_evidence(a, known, report)])
     stray = tuple([a for a in found if a not in linked])
     return HandshakeFacts(observation, state, hostname, chain, report, linked, stray)
+
+
+def _local_root(
+    chain: tuple[Certificate, ...], trust: LocalTrust, cache: CertificateCache
+) -> tuple[Certificate, ...]:
+    """The root that a store here holds above this very chain, unless it was presented too."""
+    if not trust.root or trust.leaf_sha256 != chain[0].sha256:
+        return ()
+    root = cache.parse(trust.root)
+    return () if any(root.sha256 == each.sha256 for each in chain) else (root,)
 
 
 def validate(chain: tuple[Certificate, ...], judging: Judging, *, hostname: str | None) -> PathReport:

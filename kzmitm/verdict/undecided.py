@@ -68,6 +68,7 @@ _TRIED: Mapping[UndecidedCode, Callable[[Facts, RunContext], bool]] = {
     UndecidedCode.SECOND_ENGINE: lambda facts, _: facts.second_engine_agrees is not None,
     UndecidedCode.ENCRYPTED_DNS: _has_encrypted_dns,
     UndecidedCode.CLOCK: _has_clock,
+    UndecidedCode.LOCAL_ROOTS: lambda facts, _: facts.local_trust is not None and facts.local_trust.is_known,
 }
 """The other codes cannot be tried from here."""
 
@@ -98,5 +99,6 @@ def _untried(facts: Facts, context: RunContext) -> Iterator[UndecidedCode]:
         focus is not None
         and facts.is_forged
         and not (focus.is_self_signed or facts.contrast.benign_is_genuine)
+        and not _was_tried(UndecidedCode.LOCAL_ROOTS, facts, context)
     ):
         yield UndecidedCode.LOCAL_ROOTS

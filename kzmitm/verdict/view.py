@@ -12,6 +12,7 @@ from math import isnan
 
 from kzmitm.model.certificate import Certificate
 from kzmitm.model.failure import Failure
+from kzmitm.model.local_trust import LocalTrust
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.verdict import Forger
 from kzmitm.pki.attribution import Attribution
@@ -102,6 +103,20 @@ class Facts:
             other.is_anchored and any(base_name(name) == base for name in other.chain[0].san_dns or ())
             for other in self.contrast.other_names
         )
+
+    @property
+    def local_trust(self) -> LocalTrust | None:
+        """What the trust stores of this computer say of this very chain; None if they were not asked."""
+        trust, focus = self.measurement.local_trust, self.focus
+        if trust is None or focus is None or focus.state is not State.UNTRUSTED:
+            return None
+        return trust if trust.leaf_sha256 == focus.leaf_sha256 else None
+
+    @property
+    def local_root_class(self) -> str:
+        """The class of the root that was added to this computer and vouches for the chain, "" if none is."""
+        trust = self.local_trust
+        return trust.root_class if trust is not None and trust.is_added else ""
 
     @property
     def attributions(self) -> tuple[Attribution, ...]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from hypothesis import strategies as st
 
 from kzmitm.model.failure import Failure, scrub
+from kzmitm.model.local_trust import LocalTrust
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.observation import (
     Alert,
@@ -107,6 +108,16 @@ TARGETS = st.builds(
     sni=st.none() | TEXT.filter(lambda sni: sni != "\0"),
     address=st.none() | IPS,
 )
+LOCAL_TRUST = st.builds(
+    LocalTrust,
+    leaf_sha256=st.binary(min_size=32, max_size=32).map(bytes.hex),
+    accepted=st.none() | st.booleans(),
+    root=st.binary(max_size=40),
+    root_class=TEXT,
+    origins=st.lists(TEXT, max_size=2).map(tuple),
+    applications=st.lists(TEXT, max_size=2).map(tuple),
+    stores_read=st.integers(0, 99),
+)
 MEASUREMENTS = st.builds(
     Measurement,
     target=TARGETS,
@@ -121,4 +132,5 @@ MEASUREMENTS = st.builds(
     clock_offset_s=st.none() | st.floats(-1e9, 1e9),
     runtime_s=SECONDS,
     software_version=TEXT,
+    local_trust=st.none() | LOCAL_TRUST,
 )

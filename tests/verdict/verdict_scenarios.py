@@ -26,6 +26,7 @@ from verdict_world import (
     STATE_CA_OLD_DER,
     STATE_ROOT_DER,
     UNKNOWN_CA,
+    UNKNOWN_DER,
     certificate,
     clean_host,
     context_of,
@@ -42,6 +43,7 @@ from verdict_world import (
     self_signed,
     state,
     tcp,
+    trusted_here,
     under,
     unknown,
 )
@@ -796,6 +798,46 @@ def one_host_is_silent_and_others_answer() -> list[Facts]:
     return [*silent, other, one(tcp(Failure.CONNECTION_REFUSED), control=CONTROL)]
 
 
+# The trust stores of this computer
+
+
+@scenario(_O.INTERCEPTION, _C.LIKELY, "local_root.product")
+def antivirus_whose_root_is_here() -> Facts:
+    chain = under(AV_CA, AV_DER)
+    return one(handshake(chain), trust=trusted_here(chain, AV_DER, "product", "admin"))
+
+
+@scenario(
+    _O.INTERCEPTION,
+    _C.LIKELY,
+    "contrast.control_is_genuine",
+    "contrast.copied_names",
+    "local_root.unknown_over_others_site",
+)
+def company_proxy_whose_root_is_here() -> Facts:
+    trust = trusted_here(unknown(), UNKNOWN_DER, "unknown_local", "policy")
+    return one(handshake(unknown()), control=CONTROL, trust=trust)
+
+
+@scenario(_O.INCONCLUSIVE, None, "fallback.untrusted_chain", "local_root.unknown_over_one_site")
+def own_authority_whose_root_is_here() -> Facts:
+    """A company's inner site, as far as one handshake tells."""
+    return one(handshake(unknown()), trust=trusted_here(unknown(), UNKNOWN_DER, "unknown_local", "admin"))
+
+
+@scenario(_O.INTERCEPTION, _C.CONFIRMED, "known_ca.signed")
+def state_root_that_is_trusted_here() -> Facts:
+    trust = trusted_here(state(), STATE_ROOT_DER, "state_interception", "user")
+    return one(handshake(state()), BENIGN_FINE, trust=trust)
+
+
+@scenario(_O.INTERCEPTION, _C.LIKELY, "contrast.only_this_name")
+def forged_for_one_name_and_no_root_is_here() -> Facts:
+    """The stores say more than the harmless name: a filter on this computer may cut off single names."""
+    own = handshake(genuine("*." + HOST), Role.BENIGN_SNI)
+    return one(handshake(unknown()), own, trust=trusted_here(unknown()))
+
+
 NEAR_MISSES: Mapping[str, str] = {
     "attribution.family": "unknown_issuer_alone",
     "attribution.family_and_in_control": "family_of_roots",
@@ -844,6 +886,9 @@ NEAR_MISSES: Mapping[str, str] = {
     "known_ca.signed": "known_root_beside_a_self_signed_leaf",
     "known_ca.signed_for_other_names": "reset_by_name",
     "known_ca.signed_and_in_control": "known_key_also_in_control",
+    "local_root.product": "antivirus_by_name",
+    "local_root.unknown_over_one_site": "company_proxy_whose_root_is_here",
+    "local_root.unknown_over_others_site": "own_authority_whose_root_is_here",
     "origin.control_sees_the_same": "private_ca_everywhere",
     "origin.control_sees_the_same_issuer": "unknown_issuer_and_control_genuine",
     "origin.expired": "leaf_not_yet_valid",

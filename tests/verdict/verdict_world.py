@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 from kzmitm.model.failure import Failure
+from kzmitm.model.local_trust import LocalTrust
 from kzmitm.model.measurement import ControlChain, ControlEntry, Measurement
 from kzmitm.model.observation import (
     Alert,
@@ -308,6 +309,7 @@ def measured(
     *observations: TLSObservation | TCPObservation | DNSObservation,
     host: str = HOST,
     offset: float | None = None,
+    trust: LocalTrust | None = None,
     **target: object,
 ) -> Measurement:
     return Measurement(
@@ -318,6 +320,27 @@ def measured(
         tcp=tuple(o for o in observations if isinstance(o, TCPObservation)),
         dns=tuple(o for o in observations if isinstance(o, DNSObservation)),
         clock_offset_s=offset,
+        local_trust=trust,
+    )
+
+
+def trusted_here(
+    chain: Sequence[bytes],
+    root: bytes = b"",
+    root_class: str = "",
+    *origins: str,
+    accepted: bool | None = None,
+    stores: int = 9,
+) -> LocalTrust:
+    """What this computer's stores say of a chain: a root in Firefox vouches for it, or none does."""
+    return LocalTrust(
+        leaf_sha256=hashlib.sha256(chain[0]).hexdigest(),
+        accepted=bool(root) if accepted is None else accepted,
+        root=root,
+        root_class=root_class,
+        origins=origins,
+        applications=("Firefox",) if root else (),
+        stores_read=stores,
     )
 
 

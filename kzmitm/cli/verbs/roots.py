@@ -1,14 +1,13 @@
 """Find out whether this computer trusts an interceptor's root."""
 
 import argparse
-import os
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from kzmitm.cli import clock
 from kzmitm.cli.exits import Exit
+from kzmitm.cli.local_roots import MAX_KNOWN, this_system
 from kzmitm.cli.parser import filled_path
 from kzmitm.cli.root_views import document
 from kzmitm.cli.sources import baseline_of, registry_of
@@ -21,9 +20,6 @@ from kzmitm.roots.collect import collect
 from kzmitm.roots.examination import Classify, Examination, examine
 from kzmitm.roots.system import System
 from kzmitm.roots.values import Platform
-
-MAX_KNOWN = 8192
-"""Roots and signatures that are remembered: a desktop has some hundreds, each in several stores."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -73,17 +69,11 @@ def _system(args: argparse.Namespace) -> System:
     if args.root is None:
         if args.platform is not None:
             raise UsageError("--platform is for another system", hint="give --root PATH too")
-        return System(platform=_this_platform(), environ=os.environ, home=str(Path.home()), deep=args.deep)
+        return this_system(deep=args.deep)
     if not args.root.is_dir():
         raise UsageError(f"--root: {args.root}: no folder", hint="name the folder of a system")
     platform = Platform(args.platform) if args.platform else _platform_of(args.root)
     return System(args.root.resolve(), platform=platform, deep=args.deep)
-
-
-def _this_platform() -> Platform:
-    if hasattr(sys, "getandroidapilevel"):
-        return Platform.ANDROID
-    return {"darwin": Platform.MACOS, "win32": Platform.WINDOWS}.get(sys.platform, Platform.LINUX)
 
 
 def _platform_of(root: Path) -> Platform:

@@ -31,6 +31,7 @@ STOPPED_EARLY = "stopped_early"
 NOTES = {
     "doh_given_up": _("encrypted DNS did not answer and was left out"),
     "ipv6_unusable": _("this network has no IPv6; it was left out"),
+    "local_roots_unread": _("the trust stores of this computer could not be read; this is a fault of kzmitm"),
     STOPPED_EARLY: _("two independent interceptions were found, so the scan ended (--thorough goes on)"),
 }
 

@@ -187,7 +187,8 @@ class Demo:
 
     def _words(self, sites: Sequence[str], routes: Mapping[str, Endpoint]) -> list[str]:
         """The words of a scan of these sites, after `kzmitm scan`."""
-        words = [*sites, "--i-understand", "--doh", "none", "--one-time-key", "--store", str(self._store)]
+        words = [*sites, "--i-understand", "--no-local-roots", "--doh", "none", "--one-time-key"]
+        words += ["--store", str(self._store)]
         words += ["--timeout", str(TIMEOUT_S), "--concurrency", str(len(sites))]
         if self._overlay.exists():
             words += ["--fingerprints", str(self._overlay)]
