@@ -24,6 +24,8 @@ needs=(
   "ssh-keygen openssh-client the tests against ssh-keygen"
   "trust p11-kit the tests against p11-kit"
   "update-ca-certificates ca-certificates the tests against the roots of Debian"
+  "keytool default-jre-headless the tests against keytool"
+  "/etc/ssl/certs/java/cacerts ca-certificates-java the tests against keytool"
   "zip zip the tests of results that were packed again"
   "unzip unzip the tests of checking a result by hand"
   "7z p7zip-full the tests of results that were packed again"

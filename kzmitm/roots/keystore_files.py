@@ -7,10 +7,12 @@ from itertools import pairwise
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.hazmat.primitives.serialization.pkcs12 import PKCS12Certificate, load_pkcs12
+from cryptography.x509 import InvalidVersion
 
 from kzmitm.pki.der import DERError
 from kzmitm.roots.ber import CONSTRUCTED, INTEGER, OCTETS, SEQUENCE, Element, Reader
 from kzmitm.roots.contents import Contents, Item, Kind
+from kzmitm.roots.jks import MAGICS, read_jks
 
 MAX_KEYSTORE = 8 << 20
 """Octets; Java's own store of public roots has some hundred kilobytes."""
@@ -20,21 +22,21 @@ PASSWORDS = (None, "", "changeit", "changeme", "password", "1234", "123456")
 """No password, an empty one, Java's, and those that people are told in messages."""
 MAX_LABEL = 200
 
-_JAVA = (b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce")
-"""JKS and JCEKS."""
 _VERSION_3 = b"\x02\x01\x03\x30"
 _LOCKED = "locked with a password that we do not know"
 
 
 def is_keystore(octets: bytes) -> bool:
     """True if this begins as a keystore does: a sequence of version 3 and a message, or Java's magic."""
-    return octets.startswith(_JAVA) or (octets[:1] == b"\x30" and _VERSION_3 in octets[:12])
+    return octets.startswith(MAGICS) or (octets[:1] == b"\x30" and _VERSION_3 in octets[:12])
 
 
 def read_keystore(octets: bytes, password: str | None) -> Contents:
     """The certificates in it, opened with the password given or one of PASSWORDS; never raises."""
-    if octets.startswith(_JAVA):
-        return Contents(kind=Kind.JAVA_KEYSTORE, problem="a keystore of Java's own form: not read")
+    if octets.startswith(MAGICS):
+        entries, problem = read_jks(octets)
+        trusted = tuple(Item(der=entry.der, label=entry.label) for entry in entries)
+        return Contents(kind=Kind.JAVA_KEYSTORE, items=trusted, problem=problem)
     if len(octets) > MAX_KEYSTORE:
         return Contents(kind=Kind.PKCS12, problem=f"larger than {MAX_KEYSTORE >> 20} MiB, so it was not read")
     try:
@@ -60,7 +62,7 @@ def _open(octets: bytes, password: str | None) -> tuple[Item, ...] | None:
             store = load_pkcs12(octets, None if password is None else password.encode())
             certificates = [*filter(None, [store.cert]), *store.additional_certs]
             return tuple(map(_item, certificates))
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidVersion):
         return None
 
 

@@ -244,9 +244,12 @@ def test_each_schema_is_one_and_bears_its_name():
     assert schema_names() == (
         "control",
         "environment",
+        "inspection",
         "measurement",
+        "roots",
         "scan",
         "sharing",
+        "stamp",
         "targets",
         "verification",
     )
