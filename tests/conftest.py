@@ -3,12 +3,19 @@
 import errno
 import ipaddress
 import os
+import signal
 import socket
+from contextlib import suppress
 
 import pytest
 
 MAY_SKIP_IN_CI = "shared"
 """The reason of tests that need material beside the checkout; every other skip is a missing package."""
+
+# A shell that starts a command in the background lets it ignore Ctrl-C, and so would all that it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    with suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
