@@ -35,11 +35,11 @@ unit: $(VENV)/.dev .venv-mitmproxy/.done .venv-oonidata/.done
 	$(BIN)/coverage report --omit='$(LAB)' --fail-under=95
 	$(BIN)/coverage report --include='$(LAB)' --fail-under=65
 
-FUZZ_SECONDS ?= 10
+# Half of the time goes into instrumenting, on one core each.
+FUZZ_SECONDS ?= 8
+FUZZ := .venv-fuzz/bin/python {} -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -verbosity=0 -print_final_stats=0
 fuzz: .venv-fuzz/.done  ## coverage-guided fuzzing of every parser (FUZZ_SECONDS each)
-	for target in tests/*/fuzz_*.py; do \
-	  echo "== $$target"; .venv-fuzz/bin/python $$target -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -verbosity=0 -print_final_stats=0; \
-	done
+	printf '%s\n' tests/*/fuzz_*.py | xargs -P $$(nproc) -I {} sh -c 'echo "== {}"; $(FUZZ) 2>.fuzz-$$$$.log || { cat .fuzz-$$$$.log; rm .fuzz-$$$$.log; exit 1; }; rm .fuzz-$$$$.log'
 
 bench: $(VENV)/.dev .venv-bench/.done  ## the figures of bench/README.md
 	$(BIN)/python bench/handshakes.py $(ARGS)
