@@ -3,7 +3,6 @@
 import argparse
 import codecs
 import json
-import os
 import platform
 import ssl
 import sys
@@ -128,8 +127,6 @@ class Saved:
         """End the journal and make the bundle of it."""
         self._try(self._writer.finish, finished_at=finished_at, complete=complete)
         self._writer.close()
-        if os.name == "nt":
-            self._writer.release()  # what is open there cannot be deleted
         self._try(self._write)
         self._writer.release()
 

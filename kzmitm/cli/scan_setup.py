@@ -7,11 +7,11 @@ from datetime import datetime
 from pathlib import Path
 
 from kzmitm import __version__
-from kzmitm.cli.local_roots import LocalRoots, this_system
 from kzmitm.cli.results import InMemory, Results
 from kzmitm.cli.saving import open_saved
 from kzmitm.cli.scan_options import Checked
-from kzmitm.cli.sources import pinned_pem, store_of
+from kzmitm.cli.sources import baseline_of, pinned_pem, store_of
+from kzmitm.cli.systems import this_system
 from kzmitm.cli.targets import CONTROLS, Selection
 from kzmitm.evidence.control import Control, read_control
 from kzmitm.evidence.scan_document import ScanHeader
@@ -25,6 +25,7 @@ from kzmitm.netio.pump import Limits
 from kzmitm.netio.resolve import open_resolver
 from kzmitm.netio.vantage import VantageLink, open_vantage
 from kzmitm.pki.registry import Registry
+from kzmitm.roots.local import LocalRoots
 from kzmitm.scan import Network, ScanOptions, gentle
 from kzmitm.verdict.engine import RULES_VERSION
 from kzmitm.verdict.facts import Facts
@@ -100,7 +101,9 @@ def set_up(args: argparse.Namespace, checked: Checked, registry: Registry, targe
         doh_servers=DEFAULT_SERVERS if checked.doh is None else tuple(filter(None, [checked.doh])),
         control_path=control_path,
         control=read_control(control_path) if control_path and control_path.exists() else {},
-        witness=None if args.no_local_roots else LocalRoots(this_system(), registry),
+        witness=None
+        if args.no_local_roots
+        else LocalRoots(this_system(), registry=registry, baseline=baseline_of),
     )
 
 

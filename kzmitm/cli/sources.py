@@ -1,16 +1,19 @@
 """What a verb is given to judge by: the registry, the pinned store, files of the user."""
 
-import hashlib
 import sys
-import tomllib
 from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from kzmitm import resources
-from kzmitm.errors import FingerprintError, UsageError
+from kzmitm.errors import UsageError
 from kzmitm.pki.baseline import Baseline, pinned_baseline
+from kzmitm.pki.cache import CertificateCache
 from kzmitm.pki.registry import Registry, parse_registry
-from kzmitm.pki.store import TrustStore, parse_store
+from kzmitm.pki.root_class import classify
+from kzmitm.pki.store import TrustStore, parse_store, pinned_store
+from kzmitm.roots.examination import Classify
 
 MAX_STORE_OCTETS = 16 << 20
 """The store of every program on earth together is below 2 MiB."""
@@ -29,6 +32,11 @@ def baseline_of() -> Baseline:
     return pinned_baseline(resources.truststore_files())
 
 
+def root_classifier(overlays: Sequence[Path], now: datetime, cache: CertificateCache) -> Classify:
+    """What tells the class of a root at `now`, by the registry with overlays and the baseline."""
+    return partial(classify, registry=registry_of(overlays), baseline=baseline_of(), cache=cache, now=now)
+
+
 def registry_of(overlays: Sequence[Path]) -> Registry:
     """The registry with the overlays laid over it, the last one on top."""
     return parse_registry(resources.fingerprint_files(overlays))
@@ -40,7 +48,7 @@ def store_of(path: str | None) -> TrustStore:
     A file's name is chosen by the user and may tell who that is.
     """
     if path is None:
-        return _pinned_store()
+        return pinned_store(resources.truststore_files(), PINNED)
     pem = read_file(path, option="--store", max_octets=MAX_STORE_OCTETS)
     try:
         return parse_store(pem, name=CUSTOM, version="", date="")
@@ -54,20 +62,6 @@ def pinned_pem() -> str:
     """The roots of the pinned store, whatever `--store` says: encrypted DNS is checked against them."""
     # Between the blocks stand names of authorities in all scripts; `ssl` takes ASCII only.
     return resources.truststore_files().get(f"{PINNED}.pem", b"").decode("ascii", "ignore")
-
-
-def _pinned_store() -> TrustStore:
-    files = resources.truststore_files()
-    try:
-        pem, about = files[f"{PINNED}.pem"], tomllib.loads(files[f"{PINNED}.toml"].decode())
-        name, version, date, sha256 = (str(about[key]) for key in ("name", "version", "date", "sha256"))
-    except (KeyError, ValueError) as exc:
-        raise FingerprintError(
-            f"the pinned trust store is damaged: {exc}", hint="install kzmitm again"
-        ) from exc
-    if hashlib.sha256(pem).hexdigest() != sha256:
-        raise FingerprintError("the pinned trust store is not the one described", hint="install kzmitm again")
-    return parse_store(pem, name=name, version=version, date=date)
 
 
 def read_file(path: str, *, option: str, max_octets: int) -> bytes:

@@ -88,6 +88,10 @@ def parse_store(pem: bytes, *, name: str, version: str, date: str) -> TrustStore
     )
 
 
+AGAIN = "install kzmitm again"
+"""What to do where what we ship is damaged."""
+
+
 def pinned_store(files: Mapping[str, bytes], name: str = "mozilla") -> TrustStore:
     """The shipped snapshot `name` from its two files, `NAME.pem` and `NAME.toml`.
 
@@ -97,8 +101,10 @@ def pinned_store(files: Mapping[str, bytes], name: str = "mozilla") -> TrustStor
         pem, meta = files[f"{name}.pem"], tomllib.loads(files[f"{name}.toml"].decode())
         version, date, digest, count = meta["version"], meta["date"], meta["sha256"], meta["count"]
     except (KeyError, ValueError) as error:
-        raise FingerprintError(f"truststore/{name}: {error!r}") from error
+        raise FingerprintError(f"truststore/{name}: {error!r}", hint=AGAIN) from error
     store = parse_store(pem, name=name, version=str(version), date=str(date))
     if store.sha256 != digest or len(store.anchors) != count:
-        raise FingerprintError(f"truststore/{name}.pem is not the file that {name}.toml describes")
+        raise FingerprintError(
+            f"truststore/{name}.pem is not the file that {name}.toml describes", hint=AGAIN
+        )
     return store

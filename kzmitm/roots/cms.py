@@ -11,6 +11,8 @@ from kzmitm.roots.ber import EXPLICIT, OID, SEQUENCE, Reader
 
 SIGNED_DATA = bytes.fromhex("2a864886f70d010702")
 """The object identifier 1.2.840.113549.1.7.2, content only."""
+PEM_LABELS = frozenset({b"PKCS7", b"CMS", b"PKCS #7 SIGNED DATA"})
+"""What stands behind BEGIN where such a message is text (RFC 7468, 8 and 9; OpenSSL)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,9 @@ from kzmitm.pki.cache import CertificateCache
 from kzmitm.pki.root_class import RootClass, RootFinding
 from kzmitm.roots.values import Store, StoredRoot, StoreReading, Trust
 
+MAX_KNOWN = 8192
+"""Roots and signatures that are remembered: a desktop has some hundreds, each in several stores."""
+
 Classify = Callable[[Certificate], RootFinding]
 
 

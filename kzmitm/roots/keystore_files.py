@@ -48,10 +48,13 @@ def read_keystore(octets: bytes, password: str | None) -> Contents:
         tries = tries[: MAX_ROUNDS // rounds]
     if not tries:
         return Contents(kind=Kind.PKCS12, problem="made to take minutes to open, so it was not opened")
-    for each in tries:
-        items = _open(octets, each)
-        if items is not None:
-            return Contents(kind=Kind.PKCS12, items=items)
+    try:
+        opened = next((items for each in tries if (items := _open(octets, each)) is not None), None)
+    except InvalidVersion:  # which the library raises beside ValueError
+        problem = "a certificate in it is of no version that there is"
+        return Contents(kind=Kind.PKCS12, problem=problem)
+    if opened is not None:
+        return Contents(kind=Kind.PKCS12, items=opened)
     return Contents(kind=Kind.PKCS12, problem=_LOCKED)
 
 
@@ -62,7 +65,7 @@ def _open(octets: bytes, password: str | None) -> tuple[Item, ...] | None:
             store = load_pkcs12(octets, None if password is None else password.encode())
             certificates = [*filter(None, [store.cert]), *store.additional_certs]
             return tuple(map(_item, certificates))
-    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidVersion):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         return None
 
 

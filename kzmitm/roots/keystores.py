@@ -7,11 +7,9 @@ forms of the Bouncy Castle library are known and not read.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cryptography.x509 import InvalidVersion
-
 from kzmitm.pki.der import DERError
 from kzmitm.roots import jks
-from kzmitm.roots.cms import SIGNED_DATA, read_signed_data
+from kzmitm.roots.cms import PEM_LABELS, SIGNED_DATA, read_signed_data
 from kzmitm.roots.jks import KeystoreEntry
 from kzmitm.roots.keystore_files import is_keystore
 from kzmitm.roots.keystore_files import read_keystore as read_pkcs12
@@ -50,7 +48,6 @@ _SALT = 20
 """Octets of salt in a BKS (BcKeyStoreSpi.java)."""
 _PBES2 = bytes.fromhex("06092a864886f70d01050d")
 """The object identifier 1.2.840.113549.1.5.13, which a BCFKS begins with and a PKCS#12 does not."""
-_PKCS7_LABELS = frozenset({b"PKCS7", b"CMS", b"PKCS #7 SIGNED DATA"})
 _BOUNCY_CASTLE = "a keystore of the Bouncy Castle library ({}), whose form is not read"
 
 
@@ -99,12 +96,9 @@ def _pkcs12(octets: bytes, password: str | None) -> Keystore:
     Java trusts those with an attribute that `cryptography` does not tell of, and a key's own. Those above a
     key's own, and those in a store that OpenSSL made, are thus told of as trusted when they are not.
     """
-    try:
-        held = read_pkcs12(octets, password)
-        if held.problem and password is not None:
-            held = read_pkcs12(octets, None)
-    except InvalidVersion:  # which the library raises beside ValueError
-        return Keystore(form=Form.PKCS12, problem="a certificate in it is of no version that there is")
+    held = read_pkcs12(octets, password)
+    if held.problem and password is not None:
+        held = read_pkcs12(octets, None)
     entries = tuple(KeystoreEntry(der=item.der, label=item.label) for item in held.items)
     return Keystore(form=Form.PKCS12, entries=entries, problem=held.problem)
 
@@ -119,7 +113,7 @@ def _pkcs7(octets: bytes) -> Keystore:
 
 def _pem(octets: bytes) -> Keystore:
     for block in blocks(octets):
-        if block.label in _PKCS7_LABELS and block.octets:
+        if block.label in PEM_LABELS and block.octets:
             return _pkcs7(block.octets)
     held = read_certificates(octets)
     entries = tuple(KeystoreEntry(der=found.der, label=found.label) for found in held.certificates)

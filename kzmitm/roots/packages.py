@@ -10,7 +10,7 @@ from dataclasses import replace
 from kzmitm.pki.der import DERError
 from kzmitm.roots import apk, profile, registry_export
 from kzmitm.roots.certificate_files import Place, trust_of
-from kzmitm.roots.cms import SIGNED_DATA, SignedData, read_signed_data
+from kzmitm.roots.cms import PEM_LABELS, SIGNED_DATA, SignedData, read_signed_data
 from kzmitm.roots.contents import Contents, Item, Kind, Note, told
 from kzmitm.roots.keystore_files import is_keystore, read_keystore
 from kzmitm.roots.p11_objects import read_trust_file
@@ -20,7 +20,6 @@ from kzmitm.roots.values import Trust
 MAX_FILE = 256 << 20
 """Octets; the largest apps have some 200 MB."""
 
-_CMS_LABELS = frozenset({b"PKCS7", b"CMS", b"PKCS #7 SIGNED DATA"})
 _BINARY_LIST = b"bplist00"
 _NONE = "no certificate in it"
 
@@ -92,10 +91,10 @@ def _certificates(octets: bytes) -> Contents:
 
 
 def _messages(octets: bytes) -> Iterator[Contents]:
-    if not any(b"-----BEGIN " + label in octets for label in _CMS_LABELS):
+    if not any(b"-----BEGIN " + label in octets for label in PEM_LABELS):
         return
     for block in blocks(octets):
-        if block.label in _CMS_LABELS:
+        if block.label in PEM_LABELS:
             yield _message(block.octets or b"")
 
 

@@ -1,6 +1,8 @@
 """Bundles for the tests of the command line: written, read, and changed by whoever has a key."""
 
 import json
+from datetime import UTC, datetime
+from types import SimpleNamespace
 
 from kzmitm.evidence import layout
 from kzmitm.evidence.archive.zip_writer import octets_source
@@ -8,9 +10,21 @@ from kzmitm.evidence.assembly import signed
 from kzmitm.evidence.container import open_container
 from kzmitm.evidence.journal import JournalWriter, Plan, Signing, read_journal
 from kzmitm.evidence.recovery import write_bundle
+from kzmitm.evidence.scan_document import ScanHeader
 from kzmitm.evidence.signing.keys import key_from_seed
+from kzmitm.model.measurement import Measurement
+from kzmitm.model.target import Target, Vantage
+from kzmitm.model.verdict import Outcome, Verdict
 
 SEED = bytes(range(32))
+NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+STORE = SimpleNamespace(name="mozilla", version="2026.1.1", date="2026-01-01", sha256="ab" * 32)
+HEADER = ScanHeader(started_at=NOON, rules_version="1", registry_version="r", store=STORE)
+ROW = (
+    Measurement(target=Target("a.test"), vantage=Vantage(), started_at=NOON),
+    Verdict(outcome=Outcome.UNREACHABLE, confidence=None, rules_version="1"),
+    (),
+)
 
 
 def write(path, rows, *, header, complete=True, finished_at):

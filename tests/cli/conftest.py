@@ -115,6 +115,18 @@ def certificates():
     return folder
 
 
+@pytest.fixture
+def genuine(authority):
+    """An authority that a test's scan trusts."""
+    return authority("Test Root")
+
+
+@pytest.fixture
+def forger(authority):
+    """One that it does not."""
+    return authority("Odd Root")
+
+
 class Authority:
     """A certificate authority of a test, and the sites it signs for."""
 

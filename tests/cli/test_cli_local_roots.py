@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from jsonschema import Draft202012Validator
 
 from kzmitm.cli import clock, scan_setup
-from kzmitm.cli.local_roots import LocalRoots
-from kzmitm.cli.sources import registry_of
+from kzmitm.cli.sources import baseline_of, registry_of
 from kzmitm.evidence.bundle_reader import read_bundle
 from kzmitm.evidence.schema import schema_text
+from kzmitm.roots.local import LocalRoots
 from kzmitm.roots.system import System
 from kzmitm.roots.values import Platform
 
@@ -41,16 +41,6 @@ class Computer:
 
     def system(self):
         return System(self.folder, platform=self.platform, environ=self.environ, home=HOME)
-
-
-@pytest.fixture
-def genuine(authority):
-    return authority("Test Root")
-
-
-@pytest.fixture
-def forger(authority):
-    return authority("Odd Root")
 
 
 @pytest.fixture
@@ -240,14 +230,14 @@ def ask(computer, forger, genuine):
     chain = tuple(each.public_bytes(Encoding.DER) for each in (forger.certificate,))
 
     def run(roots=None, *, hostname="a.test", at=None):
-        witness = roots or LocalRoots(computer.system(), registry_of([]))
+        witness = roots or LocalRoots(computer.system(), registry=registry_of([]), baseline=baseline_of)
         return witness(chain, hostname, at or clock.now())
 
     return run
 
 
 def test_stores_are_read_once_and_late(computer, forger, ask):
-    roots = LocalRoots(computer.system(), registry_of([]))
+    roots = LocalRoots(computer.system(), registry=registry_of([]), baseline=baseline_of)
     computer.put(ANCHOR, forger.pem.read_bytes())
     assert ask(roots).root
     (computer.folder / ANCHOR.lstrip("/")).unlink()

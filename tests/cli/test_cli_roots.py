@@ -11,18 +11,15 @@ from jsonschema import Draft202012Validator
 
 from kzmitm.evidence.schema import schema_text
 
-CERTS = Path(__file__).parents[3] / "shared" / "certs"
 QAZNET = "00309c736dd661da6f1eb24173aa849944c168a43a15bffd192eecfdb6f8dbd2"
 NUC_RK = "9ba06354b626641715182e4d07c9dbaa1777720fa795d03174ffc68876535dcd"
 SUPERFISH = "b6fe9151402bad1c06d7e66db67a26aa7356f2e6c644dbcf9f98968ff632e1b7"
 
 
 @pytest.fixture
-def real():
+def real(certificates):
     """The PEM of a real certificate by its SHA-256."""
-    if not CERTS.is_dir():
-        pytest.skip("the real certificates (../shared/certs) are not here")
-    return lambda digest: (CERTS / f"{digest}.pem").read_bytes()
+    return lambda digest: (certificates / f"{digest}.pem").read_bytes()
 
 
 @pytest.fixture

@@ -39,16 +39,6 @@ def without_chance(text):
 
 
 @pytest.fixture
-def genuine(authority):
-    return authority("Test Root")
-
-
-@pytest.fixture
-def forger(authority):
-    return authority("Odd Root")
-
-
-@pytest.fixture
 def scan(kzmitm, genuine):
     """A scan of loopback servers that trusts the genuine authority, whatever this computer trusts."""
 

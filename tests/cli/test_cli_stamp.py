@@ -5,12 +5,10 @@ import json
 import subprocess
 import sys
 import zipfile
-from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from cli_bundles import write
+from cli_bundles import HEADER, NOON, ROW, write
 from jsonschema import Draft202012Validator
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "evidence"))
@@ -18,20 +16,7 @@ from tsa_support import StampingAuthority, serving, tlv, with_certificates_turne
 
 from kzmitm.evidence import layout
 from kzmitm.evidence.container import open_container
-from kzmitm.evidence.scan_document import ScanHeader
 from kzmitm.evidence.schema import schema_text
-from kzmitm.model.measurement import Measurement
-from kzmitm.model.target import Target, Vantage
-from kzmitm.model.verdict import Outcome, Verdict
-
-NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
-STORE = SimpleNamespace(name="mozilla", version="2026.1.1", date="2026-01-01", sha256="ab" * 32)
-HEADER = ScanHeader(started_at=NOON, rules_version="1", registry_version="r", store=STORE)
-ROW = (
-    Measurement(target=Target("a.test"), vantage=Vantage(), started_at=NOON),
-    Verdict(outcome=Outcome.UNREACHABLE, confidence=None, rules_version="1"),
-    (),
-)
 
 
 @pytest.fixture(autouse=True)

@@ -3,32 +3,17 @@
 import json
 import os
 import subprocess
-from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from cli_bundles import files_of, resign, write
+from cli_bundles import HEADER, NOON, ROW, files_of, resign, write
 from jsonschema import Draft202012Validator
 
 from kzmitm.cli.folders import keys_folder, known_signers_file, results_folder
 from kzmitm.evidence import layout
 from kzmitm.evidence.container import open_container
 from kzmitm.evidence.journal import JournalWriter, Plan, Signing
-from kzmitm.evidence.scan_document import ScanHeader
 from kzmitm.evidence.schema import schema_text
-from kzmitm.model.measurement import Measurement
-from kzmitm.model.target import Target, Vantage
-from kzmitm.model.verdict import Outcome, Verdict
-
-NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
-STORE = SimpleNamespace(name="mozilla", version="2026.1.1", date="2026-01-01", sha256="ab" * 32)
-HEADER = ScanHeader(started_at=NOON, rules_version="1", registry_version="r", store=STORE)
-ROW = (
-    Measurement(target=Target("a.test"), vantage=Vantage(), started_at=NOON),
-    Verdict(outcome=Outcome.UNREACHABLE, confidence=None, rules_version="1"),
-    (),
-)
 
 
 @pytest.fixture

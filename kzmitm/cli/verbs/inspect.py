@@ -5,11 +5,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from kzmitm.cli import clock
 from kzmitm.cli.exits import Exit
 from kzmitm.cli.parser import filled_path
 from kzmitm.cli.root_views import root_document
+from kzmitm.cli.sources import root_classifier
 from kzmitm.cli.terminal import print_json, print_lines
-from kzmitm.cli.verbs.roots import classifier
 from kzmitm.errors import UsageError
 from kzmitm.pki.cache import CertificateCache
 from kzmitm.pki.root_class import RootClass
@@ -51,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     cache = CertificateCache()
-    classify = classifier(args.fingerprints, cache)
+    classify = root_classifier(args.fingerprints, clock.now(), cache)
     found = []
     for path in args.files:
         contents = certificates_in(_read(path), name=str(path))

@@ -7,7 +7,6 @@ import hashlib
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from kzmitm.errors import BundleError
 from kzmitm.evidence.archive.zip_format import MAX_ARCHIVE, canonical_member, end_record
@@ -40,17 +39,6 @@ def source_of(path: str, chunks: Callable[[], Iterable[bytes]]) -> Source:
 def octets_source(path: str, octets: bytes) -> Source:
     """A file from memory."""
     return source_of(path, lambda: (octets,))
-
-
-def file_source(path: str, file: Path) -> Source:
-    """A file from the disk."""
-    return source_of(path, lambda: _blocks(file))
-
-
-def _blocks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            yield block
 
 
 def archive_chunks(root: str, sources: Sequence[Source]) -> Iterator[bytes]:

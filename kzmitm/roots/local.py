@@ -1,16 +1,13 @@
 """What the trust stores of this computer would have made of a chain that the pinned store does not trust."""
 
-import os
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from threading import Lock
 
-from kzmitm.cli.sources import baseline_of
 from kzmitm.model.local_trust import LocalTrust
+from kzmitm.pki.baseline import Baseline
 from kzmitm.pki.cache import CertificateCache
 from kzmitm.pki.path import validate_path
 from kzmitm.pki.registry import Registry
@@ -18,26 +15,12 @@ from kzmitm.pki.report import PathStatus
 from kzmitm.pki.root_class import classify
 from kzmitm.pki.store import TrustStore
 from kzmitm.roots.collect import collect
-from kzmitm.roots.examination import ExaminedRoot, Placed, examine
+from kzmitm.roots.examination import MAX_KNOWN, ExaminedRoot, Placed, examine
 from kzmitm.roots.system import System
 from kzmitm.roots.values import Platform, Trust
 
-MAX_KNOWN = 8192
-"""Roots and signatures that are remembered: a desktop has some hundreds, each in several stores."""
-
 READ_WHOLE = frozenset({Platform.LINUX})
-"""Systems whose own store can be read; on others, "no root vouches for it" is never said."""
-
-
-def this_system(*, deep: bool = False) -> System:
-    """The computer that we run on, as its user sees it."""
-    return System(platform=_this_platform(), environ=os.environ, home=str(Path.home()), deep=deep)
-
-
-def _this_platform() -> Platform:
-    if hasattr(sys, "getandroidapilevel"):
-        return Platform.ANDROID
-    return {"darwin": Platform.MACOS, "win32": Platform.WINDOWS}.get(sys.platform, Platform.LINUX)
+"""Systems whose readers were held against the real ones; on others, "no root vouches" is never said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +36,11 @@ class _Stores:
 class LocalRoots:
     """The trusted roots of a system, read when the first chain is asked about; threads may share it."""
 
-    def __init__(self, system: System, registry: Registry) -> None:
+    def __init__(self, system: System, *, registry: Registry, baseline: Callable[[], Baseline]) -> None:
+        """`baseline` is asked for when the stores are read, which nearly no scan needs."""
         self._system = system
         self._registry = registry
+        self._baseline = baseline
         self._lock = Lock()
         self._stores: _Stores | None = None
 
@@ -63,13 +48,13 @@ class LocalRoots:
         """What programs here would have made of a chain (leaf first) for `hostname` at `now` (aware UTC)."""
         with self._lock:
             if self._stores is None:
-                self._stores = _read(self._system, self._registry)
+                self._stores = _read(self._system, self._registry, self._baseline())
             return _judge(self._stores, chain, hostname, now)
 
 
-def _read(system: System, registry: Registry) -> _Stores:
+def _read(system: System, registry: Registry, baseline: Baseline) -> _Stores:
     cache = CertificateCache(MAX_KNOWN)
-    tell = partial(classify, registry=registry, baseline=baseline_of(), cache=cache)
+    tell = partial(classify, registry=registry, baseline=baseline, cache=cache)
     found = examine(collect(system), classify=tell, cache=cache)
     return _Stores(
         {root.certificate.sha256: root for root in found.roots if root.trust is Trust.TRUSTED},
