@@ -2,7 +2,7 @@
 
 import argparse
 
-from kzmitm._registry import discover
+from kzmitm.cli.actions import add_actions
 from kzmitm.cli.lab import actions
 
 EPILOG = """first steps:
@@ -21,19 +21,7 @@ a laboratory to work in:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = EPILOG
-    choices = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
-    for module in discover(actions):
-        about = (module.__doc__ or "").partition("\n")[0]
-        action = choices.add_parser(
-            module.__name__.rpartition(".")[2],
-            help=about[:1].lower() + about[1:].rstrip("."),
-            description=about,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
-        module.configure(action)
-        action.set_defaults(act=module.run)
+    add_actions(parser, actions, epilog=EPILOG)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,0 +1,23 @@
+"""Verbs that hold several: `kzmitm lab ACTION`, `kzmitm ooni ACTION`, each action a module of a package."""
+
+import argparse
+from types import ModuleType
+
+from kzmitm._registry import discover
+
+
+def add_actions(parser: argparse.ArgumentParser, package: ModuleType, *, epilog: str) -> None:
+    """Give the parser an action for each module of `package` (its `configure` and `run`, as a verb has)."""
+    parser.epilog = epilog
+    choices = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
+    for module in discover(package):
+        about = (module.__doc__ or "").partition("\n")[0]
+        action = choices.add_parser(
+            module.__name__.rpartition(".")[2],
+            help=about[:1].lower() + about[1:].rstrip("."),
+            description=about,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        module.configure(action)
+        action.set_defaults(act=module.run)
