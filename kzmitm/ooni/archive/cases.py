@@ -1,0 +1,173 @@
+"""A case: one situation that handshakes of the archive are in, with its chain parsed, verified and attributed.
+
+Archives repeat themselves: a million handshakes are some thousand situations. Each is judged once.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from kzmitm.model.failure import Failure
+from kzmitm.model.observation import TLSObservation
+from kzmitm.model.target import Endpoint
+from kzmitm.model.verdict import Confidence, Outcome, Scope
+from kzmitm.ooni.archive.failures import Kind, kind_of
+from kzmitm.ooni.read_rows import UNKNOWN_HELLO
+from kzmitm.pki.attribution import Attribution
+from kzmitm.pki.kinds import INTERCEPTION_KINDS
+from kzmitm.pki.kinds import Kind as AuthorityKind
+from kzmitm.verdict.handshake import STRONG_MATCHES, HandshakeFacts, Judging, State, assess
+from kzmitm.verdict.names import is_government
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What verdicts depend on; `time` is one at which it was met, or None where it does not matter."""
+
+    failure: str
+    verified: bool
+    chain: str
+    control: str
+    in_control: bool | None
+    resolvers: int
+    name: str
+    host: str
+    role: str
+    time: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandshakeVerdict:
+    """What a handshake means. `outcome` None: it says nothing of the site. `asks`: what would decide it."""
+
+    outcome: Outcome | None
+    rule: str
+    confidence: Confidence | None = None
+    scope: Scope | None = None
+    authority: str = ""
+    match: str = ""
+    label: str = ""
+    asks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A situation and its chain; `facts` is None where no certificate was kept."""
+
+    situation: Situation
+    facts: HandshakeFacts | None
+
+    @cached_property
+    def kind(self) -> Kind:
+        """Of the failure; a chain that nobody verified is verified here, at the time it was met."""
+        kind = kind_of(self.situation.failure)
+        if kind is Kind.NONE and not self.situation.verified and self.facts is not None:
+            return Kind.NONE if self.facts.state is State.TRUSTED else Kind.CERTIFICATE
+        return kind
+
+    @cached_property
+    def failure(self) -> str:
+        """The probe's word, or ours in the same terms where it did not verify."""
+        if self.situation.failure or self.facts is None:
+            return self.situation.failure
+        return self.facts.failure or ""
+
+    @cached_property
+    def control(self) -> Kind | None:
+        """Of the control's failure; None where it did not try this endpoint and name."""
+        told = self.situation.control
+        if not told:
+            return None
+        return Kind.NONE if told == "ok" else kind_of(told)
+
+    @cached_property
+    def hostname(self) -> str:
+        """Whose certificate was asked for."""
+        return self.situation.name or self.situation.host
+
+    @property
+    def attributions(self) -> tuple[Attribution, ...]:
+        return self.facts.attributions if self.facts is not None else ()
+
+    @cached_property
+    def interceptor(self) -> Attribution | None:
+        """A known interception key in the chain's own line of signatures, on no service of its own state."""
+        return self._attributed(STRONG_MATCHES)
+
+    @cached_property
+    def family(self) -> Attribution | None:
+        return self._attributed(frozenset({"family"}))
+
+    @cached_property
+    def named(self) -> Attribution | None:
+        return self._attributed(frozenset({"name"}))
+
+    def _attributed(self, matches: frozenset[str]) -> Attribution | None:
+        for one in self.attributions:
+            authority = one.authority
+            if (
+                authority.match in matches
+                and authority.kind in INTERCEPTION_KINDS
+                and not is_government(self.hostname, authority.country)
+            ):
+                return one
+        return None
+
+    @cached_property
+    def has_state_pki(self) -> bool:
+        """A state's PKI for signatures signed it: a site of that state may have chosen it."""
+        return any(one.authority.kind == AuthorityKind.STATE_PKI for one in self.attributions)
+
+    @cached_property
+    def is_public(self) -> bool:
+        """A key of the pinned store vouches for what was kept, whatever else is wrong with it."""
+        return self.facts is not None and (self.facts.is_anchored or self.facts.has_public_issuer)
+
+    @cached_property
+    def claims_public(self) -> bool:
+        """Only a name says that a public CA signed it: true of a forgery, and of an incomplete chain."""
+        return self.facts is not None and self.facts.claims_public_issuer
+
+    @cached_property
+    def is_for_host(self) -> bool:
+        """The certificate of the server names the host.
+
+        By what was kept, or by the probe's word: it looks at name and time of the leaf before it looks for an
+        issuer, so that `ssl_unknown_authority` says the name was right, even where the leaf was not kept.
+        """
+        if self.facts is not None and self.facts.covers_host:
+            return True
+        if self.failure == Failure.SSL_UNKNOWN_AUTHORITY:
+            return True
+        return self.failure == Failure.SSL_INVALID_CERTIFICATE and self.is_issuer_kept
+
+    @cached_property
+    def is_issuer_kept(self) -> bool:
+        """What was kept is a CA's certificate and not the server's."""
+        return self.facts is not None and self.facts.chain[0].is_ca and not self.facts.is_self_signed
+
+    @cached_property
+    def issuer_key(self) -> str:
+        """Who signed, as far as it can be told without names: the key of a CA that was kept, or "".
+
+        A lone self-signed certificate is its own issuer; the same key on two hosts tells as much.
+        """
+        if self.facts is None:
+            return ""
+        top = self.facts.chain[-1]
+        if not top.is_ca and not self.facts.is_self_signed:
+            return f"id:{top.authority_key_id.hex()}" if top.authority_key_id else ""
+        return f"key:{top.spki_sha256}" if top.spki_sha256 else ""
+
+
+def case_of(situation: Situation, ders: tuple[bytes, ...], judging: Judging) -> Case:
+    """The case; `judging.now` is when it was met."""
+    if not ders:
+        return Case(situation, None)
+    observation = TLSObservation(
+        endpoint=Endpoint("", 0),
+        sni=situation.name or None,
+        hello=UNKNOWN_HELLO,
+        presented_chain=ders,
+    )
+    return Case(situation, assess(observation, judging, hostname=situation.name or situation.host))

@@ -1,0 +1,247 @@
+"""Documents to rows: what one pass over an archive keeps. Pure: where the rows go is an argument."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from hashlib import sha256
+from typing import Protocol
+from urllib.parse import urlsplit
+from zlib import crc32
+
+from kzmitm.model.target import is_ip, split_host_port, to_ascii_hostname
+from kzmitm.ooni.archive.chains import Chain, ChainReader
+from kzmitm.ooni.archive.documents import (
+    MAX_ROWS,
+    Control,
+    Document,
+    Handshake,
+    Query,
+    TestKeys,
+    decode_typed,
+)
+from kzmitm.ooni.archive.reading import TooLong
+from kzmitm.ooni.archive.rows import DOH, MAX_TEXT, SYSTEM, UDP, HandshakeRow, MeasurementRow
+from kzmitm.ooni.archive.tolerant import NoMeasurementError, decode_tolerant
+
+ENGINES: Mapping[str | None, int] = {
+    "getaddrinfo": SYSTEM, "system": SYSTEM, "golang_net_resolver": SYSTEM, "go": SYSTEM, "unknown": SYSTEM,
+    "udp": UDP, "tcp": UDP, "doh": DOH, "doh3": DOH, "dot": DOH,
+}  # fmt: skip
+"""Whose answer a lookup's is, by OONI's names of its engines (df-002)."""
+
+_OWN = b'"kzmitm.measurement/1.'
+_OPTIONAL = frozenset({"", "first"})
+
+
+class Sink(Protocol):
+    """Where rows go; a chain is given with each of its handshakes and kept once."""
+
+    def measurement(self, row: MeasurementRow) -> None: ...
+
+    def handshake(self, row: HandshakeRow) -> None: ...
+
+    def chain(self, chain: Chain) -> None: ...
+
+    def own(self, doc: int, line: bytes) -> None: ...
+
+
+class Extractor:
+    """Takes documents one after another; remembers chains between them, in bounded memory."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._chains = ChainReader()
+        self._next = 0
+
+    def add(self, line: bytes, *, source: str, number: int) -> str | None:
+        """Keep the rows of a document; returns why there are none, or None."""
+        if isinstance(line, TooLong):
+            return "longer than any measurement; passed over"
+        document = decode_typed(line)
+        try:
+            if document is None:
+                document = decode_tolerant(line)
+            time = _time(document.measurement_start_time)
+        except NoMeasurementError as exc:
+            return str(exc)
+        self._keep(document, line, time, f"{source}", number)
+        return None
+
+    def _keep(self, document: Document, line: bytes, time: str, source: str, number: int) -> None:
+        doc, self._next = self._next, self._next + 1
+        keys = document.test_keys
+        own = keys.x_kzmitm is not None and _OWN in bytes(keys.x_kzmitm)
+        handshakes = (keys.tls_handshakes or [])[:MAX_ROWS]
+        row = _measurement(document, doc, time)
+        row.source, row.line, row.own = source, number, own
+        row.digest = crc32(line)
+        row.uid = cut(document.measurement_uid) or "sha256-" + sha256(line).hexdigest()[:32]
+        row.handshakes = len(handshakes)
+        self._sink.measurement(row)
+        if own:
+            self._sink.own(doc, line)
+        if handshakes:
+            self._handshakes(row, keys, handshakes)
+
+    def _handshakes(self, common: MeasurementRow, keys: TestKeys, handshakes: Sequence[Handshake]) -> None:
+        control = keys.control
+        looked_up = control.dns if control is not None else None
+        addresses = looked_up.addrs if looked_up is not None and not looked_up.failure else None
+        resolvers = _resolvers(keys.queries or ())
+        for n, each in enumerate(handshakes):
+            chain = self._chains.read(bytes(each.peer_certificates))
+            if chain.ders:
+                self._sink.chain(chain)
+            ip, port = _endpoint(each.address or "")
+            name = each.server_name or ""
+            self._sink.handshake(
+                HandshakeRow(
+                    doc=common.doc,
+                    n=n,
+                    time=common.time,
+                    asn=common.asn,
+                    test=common.test,
+                    software=common.software,
+                    host=common.host,
+                    role="" if each.x_role is None or each.x_role in _OPTIONAL else cut(each.x_role),
+                    depth=_depth(each.tags) if each.tags else 0,
+                    ip=ip,
+                    port=port,
+                    name=cut(name).lower(),
+                    failure=cut(each.failure),
+                    verified=not each.no_tls_verify,
+                    version=cut(each.tls_version),
+                    chain=chain.id,
+                    control=_control(control, each.address, name) if control is not None else "",
+                    in_control=ip in addresses if addresses else None,
+                    resolvers=resolvers.get(ip, 0),
+                )
+            )
+
+
+def cut(text: str | None) -> str:
+    """A text of strangers at the length that is kept, without NUL, which no database takes."""
+    if not text:
+        return ""
+    return text[:MAX_TEXT].replace("\0", "�") if len(text) > MAX_TEXT or "\0" in text else text
+
+
+def _measurement(document: Document, doc: int, time: str) -> MeasurementRow:
+    keys = document.test_keys
+    failures = [query.failure for query in keys.queries or () if ENGINES.get(query.engine) == SYSTEM]
+    given = {
+        answer.ipv4 or answer.ipv6
+        for query in keys.queries or ()
+        if ENGINES.get(query.engine) == SYSTEM
+        for answer in query.answers or ()
+        if answer.ipv4 or answer.ipv6
+    }
+    connects = [each.status.failure for each in keys.tcp_connect or () if each.status is not None]
+    control = keys.control
+    return MeasurementRow(
+        doc=doc,
+        uid="",
+        time=time,
+        cc=cut(document.probe_cc),
+        asn=_asn(document.probe_asn),
+        network=cut(document.probe_network_name),
+        test=cut(document.test_name),
+        test_version=cut(document.test_version),
+        software=_software(document.software_name, document.software_version),
+        software_version=cut(document.software_version),
+        input=cut(document.input),
+        host=_host(document.input),
+        dns_failure="" if given or not failures else cut(next(filter(None, failures), "")),
+        addresses=min(len(given), 65535),
+        tcp_failure=cut(connects[0]) if connects and all(connects) else "",
+        control=cut(keys.control_failure) or ("ok" if control is not None else ""),
+        control_dns=_told(control.dns.failure) if control is not None and control.dns is not None else "",
+        control_tcp=_control_tcp(control),
+    )
+
+
+def _told(failure: str | None) -> str:
+    return cut(failure) or "ok"
+
+
+def _control_tcp(control: Control | None) -> str:
+    if control is None or not control.tcp_connect:
+        return ""
+    failures = [each.failure for each in control.tcp_connect.values()]
+    return "ok" if not all(failures) else cut(failures[0])
+
+
+def _control(control: Control, address: str | None, name: str) -> str:
+    """What the control met at the same endpoint under the same name."""
+    found = control.tls_handshake.get(address or "") if control.tls_handshake else None
+    if found is None or (found.server_name and found.server_name.lower() != name.lower()):
+        return ""
+    if found.failure:
+        return cut(found.failure)
+    return "" if found.status is False else "ok"
+
+
+def _resolvers(queries: Sequence[Query]) -> dict[str, int]:
+    """Whose answers held an address."""
+    found: dict[str, int] = {}
+    for query in queries[:MAX_ROWS]:
+        bit = ENGINES.get(query.engine, 0)
+        if bit and query.answers:
+            for answer in query.answers:
+                ip = answer.ipv4 or answer.ipv6
+                if ip:
+                    found[ip] = found.get(ip, 0) | bit
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _endpoint(address: str) -> tuple[str, int]:
+    """Address and port; `[scrubbed]:443` where the probe's own address stood. ("", 0) where there is none."""
+    ip, _, digits = address.rpartition(":")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 5 and int(digits) < 65536):
+        return "", 0
+    return cut(ip.removeprefix("[").removesuffix("]") if ":" in ip else ip), int(digits)
+
+
+def _depth(tags: Sequence[str]) -> int:
+    for tag in tags:
+        if tag.startswith("depth="):
+            digits = tag[6:]
+            return min(int(digits), 255) if digits.isascii() and digits.isdigit() and len(digits) < 4 else 0
+    return 0
+
+
+@lru_cache(maxsize=4096)
+def _host(text: str | None) -> str:
+    """The host of an input (a URL of any scheme, or bare) as A-labels; "" if there is none."""
+    if not text:
+        return ""
+    try:
+        netloc = urlsplit(text).netloc if "://" in text else text.partition("/")[0]
+        host, _ = split_host_port(netloc.rpartition("@")[2])
+        return host if is_ip(host) else to_ascii_hostname(host)
+    except ValueError:
+        return ""
+
+
+@lru_cache(maxsize=1024)
+def _asn(text: str | None) -> int:
+    digits = (text or "").removeprefix("AS")
+    valid = digits.isascii() and digits.isdigit() and len(digits) <= 10
+    return int(digits) if valid and int(digits) < 1 << 32 else 0
+
+
+@lru_cache(maxsize=1024)
+def _software(name: str | None, version: str | None) -> str:
+    return cut(f"{name or ''} {version or ''}".strip())
+
+
+@lru_cache(maxsize=4096)
+def _time(text: str) -> str:
+    """The time if it is one (UTC, df-000), else NoMeasurementError."""
+    try:
+        if len(text) != 19:
+            raise ValueError  # noqa: TRY301 (one complaint for all that it can be)
+        return datetime.fromisoformat(text).isoformat(" ")
+    except ValueError:
+        raise NoMeasurementError(f"measurement_start_time is no UTC time: {text[:40]!r}") from None

@@ -1,0 +1,98 @@
+"""What is to be read, cut into tasks: the same files give the same tasks on every machine."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from kzmitm.errors import UsageError
+
+SUFFIXES = (".jsonl", ".json", ".ndjson", ".gz", ".zst", ".tar", ".tgz", ".post")
+"""Files of a folder that are read; a file that is named is read whatever its name."""
+TASK_OCTETS = 48 << 20
+"""Octets of files in one task: a second of work or more, so that starting a task costs nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file and what it is called in rows: its path below the folder that was given."""
+
+    path: str
+    shown: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Files that one worker reads into one part. `id` is made of their names and sizes alone."""
+
+    id: str
+    sources: tuple[Source, ...]
+
+    @property
+    def size(self) -> int:
+        return sum(source.size for source in self.sources)
+
+
+def sources_in(paths: Sequence[Path]) -> list[Source]:
+    """The files to be read, in order and each once; raises UsageError for a path that is not there."""
+    found: dict[str, Source] = {}
+    for path in paths:
+        for source in _sources(path):
+            found.setdefault(str(Path(source.path).resolve()), source)
+    return list(found.values())
+
+
+def _sources(path: Path) -> Iterator[Source]:
+    if path.is_file():
+        yield Source(str(path), path.name, path.stat().st_size)
+    elif path.is_dir():
+        for each in sorted(path.rglob("*")):
+            below = each.relative_to(path)
+            hidden = any(part.startswith(".") for part in below.parts)
+            if each.name.lower().endswith(SUFFIXES) and not hidden and each.is_file():
+                yield Source(str(each), below.as_posix(), each.stat().st_size)
+    else:
+        raise UsageError(f"{path}: no such file or folder")
+
+
+def plan(sources: Iterable[Source]) -> list[Task]:
+    """The tasks: neighbours together up to TASK_OCTETS; a larger file is a task of its own."""
+    tasks: list[Task] = []
+    group: list[Source] = []
+    for source in sorted(sources, key=lambda each: (each.shown, each.path)):
+        if group and sum(each.size for each in group) + source.size > TASK_OCTETS:
+            tasks.append(_task(group))
+            group = []
+        group.append(source)
+    if group:
+        tasks.append(_task(group))
+    return tasks
+
+
+def _task(group: Sequence[Source]) -> Task:
+    names = "\n".join(f"{source.shown}\t{source.size}" for source in group)
+    return Task(sha256(names.encode("utf-8", "surrogateescape")).hexdigest()[:24], tuple(group))
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One of `count` equal shares of the tasks, `index` from 1, for machines that share a folder."""
+
+    index: int
+    count: int
+
+    def holds(self, task: Task) -> bool:
+        """True if the task is of this share; every task is of exactly one."""
+        return int(task.id[:8], 16) % self.count == self.index - 1
+
+
+def parse_shard(text: str) -> Shard:
+    """Read `i/n` with 1 <= i <= n; raises ValueError."""
+    index, slash, count = text.partition("/")
+    if not (slash and index.isascii() and index.isdigit() and count.isascii() and count.isdigit()):
+        raise ValueError("a share is written I/N, as 1/4")
+    shard = Shard(int(index), int(count))
+    if not 1 <= shard.index <= shard.count <= 10_000:
+        raise ValueError("a share is written I/N with I from 1 to N, as 1/4")
+    return shard

@@ -1,0 +1,265 @@
+"""What a handshake in somebody else's data means: the first rule that holds decides.
+
+A probe of OONI keeps one certificate after a failure, not always the server's; the control kept none and tells
+only whether it succeeded. So these rules rest on three things: whose key or family the certificate is, what
+kind of failure it was, and what the control met at the same address under the same name (design: ooni.md, 4;
+https://ooni.org/post/2024-kazakhstan-report/). No certificate, no interception: only a suspicion.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from kzmitm.model.failure import Failure
+from kzmitm.model.verdict import Confidence, Outcome
+from kzmitm.ooni.archive.cases import Case, HandshakeVerdict
+from kzmitm.ooni.archive.failures import Kind, cut_label
+from kzmitm.ooni.experiment import OTHER_NAME, TRACE
+from kzmitm.pki.attribution import Attribution
+from kzmitm.pki.kinds import Kind as AuthorityKind
+from kzmitm.pki.kinds import scope_of
+from kzmitm.verdict.codes import UndecidedCode
+from kzmitm.verdict.handshake import State
+
+Predicate = Callable[[Case], bool]
+CONTROL, PORTAL, CLOCK = UndecidedCode.CONTROL, UndecidedCode.PORTAL_LOGIN, UndecidedCode.CLOCK
+WHOLE_CHAIN, MORE_HOSTS = UndecidedCode.WHOLE_CHAIN, UndecidedCode.MORE_HOSTS
+INTERCEPTION, INCONCLUSIVE = Outcome.INTERCEPTION, Outcome.INCONCLUSIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`id` is public, `archive.` and the function's name: never renamed, never reused."""
+
+    id: str
+    outcome: Outcome | None
+    confidence: Confidence | None
+    asks: tuple[str, ...]
+    holds: Predicate
+
+
+RULES: list[Rule] = []
+"""In the order in which they are asked."""
+
+
+def rule(
+    outcome: Outcome | None, confidence: Confidence | None = None, *, asks: tuple[str, ...] = ()
+) -> Callable[[Predicate], Predicate]:
+    """Add a rule behind those above it."""
+
+    def add(holds: Predicate) -> Predicate:
+        RULES.append(Rule(f"archive.{holds.__name__}", outcome, confidence, asks, holds))
+        return holds
+
+    return add
+
+
+def judge(case: Case) -> HandshakeVerdict:
+    """The verdict of the first rule that holds; the last one always does."""
+    found = next(each for each in RULES if each.holds(case))
+    interception = found.outcome is INTERCEPTION
+    attribution = next(_attributed(case), None) if interception else None
+    return HandshakeVerdict(
+        outcome=found.outcome,
+        rule=found.id,
+        confidence=found.confidence,
+        scope=scope_of(attribution.authority.kind if attribution else "") if interception else None,
+        authority=attribution.authority.id if attribution else "",
+        match=attribution.authority.match if attribution else "",
+        label=label_of(found.outcome, case),
+        asks=found.asks,
+    )
+
+
+def _attributed(case: Case) -> Iterator[Attribution]:
+    return (one for one in (case.interceptor, case.family, case.named) if one is not None)
+
+
+def label_of(outcome: Outcome | None, case: Case) -> str:
+    """The deepest node of OONI's ontology that the evidence supports."""
+    if outcome is Outcome.DNS_HIJACK:
+        return "dns.injection"
+    if outcome is Outcome.BLOCKED:
+        node = cut_label(case.failure)
+        return "tls.reset.sni" if node == "tls.reset" and case.situation.role == OTHER_NAME else node
+    if case.kind is Kind.NONE or outcome not in (INTERCEPTION, INCONCLUSIVE):
+        return ""
+    if case.facts is None or outcome is INCONCLUSIVE:
+        return "tls"
+    return "tls.mitm.self_signed" if case.facts.is_self_signed else "tls.mitm.ca_signed"
+
+
+def _fails_alike(case: Case) -> bool:
+    """The control is refused a certificate at the same place: the origin's doing, or an impostor's."""
+    return case.kind is Kind.CERTIFICATE and case.control is Kind.CERTIFICATE
+
+
+def _is_alien(case: Case) -> bool:
+    """A certificate that no public CA's key vouches for, and not merely for want of an intermediate."""
+    return (
+        case.kind is Kind.CERTIFICATE
+        and case.facts is not None
+        and case.facts.is_readable
+        and not case.is_public
+        and not case.claims_public
+    )
+
+
+@rule(None)
+def not_asked_of_the_site(case: Case) -> bool:
+    """A packet that may not have arrived, or the probe's own end: silence says nothing."""
+    if case.kind is Kind.OURS or case.situation.role not in ("", OTHER_NAME, TRACE):
+        return True
+    return case.situation.role == TRACE and case.facts is None
+
+
+@rule(INTERCEPTION, Confidence.CONFIRMED)
+def known_key(case: Case) -> bool:
+    """A known interception key signed it, whatever the failure, the dates and the control say.
+
+    A box that a company chose is met by the control as well, on that company's own pages: there it is no
+    interception. A state's root is used by no site of its own will.
+    """
+    found = case.interceptor
+    return found is not None and (
+        found.authority.kind == AuthorityKind.STATE_INTERCEPTION or case.control is not Kind.CERTIFICATE
+    )
+
+
+@rule(Outcome.CLEAN)
+def verified_by_the_probe(case: Case) -> bool:
+    """The probe verified the chain against its own list of public roots; an interceptor cannot pass that."""
+    return case.kind is Kind.NONE and case.situation.verified
+
+
+@rule(Outcome.CLEAN)
+def verified_here(case: Case) -> bool:
+    """Nobody verified it then; at the time it was met it verifies in the pinned store."""
+    return case.kind is Kind.NONE and case.facts is not None and case.facts.state is State.TRUSTED
+
+
+@rule(None)
+def nothing_kept(case: Case) -> bool:
+    """A handshake that succeeded unverified, and no certificate to verify now."""
+    return case.kind is Kind.NONE
+
+
+@rule(Outcome.CLEAN)
+def public_for_another_name(case: Case) -> bool:
+    """The helper's address shows the helper's public certificate, whatever name it was asked for."""
+    return case.situation.role in (OTHER_NAME, TRACE) and case.kind is Kind.CERTIFICATE and case.is_public
+
+
+@rule(INCONCLUSIVE, asks=(UndecidedCode.SECOND_NETWORK,))
+def family_in_control_too(case: Case) -> bool:
+    """The family of a state's roots, and the control is refused a certificate there as well."""
+    return case.family is not None and _fails_alike(case)
+
+
+@rule(INTERCEPTION, Confidence.LIKELY)
+def known_family(case: Case) -> bool:
+    """All traits of a family of interception roots; never more than likely, as traits are public."""
+    return case.family is not None and case.kind is Kind.CERTIFICATE
+
+
+@rule(Outcome.ORIGIN_MISCONFIGURED, Confidence.LIKELY)
+def control_fails_alike(case: Case) -> bool:
+    """The address is the site's own, and from outside its certificate is refused as well."""
+    return _fails_alike(case) and case.situation.in_control is True
+
+
+@rule(Outcome.DNS_HIJACK, Confidence.LIKELY)
+def control_refuses_this_address(case: Case) -> bool:
+    """The control does not have this address, and is refused a certificate there: somebody else's server."""
+    return _fails_alike(case) and case.situation.in_control is False
+
+
+@rule(Outcome.ORIGIN_MISCONFIGURED, Confidence.SUSPECTED, asks=(UndecidedCode.ENCRYPTED_DNS,))
+def control_fails_alike_somewhere(case: Case) -> bool:
+    """As above, but the control looked nothing up: the site's own fault, or an impostor's address."""
+    return _fails_alike(case)
+
+
+@rule(INCONCLUSIVE, asks=(WHOLE_CHAIN,))
+def no_certificate_kept(case: Case) -> bool:
+    """A certificate was refused and not kept: what it was, nobody can tell any more."""
+    return case.kind is Kind.CERTIFICATE and (case.facts is None or not case.facts.is_readable)
+
+
+@rule(Outcome.ORIGIN_MISCONFIGURED, Confidence.SUSPECTED, asks=(CONTROL,))
+def state_pki_of_its_own_will(case: Case) -> bool:
+    """A state's PKI for signatures, and no control that was shown anything better."""
+    return case.kind is Kind.CERTIFICATE and case.has_state_pki and case.control is not Kind.NONE
+
+
+@rule(INCONCLUSIVE, asks=(PORTAL, MORE_HOSTS))
+def public_for_another_host(case: Case) -> bool:
+    """A public certificate of somebody else, where the control meets the right one: a portal, a wrong route."""
+    return (
+        case.kind is Kind.CERTIFICATE
+        and case.is_public
+        and case.control is Kind.NONE
+        and case.failure == Failure.SSL_INVALID_HOSTNAME
+    )
+
+
+@rule(INCONCLUSIVE, asks=(CLOCK,))
+def public_and_refused(case: Case) -> bool:
+    """A public CA's key vouches for it, and the control is content: the probe's clock or its list of roots."""
+    return case.kind is Kind.CERTIFICATE and case.is_public and case.control is Kind.NONE
+
+
+@rule(Outcome.ORIGIN_MISCONFIGURED, Confidence.SUSPECTED, asks=(CONTROL,))
+def public_and_broken(case: Case) -> bool:
+    """A public CA's key vouches for it: expired, for another name, or sent without its intermediate."""
+    return case.kind is Kind.CERTIFICATE and case.is_public
+
+
+@rule(INCONCLUSIVE, asks=(WHOLE_CHAIN, CONTROL))
+def named_after_a_public_ca(case: Case) -> bool:
+    """The issuer's name is a public CA's and its key was not kept: an incomplete chain, or a forgery."""
+    return case.kind is Kind.CERTIFICATE and case.claims_public
+
+
+@rule(INTERCEPTION, Confidence.LIKELY)
+def control_is_content(case: Case) -> bool:
+    """An unknown issuer for this very host, where the control verifies the site's own: same address, same name.
+
+    OONI's argument of 2024: the address is genuine, so the path changes the certificate.
+    """
+    return _is_alien(case) and case.control is Kind.NONE and case.is_for_host
+
+
+@rule(INCONCLUSIVE, asks=(PORTAL, MORE_HOSTS))
+def unknown_for_another_host(case: Case) -> bool:
+    """As above, but the certificate names somebody else: a portal's or a block page's own, not a forgery."""
+    return _is_alien(case) and case.control is Kind.NONE
+
+
+@rule(INTERCEPTION, Confidence.SUSPECTED, asks=(CONTROL, UndecidedCode.LOCAL_ROOTS))
+def product_by_name(case: Case) -> bool:
+    """The name of an interception product over a certificate for this very host, and no control."""
+    return case.named is not None and _is_alien(case) and case.is_for_host and case.control is None
+
+
+@rule(INCONCLUSIVE, asks=(CONTROL, MORE_HOSTS))
+def unknown_and_no_control(case: Case) -> bool:
+    """A certificate of an unknown issuer, and nothing to compare it with."""
+    return case.kind is Kind.CERTIFICATE
+
+
+@rule(Outcome.BLOCKED, Confidence.LIKELY)
+def cut_off_here_only(case: Case) -> bool:
+    """The handshake is cut off here, and the control completes it at the same address with the same name."""
+    return case.control is Kind.NONE
+
+
+@rule(Outcome.UNREACHABLE)
+def cut_off_everywhere(case: Case) -> bool:
+    """The control fails there as well."""
+    return case.control is not None
+
+
+@rule(INCONCLUSIVE, asks=(CONTROL,))
+def cut_off(_case: Case) -> bool:
+    """The handshake is cut off, and nothing tells whether it is elsewhere."""
+    return True

@@ -1,0 +1,176 @@
+"""Any measurement of any age as the document that the fast reading gives: wrong fields are left out."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from kzmitm.ooni.archive.documents import Document, as_document
+from kzmitm.ooni.experiment import Found, Row, experiments, objects
+
+MAX_CERTIFICATES = 64
+"""Of one chain; real ones have up to six."""
+
+_TOP = (
+    "probe_asn", "probe_cc", "probe_network_name", "software_name", "software_version", "test_version",
+    "measurement_uid",
+)  # fmt: skip
+
+
+class NoMeasurementError(ValueError):
+    """The text is no OONI measurement; says why."""
+
+
+def decode_tolerant(text: bytes) -> Document:
+    """The measurement in a JSON text, bare or in an envelope; raises NoMeasurementError."""
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as exc:
+        raise NoMeasurementError(f"not JSON: {exc}") from None
+    return document_of(value)
+
+
+def document_of(value: Any) -> Document:
+    """The measurement in a value decoded from JSON; raises NoMeasurementError."""
+    if isinstance(value, dict) and value.get("format") == "json" and "content" in value:
+        value = value["content"]  # a .post envelope; its content may be JSON in a text
+        if isinstance(value, str):
+            return decode_tolerant(value.encode("utf-8", "replace"))
+    if not isinstance(value, dict):
+        raise NoMeasurementError("not an object")
+    name, start = value.get("test_name"), value.get("measurement_start_time")
+    if not isinstance(name, str) or not isinstance(start, str):
+        raise NoMeasurementError("no OONI measurement: test_name or measurement_start_time is missing")
+    keys = value.get("test_keys")
+    clean: dict[str, Any] = {key: _text(value.get(key)) for key in _TOP}
+    clean |= {"test_name": name, "measurement_start_time": start, "input": _input(value.get("input"))}
+    clean["test_keys"] = _test_keys(keys if isinstance(keys, dict) else {}, name, value.get("options"))
+    return as_document(clean)
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _input(value: Any) -> str | None:
+    """A text; in old data a list of one."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return _text(value)
+
+
+def _test_keys(keys: Row, name: str, options: Any) -> dict[str, Any]:
+    found = experiments().get(name)
+    chosen = frozenset(each for each in options if isinstance(each, str)) if isinstance(options, list) else ()
+    handshakes = list(found(keys, frozenset(chosen))) if found else []
+    own = keys.get("x_kzmitm")
+    return {
+        "queries": [_query(row) for row in objects(keys.get("queries"))],
+        "tcp_connect": [_connect(row) for row in objects(keys.get("tcp_connect"))],
+        "tls_handshakes": [_handshake(each, place) for place, each in enumerate(handshakes)],
+        "control": _control(keys.get("control"), handshakes),
+        "control_failure": _text(keys.get("control_failure")),
+        "x_kzmitm": msgspec.Raw(msgspec.json.encode(own)) if isinstance(own, dict) else None,
+    }
+
+
+def _query(row: Row) -> dict[str, Any]:
+    answers = [
+        {"ipv4": _text(each.get("ipv4")), "ipv6": _text(each.get("ipv6"))}
+        for each in objects(row.get("answers"))
+    ]
+    return {key: _text(row.get(key)) for key in ("engine", "failure", "hostname")} | {"answers": answers}
+
+
+def _connect(row: Row) -> dict[str, Any]:
+    """Very old rows say `failure: false` for none."""
+    status = row.get("status")
+    return {"status": {"failure": _text(status.get("failure"))} if isinstance(status, dict) else None}
+
+
+def _handshake(found: Found, place: int) -> dict[str, Any]:
+    row = found.row
+    address = _text(row.get("address"))
+    number = row.get("transaction_id")
+    unverified = row.get("no_tls_verify") is True or not found.verified
+    tags = row.get("tags")
+    return {
+        "address": _event_address(found, place) if address is None else address,
+        "server_name": _text(row.get("server_name")),
+        "failure": _text(row.get("failure")),
+        "no_tls_verify": unverified,
+        "tls_version": _text(row.get("tls_version")),
+        "peer_certificates": msgspec.Raw(msgspec.json.encode(_certificates(row.get("peer_certificates")))),
+        "tags": [each for each in tags if isinstance(each, str)] if isinstance(tags, list) else None,
+        "x_role": found.role or _text(row.get("x_role")),
+        "x_network_failure": _text(row.get("x_network_failure")),
+        "transaction_id": number if isinstance(number, int) and not isinstance(number, bool) else None,
+    }
+
+
+def _certificates(value: Any) -> list[dict[str, str]]:
+    """Those up to the first that lost its data, as when long texts were cut out of the file."""
+    kept = []
+    for each in objects(value)[:MAX_CERTIFICATES]:
+        data = each.get("data")
+        if not isinstance(data, str):
+            break
+        kept.append({"data": data})
+    return kept
+
+
+def _event_address(found: Found, place: int) -> str:
+    """The address of a row from before 2022-05: only the events of its connection have it.
+
+    They are joined by number, or where there is none by the time at which the handshake ended, or by order.
+    """
+    row, events = found.row, found.events
+    number = row.get("transaction_id")
+    if number:
+        mine = (event for event in events if event.get("transaction_id") == number)
+        return next((each for each in map(_address, mine) if each), "")
+    connects, done = [], None
+    for event in events:
+        if event.get("operation") == "connect" and event.get("failure") is None:
+            connects.append(_address(event))
+        if event.get("operation") == "tls_handshake_done" and event.get("t") == row.get("t"):
+            done = len(connects)
+            break
+    if done:
+        return connects[done - 1]
+    return connects[place] if place < len(connects) else ""
+
+
+def _address(event: Row) -> str:
+    return _text(event.get("address")) or ""
+
+
+def _control(value: Any, handshakes: Iterable[Found]) -> dict[str, Any] | None:
+    """The control of the test helper; or what the experiment itself knows of the same address."""
+    control = value if isinstance(value, dict) else {}
+    dns = control.get("dns")
+    told: dict[str, Any] = {"tcp_connect": {}, "tls_handshake": {}, "dns": None}
+    if isinstance(dns, dict):
+        addrs = dns.get("addrs")
+        told["dns"] = {
+            "failure": _text(dns.get("failure")),
+            "addrs": [each for each in addrs if isinstance(each, str)] if isinstance(addrs, list) else None,
+        }
+    for kind in ("tcp_connect", "tls_handshake"):
+        rows = control.get(kind)
+        if isinstance(rows, dict):
+            told[kind] = {key: _outcome(row) for key, row in rows.items() if isinstance(row, dict)}
+    for each in handshakes:
+        address, name = _text(each.row.get("address")), _text(each.row.get("server_name"))
+        if each.control and address:
+            told["tls_handshake"][address] = {"server_name": name, "status": True, "failure": None}
+    return told if any(told.values()) else None
+
+
+def _outcome(row: Mapping[str, Any]) -> dict[str, Any]:
+    status = row.get("status")
+    return {
+        "server_name": _text(row.get("server_name")),
+        "status": status if isinstance(status, bool) else None,
+        "failure": _text(row.get("failure")),
+    }

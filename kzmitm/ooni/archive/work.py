@@ -1,0 +1,47 @@
+"""One task of the first pass: files in, a part of the extract out. A function of its arguments and the files."""
+
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from kzmitm.ooni.archive.extraction import Extractor
+from kzmitm.ooni.archive.parts import Part, read_summary
+from kzmitm.ooni.archive.planning import Source, Task
+from kzmitm.ooni.archive.reading import DamagedFileError, documents
+
+STDIN = "-"
+
+
+def extract(task: Task, folder: str) -> dict[str, Any]:
+    """Read the files of a task into `folder`/<id of the task>; returns the part's summary.
+
+    Done once: a part that is there is not made again. A file that cannot be read is a problem of the part.
+    """
+    place = Path(folder) / task.id
+    if place.is_dir():
+        return read_summary(place)
+    with Part(Path(folder), task.id) as part:
+        extractor = Extractor(part)
+        for source in task.sources:
+            _read(source, extractor, part)
+        return part.commit(sources=[{"name": each.shown, "octets": each.size} for each in task.sources])
+
+
+def _read(source: Source, extractor: Extractor, part: Part) -> None:
+    try:
+        if source.path == STDIN:
+            _read_file(sys.stdin.buffer, source.shown, extractor, part)
+        else:
+            with Path(source.path).open("rb", buffering=0) as file:
+                _read_file(file, source.shown, extractor, part)
+    except (OSError, DamagedFileError) as exc:
+        part.problem(source.shown, 0, exc.strerror or str(exc) if isinstance(exc, OSError) else str(exc))
+
+
+def _read_file(file: BinaryIO, name: str, extractor: Extractor, part: Part) -> None:
+    for member, number, document in documents(file):
+        part.octets += len(document) + 1
+        shown = f"{name}:{member}" if member else name
+        why = extractor.add(document, source=shown, number=number)
+        if why is not None:
+            part.problem(shown, number, why)

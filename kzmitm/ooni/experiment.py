@@ -1,0 +1,45 @@
+"""What an experiment's module yields, and which module is whose."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from kzmitm._registry import discover
+
+OTHER_NAME = "other_name"
+"""Role: at the address of a helper, which does not serve the name asked for."""
+TRACE = "trace"
+"""Role: with a TTL that may be too low to arrive, so a timeout says nothing."""
+
+MAX_OBJECTS = 4096
+"""Rows of one kind that are looked at; OONI's largest measurements have some hundred."""
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A df-006 row and what it does not tell itself; `control` is of the same address, as far as known."""
+
+    row: Row
+    events: list[Row]
+    role: str = ""
+    verified: bool = True
+    control: str = ""
+
+
+Handshakes = Callable[[Row, frozenset[str]], Iterator[Found]]
+
+
+def objects(value: Any) -> list[Row]:
+    """The objects in a list; whatever else is there, or stands in the place of a list, is not looked at."""
+    return [each for each in value[:MAX_OBJECTS] if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+@cache
+def experiments() -> Mapping[str, Handshakes]:
+    """Where the handshakes are, by the name of the test."""
+    from kzmitm.ooni import experiments as package  # noqa: PLC0415 (its modules import this one)
+
+    return {name: module.handshakes for module in discover(package) for name in module.TESTS}

@@ -1,0 +1,29 @@
+"""web_connectivity, urlgetter, echcheck and ours: a list `tls_handshakes`, each for the site itself.
+
+https://github.com/ooni/spec/blob/master/nettests/ts-017-web-connectivity.md, ts-027-urlgetter.md,
+ts-039-echcheck.md
+"""
+
+from collections.abc import Iterator
+
+from kzmitm.ooni.experiment import Found, Row, objects
+
+TESTS = ("web_connectivity", "urlgetter", "echcheck", "kzmitm")
+
+
+def handshakes(keys: Row, options: frozenset[str]) -> Iterator[Found]:
+    """Every row; urlgetter's option NoTLSVerify says that none was checked."""
+    unchecked = "NoTLSVerify=true" in options
+    events = objects(keys.get("network_events"))
+    for row in objects(keys.get("tls_handshakes")):
+        yield Found(row, events, verified=not unchecked)
+    if "tls_handshakes" not in keys:
+        yield from _of_measurement_kit(keys)
+
+
+def _of_measurement_kit(keys: Row) -> Iterator[Found]:
+    """Before 2020 a failed handshake shows only as the failure of a request, in OpenSSL's words."""
+    for request in objects(keys.get("requests")):
+        failure = request.get("failure")
+        if isinstance(failure, str) and failure.startswith("ssl_error"):
+            yield Found({"failure": failure, "address": ""}, [])
