@@ -1,4 +1,4 @@
-"""A case: one situation that handshakes of the archive are in, with its chain parsed, verified and attributed.
+"""A case: one situation that handshakes of an archive are in, its chain parsed, verified and attributed.
 
 Archives repeat themselves: a million handshakes are some thousand situations. Each is judged once.
 """
@@ -29,7 +29,6 @@ class Situation:
     chain: str
     control: str
     in_control: bool | None
-    resolvers: int
     name: str
     host: str
     role: str

@@ -1,4 +1,4 @@
-"""Parts of an extract: what one task read, as Parquet files in one folder that appears whole or not at all."""
+"""Parts of an extract: what one task read, as Parquet in one folder that appears whole or not at all."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import IO, Any, Final
+from typing import IO, Any, Final, Self
 
 import duckdb
 import msgspec
@@ -59,7 +59,7 @@ class Part:
         self.bad = 0
         self.octets = 0
 
-    def __enter__(self) -> "Part":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -170,8 +170,8 @@ def _copy(table: str, rows: Path, parquet: Path) -> None:
     types = ", ".join(f"{name}: '{'VARCHAR' if kind == 'BLOB' else kind}'" for name, kind in columns.items())
     chosen = ", ".join(_selected(table, name, kind) for name, kind in columns.items())
     _engine().execute(
-        f"COPY (SELECT {chosen} FROM read_json({_quoted(rows)}, format = 'newline_delimited',"  # noqa: S608
-        f" columns = {{{types}}}, maximum_object_size = 4194304)) TO {_quoted(parquet)}"
+        f"COPY (SELECT {chosen} FROM read_json({quoted(rows)}, format = 'newline_delimited',"  # noqa: S608
+        f" columns = {{{types}}}, maximum_object_size = 4194304)) TO {quoted(parquet)}"
         f" ({_COMPRESSION} {ROW_GROUP})"
     )
 
@@ -189,7 +189,8 @@ def _selected(table: str, name: str, kind: str) -> str:
     )
 
 
-def _quoted(path: Path) -> str:
+def quoted(path: Path | str) -> str:
+    """A text as SQL writes it."""
     return "'" + str(path).replace("'", "''") + "'"
 
 

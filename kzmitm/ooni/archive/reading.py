@@ -69,7 +69,7 @@ def _gunzip(data: bytes, file: BinaryIO) -> Chunks:
                 data = file.read(_READ) if decompressor.needs_input and not decompressor.eof else b""
                 if not data and decompressor.needs_input and not decompressor.eof:
                     raise DamagedFileError("the compressed file ends too early")
-        except igzip_lib.IsalError as exc:
+        except igzip_lib.IsalError as exc:  # type: ignore[misc]
             raise DamagedFileError(f"the compressed file is damaged: {exc}") from None
         data = decompressor.unused_data or file.read(_READ)
         if not data.strip(b"\0"):

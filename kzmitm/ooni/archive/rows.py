@@ -55,7 +55,7 @@ class MeasurementRow(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class HandshakeRow(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One TLS handshake of a measurement; what is constant in it stands here again, as columns cost nothing."""
+    """One TLS handshake; what is constant in a measurement stands here again, as columns cost nothing."""
 
     doc: int
     n: int

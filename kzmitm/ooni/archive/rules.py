@@ -1,9 +1,9 @@
 """What a handshake in somebody else's data means: the first rule that holds decides.
 
-A probe of OONI keeps one certificate after a failure, not always the server's; the control kept none and tells
-only whether it succeeded. So these rules rest on three things: whose key or family the certificate is, what
-kind of failure it was, and what the control met at the same address under the same name (design: ooni.md, 4;
-https://ooni.org/post/2024-kazakhstan-report/). No certificate, no interception: only a suspicion.
+A probe of OONI keeps one certificate after a failure, not always the server's; the control kept none and
+tells only whether it succeeded. So these rules rest on three things: whose key or family the certificate is,
+what kind of failure it was, and what the control met at the same address under the same name
+(https://ooni.org/post/2024-kazakhstan-report/). No certificate, no interception: only a suspicion.
 """
 
 from collections.abc import Callable, Iterator
@@ -193,7 +193,7 @@ def state_pki_of_its_own_will(case: Case) -> bool:
 
 @rule(INCONCLUSIVE, asks=(PORTAL, MORE_HOSTS))
 def public_for_another_host(case: Case) -> bool:
-    """A public certificate of somebody else, where the control meets the right one: a portal, a wrong route."""
+    """A public certificate of somebody else, where the control meets the right one: a portal, perhaps."""
     return (
         case.kind is Kind.CERTIFICATE
         and case.is_public
@@ -204,7 +204,7 @@ def public_for_another_host(case: Case) -> bool:
 
 @rule(INCONCLUSIVE, asks=(CLOCK,))
 def public_and_refused(case: Case) -> bool:
-    """A public CA's key vouches for it, and the control is content: the probe's clock or its list of roots."""
+    """A public CA's key vouches for it, and the control is content: a wrong clock, old roots."""
     return case.kind is Kind.CERTIFICATE and case.is_public and case.control is Kind.NONE
 
 
@@ -222,7 +222,7 @@ def named_after_a_public_ca(case: Case) -> bool:
 
 @rule(INTERCEPTION, Confidence.LIKELY)
 def control_is_content(case: Case) -> bool:
-    """An unknown issuer for this very host, where the control verifies the site's own: same address, same name.
+    """An unknown issuer for this very host, where the control verifies the site's own at the same address.
 
     OONI's argument of 2024: the address is genuine, so the path changes the certificate.
     """

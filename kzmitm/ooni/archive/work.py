@@ -1,4 +1,4 @@
-"""One task of the first pass: files in, a part of the extract out. A function of its arguments and the files."""
+"""One task of the first pass: files in, a part of the extract out."""
 
 import sys
 from pathlib import Path

@@ -1,0 +1,167 @@
+"""What only many measurements tell: one issuer over unrelated hosts, one page for all, faulty instruments.
+
+Pure and independent of order: it takes every case of a certificate nobody vouches for, with where it was met.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+
+from kzmitm.model.verdict import Confidence, Outcome, Scope
+from kzmitm.ooni.archive.cases import Case, HandshakeVerdict
+from kzmitm.verdict.names import base_name
+
+MIN_HOSTS = 3
+"""Unrelated hosts that one issuer signs for before it is taken for an interceptor without a control."""
+MIN_PORTAL_HOSTS = 2
+"""Unrelated hosts that show one and the same page's certificate in one network."""
+MIN_FAULTY_HOSTS = 4
+"""Unrelated hosts, each with an issuer of its own, that one version of a program refuses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Where a situation was met."""
+
+    asn: int
+    host: str
+    software: str
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """A case that was judged, and everywhere it was met."""
+
+    case: Case
+    verdict: HandshakeVerdict
+    sightings: frozenset[Sighting]
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The operators concerned."""
+        return frozenset(base_name(each.host) for each in self.sightings)
+
+    @property
+    def asns(self) -> frozenset[int]:
+        return frozenset(each.asn for each in self.sightings if each.asn)
+
+
+_UNDECIDED = frozenset({"archive.unknown_and_no_control", "archive.product_by_name"})
+_FOR_OTHERS = frozenset({"archive.public_for_another_host", "archive.unknown_for_another_host"})
+_CONTRAST = "archive.control_is_content"
+
+
+def look_again(met: Mapping[str, Met], clean: AbstractSet[tuple[int, str]]) -> dict[str, HandshakeVerdict]:
+    """The verdicts that change, by the key of the situation.
+
+    `clean` holds (network, operator of the host) where a chain was verified.
+    """
+    changed = dict(_faults(met, clean))
+    left = {key: each for key, each in met.items() if key not in changed}
+    changed |= _issuers(left)
+    changed |= _portals(left)
+    return changed
+
+
+def _by_issuer(met: Mapping[str, Met], rules: AbstractSet[str]) -> dict[str, dict[str, Met]]:
+    found: dict[str, dict[str, Met]] = defaultdict(dict)
+    for key, each in met.items():
+        if each.case.issuer_key and each.verdict.rule in rules:
+            found[each.case.issuer_key][key] = each
+    return found
+
+
+def _issuers(met: Mapping[str, Met]) -> dict[str, HandshakeVerdict]:
+    """One key over unrelated hosts: in two networks it confirms, and decides where there is no control."""
+    changed: dict[str, HandshakeVerdict] = {}
+    for issuer, group in _by_issuer(met, {_CONTRAST, *_UNDECIDED}).items():
+        contrast = [each for each in group.values() if each.verdict.rule == _CONTRAST]
+        hosts = _union(each.hosts for each in group.values())
+        asns = _union(each.asns for each in contrast)
+        seen_apart = len(hosts) > 1 and len(asns) > 1 and issuer.startswith("key:")
+        for key, each in group.items():
+            verdict = each.verdict
+            if verdict.rule == _CONTRAST:
+                if seen_apart:
+                    changed[key] = replace(
+                        verdict, rule="archive.issuer_in_two_networks", confidence=Confidence.CONFIRMED
+                    )
+            elif each.case.is_for_host and contrast:
+                changed[key] = _intercepted(verdict, "archive.issuer_met_beside_a_control", Confidence.LIKELY)
+            elif each.case.is_for_host and len(hosts) >= MIN_HOSTS:
+                changed[key] = _intercepted(
+                    verdict, "archive.issuer_of_unrelated_hosts", Confidence.SUSPECTED
+                )
+    return changed
+
+
+def _intercepted(verdict: HandshakeVerdict, rule: str, confidence: Confidence) -> HandshakeVerdict:
+    return replace(
+        verdict,
+        outcome=Outcome.INTERCEPTION,
+        rule=rule,
+        confidence=confidence,
+        scope=verdict.scope or Scope.UNKNOWN,
+        label=verdict.label if verdict.label.startswith("tls.mitm") else "tls.mitm",
+    )
+
+
+def _portals(met: Mapping[str, Met]) -> dict[str, HandshakeVerdict]:
+    """One certificate that names none of several unrelated hosts, in one network."""
+    hosts: dict[tuple[str, int], set[str]] = defaultdict(set)
+    for each in met.values():
+        if each.verdict.rule in _FOR_OTHERS:
+            for sighting in each.sightings:
+                hosts[each.case.situation.chain, sighting.asn].add(base_name(sighting.host))
+    changed = {}
+    for key, each in met.items():
+        if each.verdict.rule in _FOR_OTHERS and any(
+            len(hosts[each.case.situation.chain, asn]) >= MIN_PORTAL_HOSTS for asn in each.asns
+        ):
+            changed[key] = replace(
+                each.verdict,
+                outcome=Outcome.CAPTIVE_PORTAL,
+                rule="archive.one_certificate_for_all_hosts",
+                confidence=Confidence.SUSPECTED,
+                label="",
+            )
+    return changed
+
+
+def _faults(met: Mapping[str, Met], clean: AbstractSet[tuple[int, str]]) -> dict[str, HandshakeVerdict]:
+    """Failures of one version of a program, each with an issuer of its own, where others succeed.
+
+    An interceptor signs for all hosts with few keys, in some networks, whatever the program; an old list of
+    roots or a broken verifier refuses each site's own issuer, in all networks (probe-engine#769).
+    """
+    suspects: dict[str, list[tuple[str, Met]]] = defaultdict(list)
+    for key, each in met.items():
+        software = {sighting.software for sighting in each.sightings}
+        if each.verdict.rule in {_CONTRAST, *_UNDECIDED} and len(software) == 1:
+            suspects[software.pop()].append((key, each))
+    changed = {}
+    for group in suspects.values():
+        hosts = _union(each.hosts for _, each in group)
+        issuers = {each.case.issuer_key for _, each in group}
+        fine = {
+            base_name(sighting.host)
+            for _, each in group
+            for sighting in each.sightings
+            if (sighting.asn, base_name(sighting.host)) in clean
+        }
+        if len(hosts) >= MIN_FAULTY_HOSTS and 2 * len(issuers) >= len(hosts) and 2 * len(fine) >= len(hosts):
+            for key, each in group:
+                changed[key] = replace(
+                    each.verdict,
+                    outcome=Outcome.INCONCLUSIVE,
+                    rule="archive.fault_of_an_instrument",
+                    confidence=None,
+                    scope=None,
+                    label="",
+                )
+    return changed
+
+
+def _union(sets: Iterable[frozenset]) -> frozenset:  # type: ignore[type-arg]
+    return frozenset().union(*sets)

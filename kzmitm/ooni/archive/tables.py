@@ -1,0 +1,99 @@
+"""The extract as tables in SQL: its parts together, and the measurements asked for, each counted once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from kzmitm.ooni.archive.parts import parts_of, quoted
+from kzmitm.ooni.archive.rows import COLUMNS
+
+MEMORY = "256MB"
+"""Of DuckDB, beyond which it writes to the temporary folder: an archive may be larger than any memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which measurements are judged: from `since` on and before `until`, in a country, in networks."""
+
+    since: date | None = None
+    until: date | None = None
+    cc: str | None = None
+    asns: tuple[int, ...] = ()
+
+
+def connect(folder: Path, *, threads: int = 1) -> duckdb.DuckDBPyConnection:
+    """A database in memory that puts what does not fit into `folder`."""
+    connection = duckdb.connect(
+        ":memory:",
+        config={"threads": threads, "memory_limit": MEMORY, "temp_directory": str(folder / ".duckdb")},
+    )
+    connection.execute("SET preserve_insertion_order = false")
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+def open_extract(connection: duckdb.DuckDBPyConnection, folders: Sequence[Path], choice: Choice) -> None:
+    """Makes views: `measurements` (chosen, each uid once), `handshakes` (theirs), `chains`, `certificates`.
+
+    Two documents of one uid are one measurement: of those that differ, the one whose content has the smaller
+    checksum counts, whatever the order in which they came; `duplicates` holds how many there are.
+    """
+    parts = [part for folder in folders for part in parts_of(folder)]
+    for table, columns in COLUMNS.items():
+        files = [file for part in parts for file in sorted(part.glob(f"{table}-*.parquet"))]
+        connection.execute(_view(table, columns, files))
+    connection.execute(
+        "CREATE TEMP TABLE duplicates AS SELECT uid, count(*) AS copies, count(DISTINCT digest) AS contents"
+        " FROM all_measurements GROUP BY uid HAVING count(*) > 1"
+    )
+    where = _where(choice)
+    once = "SELECT count(*) FROM duplicates"
+    if _number(connection, once) == 0 and not where:
+        connection.execute("CREATE VIEW measurements AS SELECT * FROM all_measurements")
+        connection.execute("CREATE VIEW handshakes AS SELECT * FROM all_handshakes")
+        return
+    connection.execute(
+        "CREATE VIEW measurements AS SELECT * FROM all_measurements"  # noqa: S608
+        f" {'WHERE ' + where if where else ''}"
+        " QUALIFY row_number() OVER (PARTITION BY uid ORDER BY digest, source, line, part, doc) = 1"
+    )
+    connection.execute("CREATE TEMP TABLE chosen AS SELECT part, doc FROM measurements")
+    connection.execute(
+        "CREATE VIEW handshakes AS SELECT * FROM all_handshakes SEMI JOIN chosen USING (part, doc)"
+    )
+
+
+def _view(table: str, columns: dict[str, str], files: Sequence[Path]) -> str:
+    name = f"all_{table}" if table in ("measurements", "handshakes") else table
+    if not files:
+        fields = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())
+        return f"CREATE VIEW {name} AS SELECT {fields}, NULL::VARCHAR AS part WHERE false"
+    fields = ", ".join(f"{column}::{kind} AS {column}" for column, kind in columns.items())
+    paths = ", ".join(map(quoted, files))
+    part = "parse_filename(parse_dirpath(filename))"
+    return (
+        f"CREATE VIEW {name} AS SELECT {fields}, {part} AS part"  # noqa: S608
+        f" FROM read_parquet([{paths}], filename = true, union_by_name = true)"
+    )
+
+
+def _where(choice: Choice) -> str:
+    """The condition of a choice; its values are dates, numbers and a checked country, nothing of strangers."""
+    conditions = []
+    if choice.since is not None:
+        conditions.append(f"time >= TIMESTAMP '{choice.since.isoformat()}'")
+    if choice.until is not None:
+        conditions.append(f"time < TIMESTAMP '{choice.until.isoformat()}'")
+    if choice.cc is not None:
+        conditions.append(f"cc = {quoted(choice.cc)}")
+    if choice.asns:
+        conditions.append(f"asn IN ({', '.join(map(str, map(int, choice.asns)))})")
+    return " AND ".join(conditions)
+
+
+def _number(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0
