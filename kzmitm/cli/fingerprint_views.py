@@ -192,10 +192,24 @@ def baseline_row(baseline: Baseline, today: date, changes: Changes | None) -> di
             {"id": one.id, "fetched": one.fetched.isoformat(), "version": one.version}
             for one in baseline.lists
         ],
+        "former": _former_row(baseline.former),
     }
     if changes is not None:
         row["changes"] = {name: [_root_row(root) for root in roots] for name, roots in _named(changes)}
     return row
+
+
+def _former_row(former: Baseline | None) -> dict[str, Any] | None:
+    """The list of earlier years, which does not age."""
+    if former is None:
+        return None
+    return {
+        "source": former.source,
+        "licence": former.licence,
+        "snapshot": former.snapshot.isoformat(),
+        "sha256": former.sha256,
+        "roots": len(former.roots),
+    }
 
 
 def baseline_lines(baseline: Baseline, today: date) -> Iterator[Line]:
@@ -211,9 +225,18 @@ def baseline_lines(baseline: Baseline, today: date) -> Iterator[Line]:
             _("SHA-256 of the list"): baseline.sha256,
         }
     )
+    if baseline.former:
+        yield from _fields({_("of earlier years"): _former_text(baseline.former)})
     for one in baseline.lists:
         version = f" ({harmless(one.version)})" if one.version else ""
         yield Line(f"  {harmless(one.id)}: " + _("as of {date}").format(date=one.fetched) + version, indent=4)
+
+
+def _former_text(former: Baseline) -> str:
+    """How many of the roots are from before the collection, and whose list says so."""
+    return _("{count} of them, by {source} ({licence})").format(
+        count=len(former.roots), source=former.source, licence=former.licence
+    )
 
 
 def change_lines(changes: Changes) -> Iterator[Line]:

@@ -1,8 +1,10 @@
 """The baseline: every root that a public programme carries, carried or blocked, by hash.
 
-A root that is not in it was put into a trust store by somebody; one that is says nothing. Two files of
-`fingerprints/truststore/`: `baseline.json`, one root a line, in the form of the collection that it was built
-from (https://github.com/nabla-c0d3/trust_stores_observatory, MIT), and `baseline.toml` with its hash.
+A root that is not in it was put into a trust store by somebody; one that is says nothing. Two lists of
+`fingerprints/truststore/`, each with a `.toml` that has its hash, one root a line in the same form:
+
+- `baseline.json`, the collection https://github.com/nabla-c0d3/trust_stores_observatory (MIT);
+- `former.json`, what Mozilla's list had before that collection began, from old releases of certifi.
 
 The collection also keeps certificates that programmes only ever blocked (Superfish, the forged leaves of
 2011), without saying so: a root that no programme trusts or blocks now was carried once, *or* blocked once.
@@ -12,7 +14,7 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from hashlib import sha256
 from typing import Any
@@ -55,7 +57,7 @@ class PublicRoot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """All roots by their SHA-256; `sha256` is of the file, for reports to cite."""
+    """All roots by their SHA-256; source, snapshot and `sha256` are of the collection, for reports."""
 
     source: str
     snapshot: date
@@ -63,6 +65,8 @@ class Baseline:
     sha256: str
     lists: tuple[Programme, ...] = field(repr=False)
     roots: Mapping[str, PublicRoot] = field(repr=False)
+    former: "Baseline | None" = field(default=None, repr=False)
+    """The list of earlier years, with what the collection lacks of it; that is in `roots`, too."""
     _by_key: Mapping[str, tuple[PublicRoot, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -113,13 +117,20 @@ class Changes:
     """In both; no programme trusts it any more, or one blocks it that did not."""
 
 
+def with_former(collected: Baseline, former: Baseline) -> Baseline:
+    """The collection and, carried once, what a list of earlier years had beyond it."""
+    beyond = {digest: root for digest, root in former.roots.items() if digest not in collected.roots}
+    return replace(collected, roots={**collected.roots, **beyond}, former=replace(former, roots=beyond))
+
+
 def compare(ours: Baseline, other: Baseline) -> Changes:
-    """How `other` differs from ours."""
+    """How `other`, a newer collection, differs from ours; that it lacks earlier years is no difference."""
     both = sorted(ours.roots.keys() & other.roots.keys())
     pairs = [(ours.roots[digest], other.roots[digest]) for digest in both]
+    former = ours.former.roots if ours.former else {}
     return Changes(
         added=_only_in(other, ours),
-        missing=_only_in(ours, other),
+        missing=tuple(root for root in _only_in(ours, other) if root.sha256 not in former),
         trusted=tuple(new for old, new in pairs if not set(new.trusted_by) <= set(old.trusted_by)),
         distrusted=tuple(
             new
@@ -138,20 +149,25 @@ def pinned_baseline(files: Mapping[str, bytes]) -> Baseline:
 
     Raises FingerprintError if one is absent or damaged, or if they do not belong together.
     """
+    return with_former(_pinned(files, "baseline"), _pinned(files, "former"))
+
+
+def _pinned(files: Mapping[str, bytes], name: str) -> Baseline:
+    """One of the two lists, as its `.toml` describes it."""
     try:
-        content, about = files["baseline.json"], tomllib.loads(files["baseline.toml"].decode())
+        content, about = files[f"{name}.json"], tomllib.loads(files[f"{name}.toml"].decode())
         digest, count, snapshot = about["sha256"], about["count"], about["date"]
     except (KeyError, ValueError) as error:
-        raise FingerprintError(f"truststore/baseline: {error!r}", hint="install kzmitm again") from error
+        raise FingerprintError(f"truststore/{name}: {error!r}", hint="install kzmitm again") from error
     if sha256(content).hexdigest() != digest:
         raise FingerprintError(
-            "truststore/baseline.json is not the file that baseline.toml describes",
+            f"truststore/{name}.json is not the file that {name}.toml describes",
             hint="install kzmitm again",
         )
-    baseline = read_baseline(content, name="truststore/baseline.json")
-    if len(baseline.roots) != count or baseline.snapshot.isoformat() != snapshot:
-        raise FingerprintError("truststore/baseline.toml does not say what baseline.json holds")
-    return baseline
+    held = read_baseline(content, name=f"truststore/{name}.json")
+    if len(held.roots) != count or held.snapshot.isoformat() != snapshot:
+        raise FingerprintError(f"truststore/{name}.toml does not say what {name}.json holds")
+    return held
 
 
 def read_baseline(content: bytes, *, name: str) -> Baseline:

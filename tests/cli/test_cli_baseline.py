@@ -37,9 +37,12 @@ def test_where_it_is_from_and_how_old_it_is(kzmitm, at):
     assert "trust_stores_observatory (MIT)" in shown.out
     assert "2026-07-19, 130 days ago" in shown.out
     assert "mozilla_nss: as of 2026-07-19" in shown.out
+    assert "of them, by https://github.com/certifi/python-certifi (MPL-2.0)" in shown.out
     row = kzmitm("fingerprints", "baseline", "--json").json["baseline"]
     assert (row["snapshot"], row["age_days"], row["is_old"]) == ("2026-07-19", 130, False)
-    assert row["counts"]["roots"] == len(json.loads(truststore_files()["baseline.json"])["roots"])
+    lists = {name: json.loads(truststore_files()[f"{name}.json"])["roots"] for name in ("baseline", "former")}
+    assert row["former"]["roots"] == len(lists["former"])
+    assert row["counts"]["roots"] == sum(map(len, lists.values()))
     assert "changes" not in row
 
 

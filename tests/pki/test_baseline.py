@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from registry_tools import FACTS
 
 from kzmitm.errors import FingerprintError
-from kzmitm.pki.baseline import MAX_AGE, compare, pinned_baseline, read_baseline
+from kzmitm.pki.baseline import MAX_AGE, compare, pinned_baseline, read_baseline, with_former
 from kzmitm.pki.store import pinned_store
 from kzmitm.resources import truststore_files
 
@@ -51,7 +51,46 @@ def test_it_says_where_it_is_from(shipped):
     assert len(content) < 250_000
     rows = content.decode().splitlines()[1:-1]
     assert rows == sorted(rows)
-    assert len(rows) == len(shipped.roots) == json.loads(content)["counts"]["roots"]
+    assert len(rows) == json.loads(content)["counts"]["roots"]
+    assert len(rows) + len(shipped.former.roots) == len(shipped.roots)
+
+
+def test_what_was_carried_in_earlier_years_is_in_it_and_says_where_that_is_from(shipped):
+    content = truststore_files()["former.json"]
+    document, rows = json.loads(content), content.decode().splitlines()[1:-1]
+    assert (shipped.former.source, shipped.former.licence) == (
+        "https://github.com/certifi/python-certifi",
+        "MPL-2.0",
+    )
+    assert shipped.former.sha256 == hashlib.sha256(content).hexdigest()
+    assert rows == sorted(rows)
+    assert len(rows) == document["counts"]["roots"] == len(shipped.former.roots)
+    releases = list(document["releases"])
+    for row in document["roots"]:
+        assert releases.index(row["first_release"]) <= releases.index(row["last_release"])
+        assert shipped.was_public(row["sha256"])
+        assert not shipped.programmes(row["sha256"])
+        assert not shipped.is_blocked(row["sha256"])
+        assert row["sha256"] in {root.sha256 for root in shipped.with_key(row["spki_sha256"])}
+
+
+def test_the_collection_knows_better_than_the_list_of_earlier_years():
+    collected = read({"sha256": ONE, "trusted_by": ["apple"]})
+    former = read_baseline(listed({"sha256": ONE}, {"sha256": TWO, "spki_sha256": KEY}), name="x")
+    joined = with_former(collected, former)
+    assert (joined.programmes(ONE), joined.programmes(TWO), joined.was_public(TWO)) == (("apple",), (), True)
+    assert list(joined.former.roots) == [TWO]
+    assert [root.sha256 for root in joined.with_key(KEY)] == [TWO]
+    assert (joined.sha256, joined.snapshot) == (collected.sha256, collected.snapshot)
+
+
+def test_another_list_need_not_have_what_is_of_earlier_years():
+    ours = with_former(read({"sha256": ONE}), read({"sha256": TWO}))
+    lacks = compare(ours, read())
+    assert [root.sha256 for root in lacks.missing] == [ONE]
+    has = compare(ours, read({"sha256": ONE}, {"sha256": TWO, "trusted_by": ["apple"]}))
+    assert (has.added, has.missing) == ((), ())
+    assert [root.sha256 for root in has.trusted] == [TWO]
 
 
 @pytest.mark.skipif(not FACTS.is_dir(), reason="the facts (../shared/facts) are not here")
@@ -187,17 +226,19 @@ def test_no_document_makes_it_raise_anything_else(document):
             continue
 
 
-def test_the_two_files_belong_together():
+@pytest.mark.parametrize("name", ["baseline", "former"])
+def test_list_and_description_belong_together(name):
     files = truststore_files()
-    about = files["baseline.toml"]
+    about, content = files[f"{name}.toml"], files[f"{name}.json"]
+    day = json.loads(content)["snapshot"].encode()
     for changed, complaint in (
-        ({"baseline.toml": b""}, "KeyError"),
-        ({"baseline.toml": b"="}, "TOML"),
-        ({"baseline.json": files["baseline.json"] + b" "}, "not the file that"),
-        ({"baseline.toml": about.replace(b"count = ", b"count = 1")}, "does not say"),
-        ({"baseline.toml": about.replace(b"2026-07-19", b"2026-07-20")}, "does not say"),
+        ({f"{name}.toml": b""}, "KeyError"),
+        ({f"{name}.toml": b"="}, "TOML"),
+        ({f"{name}.json": content + b" "}, "not the file that"),
+        ({f"{name}.toml": about.replace(b"count = ", b"count = 1")}, "does not say"),
+        ({f"{name}.toml": about.replace(day, b"2020-01-01")}, "does not say"),
     ):
         with pytest.raises(FingerprintError, match=complaint):
             pinned_baseline({**files, **changed})
     with pytest.raises(FingerprintError):
-        pinned_baseline({})
+        pinned_baseline({other: held for other, held in files.items() if not other.startswith(name)})

@@ -135,23 +135,29 @@ def linux(base: Path, **options) -> System:
     return System(base, platform=Platform.LINUX, **options)
 
 
-def bundle(ders) -> bytes:
-    return b"".join(pem(der) for der in ders)
+def bundle(ders, after_each: bytes = b"") -> bytes:
+    return b"".join(pem(der) + after_each for der in ders)
 
 
 EMAIL_ONLY = 3
 """So many of the last roots are for mail only in the layouts of p11-kit, as in Mozilla's list."""
 
 
-def debian(base: Path, added=()) -> None:
+def in_package(roots) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """What a package of p11-kit's distributions has for servers (`roots`, if given), and for mail only."""
+    return (mozilla()[:-EMAIL_ONLY], mozilla()[-EMAIL_ONLY:]) if roots is None else (tuple(roots), ())
+
+
+def debian(base: Path, added=(), roots=None) -> None:
+    brought = mozilla() if roots is None else tuple(roots)
     put(base, "/etc/debian_version", "12.5\n")
-    names = [f"mozilla/{number}.crt" for number, _ in enumerate(mozilla())]
-    for name, der in zip(names, mozilla(), strict=True):
+    names = [f"mozilla/{number}.crt" for number, _ in enumerate(brought)]
+    for name, der in zip(names, brought, strict=True):
         put(base, f"/usr/share/ca-certificates/{name}", pem(der))
         link(base, f"/etc/ssl/certs/{name[8:-4]}.pem", f"/usr/share/ca-certificates/{name}")
         link(base, f"/etc/ssl/certs/{int(name[8:-4]):08x}.0", f"{name[8:-4]}.pem")
     put(base, "/etc/ca-certificates.conf", "# comment\n" + "".join(f"{name}\n" for name in names))
-    put(base, "/etc/ssl/certs/ca-certificates.crt", bundle((*mozilla(), *added)))
+    put(base, "/etc/ssl/certs/ca-certificates.crt", bundle((*brought, *added)))
     for number, der in enumerate(added):
         put(base, f"/usr/local/share/ca-certificates/added-{number}.crt", pem(der), ADDED_AT)
         link(
@@ -159,34 +165,42 @@ def debian(base: Path, added=()) -> None:
         )
 
 
-def alpine(base: Path, added=()) -> None:
+def ubuntu(base: Path, added=(), roots=None) -> None:
+    """Debian's places; only the files that name it differ."""
+    debian(base, added, roots)
+    put(base, "/etc/debian_version", "trixie/sid\n")
+    put(base, "/etc/lsb-release", "DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE=24.04\n")
+
+
+def alpine(base: Path, added=(), roots=None) -> None:
+    """Its bundle has an empty line after each root."""
+    brought = mozilla() if roots is None else tuple(roots)
     put(base, "/etc/alpine-release", "3.20.0\n")
-    put(base, "/etc/ssl/certs/ca-certificates.crt", bundle((*mozilla(), *added)))
+    put(base, "/etc/ssl/certs/ca-certificates.crt", bundle((*brought, *added), b"\n"))
     link(base, "/etc/ssl/cert.pem", "certs/ca-certificates.crt")
     link(base, "/etc/ssl1.1/cert.pem", "/etc/ssl/cert.pem")
     for number, der in enumerate(added):
         put(base, f"/usr/local/share/ca-certificates/added-{number}.crt", pem(der), ADDED_AT)
 
 
-def _trust_source() -> bytes:
-    """As Mozilla's list is in p11-kit's form; the last roots are for mail only."""
+def _trust_source(servers, mail) -> bytes:
+    """As Mozilla's list is in p11-kit's form."""
     parts = []
-    for number, der in enumerate(mozilla()):
+    for number, der in enumerate((*servers, *mail)):
         parts.append(p11_object(der, f'label: "Root%20{number}"', "trusted: true", "modifiable: false"))
-        is_for_mail = number >= len(mozilla()) - EMAIL_ONLY
-        parts.append(p11_purposes(der, *([EMAIL] if is_for_mail else [SERVER, EMAIL])))
+        parts.append(p11_purposes(der, *([SERVER, EMAIL] if number < len(servers) else [EMAIL])))
     return b"# generated\n" + b"".join(parts)
 
 
-def fedora(base: Path, added=()) -> None:
-    put(base, "/usr/share/pki/ca-trust-source/ca-bundle.trust.p11-kit", _trust_source())
+def fedora(base: Path, added=(), roots=None) -> None:
+    servers, mail = in_package(roots)
+    put(base, "/usr/share/pki/ca-trust-source/ca-bundle.trust.p11-kit", _trust_source(servers, mail))
     extracted = "/etc/pki/ca-trust/extracted"
-    put(base, f"{extracted}/pem/tls-ca-bundle.pem", bundle((*mozilla()[:-EMAIL_ONLY], *added)))
+    put(base, f"{extracted}/pem/tls-ca-bundle.pem", bundle((*servers, *added)))
     link(base, "/etc/pki/tls/certs/ca-bundle.crt", f"{extracted}/pem/tls-ca-bundle.pem")
     link(base, "/etc/pki/tls/cert.pem", f"{extracted}/pem/tls-ca-bundle.pem")
     link(base, "/etc/ssl/certs", "../pki/tls/certs")
-    legacy = bundle(mozilla()[:2])
-    put(base, "/usr/share/pki/ca-trust-legacy/ca-bundle.legacy.default.crt", legacy)
+    put(base, "/usr/share/pki/ca-trust-legacy/ca-bundle.legacy.default.crt", bundle(servers[:2]))
     link(
         base,
         "/etc/pki/ca-trust/source/ca-bundle.legacy.crt",
@@ -197,9 +211,10 @@ def fedora(base: Path, added=()) -> None:
         put(base, f"/etc/pki/ca-trust/source/anchors/added-{number}.pem", pem(der), ADDED_AT)
 
 
-def opensuse(base: Path, added=()) -> None:
-    put(base, "/usr/share/pki/trust/ca-certificates-mozilla.trust.p11-kit", _trust_source())
-    in_force = (*mozilla()[:-EMAIL_ONLY], *added)
+def opensuse(base: Path, added=(), roots=None) -> None:
+    servers, mail = in_package(roots)
+    put(base, "/usr/share/pki/trust/ca-certificates-mozilla.trust.p11-kit", _trust_source(servers, mail))
+    in_force = (*servers, *added)
     put(base, "/var/lib/ca-certificates/ca-bundle.pem", bundle(in_force))
     link(base, "/etc/ssl/ca-bundle.pem", "/var/lib/ca-certificates/ca-bundle.pem")
     link(base, "/etc/ssl/certs", "/var/lib/ca-certificates/pem")
@@ -210,10 +225,11 @@ def opensuse(base: Path, added=()) -> None:
         put(base, f"/etc/pki/trust/anchors/added-{number}.pem", pem(der), ADDED_AT)
 
 
-def arch(base: Path, added=()) -> None:
-    put(base, "/usr/share/ca-certificates/trust-source/mozilla.trust.p11-kit", _trust_source())
+def arch(base: Path, added=(), roots=None) -> None:
+    servers, mail = in_package(roots)
+    put(base, "/usr/share/ca-certificates/trust-source/mozilla.trust.p11-kit", _trust_source(servers, mail))
     extracted = "/etc/ca-certificates/extracted"
-    in_force = (*mozilla()[:-EMAIL_ONLY], *added)
+    in_force = (*servers, *added)
     put(base, f"{extracted}/tls-ca-bundle.pem", bundle(in_force))
     link(base, "/etc/ssl/certs/ca-certificates.crt", "../../ca-certificates/extracted/tls-ca-bundle.pem")
     link(base, "/etc/ssl/cert.pem", "../ca-certificates/extracted/tls-ca-bundle.pem")
