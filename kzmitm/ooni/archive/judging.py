@@ -26,7 +26,7 @@ from kzmitm.verdict.names import base_name
 MAX_SIGHTINGS = 1_000_000
 """Places where undecided situations were met that the second look takes; those beyond it stay as they are."""
 MAX_INTERMEDIATES = 512
-"""Public intermediates of verified chains, the most frequent first: a few hundred sign nearly all of the Web."""
+"""Public intermediates of verified chains, the most frequent first: some hundred sign nearly all leaves."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -118,22 +118,20 @@ def judge_extract(connection: duckdb.DuckDBPyConnection, grounds: Grounds, scrat
     """
     known = [digest for digest in grounds.registry.by_sha256 if digest]
     connection.execute(_KEYS.format(known="[" + ", ".join(map(quoted, known)) + "]::VARCHAR[]"))
-    situations = {key: situation for key, situation in _situations(connection)}
+    situations = dict(_situations(connection))
     cases = _cases(connection, situations, grounds)
     verdicts = {key: judge(case) for key, case in cases.items()}
     verdicts |= _second_look(connection, cases, verdicts, scratch)
     rows = [CLEAN, *(_row(key, verdict) for key, verdict in sorted(verdicts.items()))]
-    _load(connection, "verdicts", rows, _COLUMNS, scratch)
+    load(connection, "verdicts", rows, _COLUMNS, scratch)
     return {key: case for key, case in cases.items() if case.facts is not None}
 
 
 def _situations(connection: duckdb.DuckDBPyConnection) -> Iterable[tuple[str, Situation]]:
-    query = "SELECT situation, failure, verified, chain, control, in_control, name, host, role, time FROM situations"
-    for key, failure, verified, chain, control, in_control, name, host, role, time in connection.execute(
-        query
-    ).fetchall():
-        at = time.replace(tzinfo=UTC) if chain and time is not None else None
-        yield key, Situation(failure, verified, chain, control, in_control, name, host, role, at)
+    fields = "situation, failure, verified, chain, control, in_control, name, host, role, time"
+    for key, *told, time in connection.execute(f"SELECT {fields} FROM situations").fetchall():  # noqa: S608
+        _, _, chain, *_ = told
+        yield key, Situation(*told, time.replace(tzinfo=UTC) if chain and time is not None else None)
 
 
 def _cases(
@@ -171,7 +169,7 @@ def _second_look(
     ]
     if not undecided:
         return {}
-    _load(
+    load(
         connection, "undecided", [{"situation": key} for key in undecided], {"situation": "VARCHAR"}, scratch
     )
     places: dict[str, set[Sighting]] = {}
@@ -200,14 +198,14 @@ def _row(key: str, verdict: HandshakeVerdict) -> VerdictRow:
     )
 
 
-def _load(
+def load(
     connection: duckdb.DuckDBPyConnection,
     table: str,
     rows: Sequence[Any],
     columns: Mapping[str, str],
     scratch: Path,
 ) -> None:
-    """A table of these rows; through a file, which is a hundred times as fast as row by row."""
+    """Make a table of these rows; through a file, which is a hundred times as fast as row by row."""
     path = scratch / f".{table}.jsonl"
     path.write_bytes(msgspec.json.Encoder().encode_lines(rows))
     kinds = ", ".join(f"{name}: '{kind}'" for name, kind in columns.items())

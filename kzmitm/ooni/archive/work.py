@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 from typing import Any, BinaryIO
+from uuid import uuid4
 
 from kzmitm.ooni.archive.extraction import Extractor
 from kzmitm.ooni.archive.parts import Part, read_summary
@@ -45,3 +46,8 @@ def _read_file(file: BinaryIO, name: str, extractor: Extractor, part: Part) -> N
         why = extractor.add(document, source=shown, number=number)
         if why is not None:
             part.problem(shown, number, why)
+
+
+def stdin_task() -> Task:
+    """The task of reading stdin; each is another one, as nobody knows what will come."""
+    return Task(f"stdin-{uuid4().hex[:18]}", (Source(STDIN, "stdin", 0),))

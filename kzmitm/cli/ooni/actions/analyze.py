@@ -1,0 +1,170 @@
+"""Find the interception in OONI measurements: files, folders, or `-` for stdin."""
+
+import argparse
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kzmitm.cli.exits import Exit
+from kzmitm.cli.ooni.extras import demand_archive
+from kzmitm.cli.ooni.reading import Reading
+from kzmitm.cli.parser import filled, filled_path
+from kzmitm.cli.sources import registry_of, store_of
+from kzmitm.cli.terminal import print_json, print_lines, say
+from kzmitm.errors import UsageError
+from kzmitm.report.archive import findings_lines
+from kzmitm.report.language import _
+
+if TYPE_CHECKING:
+    from kzmitm.ooni.archive.running import Opener
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("paths", metavar="PATH", nargs="*", type=filled, help="files or folders of measurements; - for stdin")
+    add("--out", metavar="DIR", type=filled_path, help="keep what was read and found; a second run goes on")
+    add("--since", metavar="DATE", type=_date, help="measured on this day or later (YYYY-MM-DD)")
+    add("--until", metavar="DATE", type=_date, help="measured before this day")
+    add("--cc", metavar="CC", type=_country, help="measured in this country")
+    add("--asn", metavar="AS", type=_asn, action="append", default=[],
+        help="measured in this network; may be repeated")  # fmt: skip
+    add("--jobs", metavar="N", type=_jobs, help="worker processes (default: one for each core)")
+    add("--shard", metavar="I/N", type=filled,
+        help="read only this share of the files; all shares with the same --out make one")  # fmt: skip
+    add("--scheduler", metavar="URL", type=filled, help="workers of this Dask scheduler (tcp://HOST:PORT)")
+    add("--extract-only", action="store_true", help="read, and judge later")
+    add("--fingerprints", metavar="DIR", type=filled_path, action="append", default=[],
+        help="lay the files of DIR over our registry; may be repeated")  # fmt: skip
+    add("--store", metavar="FILE", type=filled,
+        help="trust the roots in this PEM file instead of the pinned ones")  # fmt: skip
+    add("--json", action="store_true", help="one document (kzmitm.archive/1.0) on stdout")
+    parser.epilog = (
+        "Without PATH, what --out holds is judged again. Exit code 1: interception was found;\n"
+        "3: there was nothing to judge. A line that cannot be read is named and passed over."
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    demand_archive()
+    from kzmitm.ooni.archive import analysis  # noqa: PLC0415 (its libraries are an extra)
+
+    _check(args)
+    with ExitStack() as stack:
+        out = args.out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kzmitm-")))
+        out.mkdir(parents=True, exist_ok=True)
+        if args.paths:
+            _read(args, out)
+        if args.extract_only or args.shard:
+            say(_("read; when all is read, judge it with: kzmitm ooni analyze --out {out}").format(out=out))
+            return Exit.OK
+        grounds = analysis.Grounds(registry_of(args.fingerprints), store_of(args.store))
+        choice = analysis.Choice(args.since, args.until, args.cc, tuple(args.asn))
+        document = analysis.judge_folder(out, grounds, choice, threads=_jobs_of(args))
+    if args.json:
+        print_json(document)
+    else:
+        print_lines(findings_lines(document, kept=args.out))
+    return _exit(document)
+
+
+def _check(args: argparse.Namespace) -> None:
+    if not args.paths and args.out is None:
+        raise UsageError("nothing to read", hint="name files or folders, or --out of an earlier run")
+    if "-" in args.paths and (len(args.paths) > 1 or args.shard or args.scheduler):
+        raise UsageError("- is read alone and here", hint="save stdin to a file first")
+    if (args.extract_only or args.shard or args.scheduler) and args.out is None:
+        raise UsageError("what is read must be kept", hint="add --out DIR")
+
+
+def _read(args: argparse.Namespace, out: Path) -> None:
+    """The first pass: whatever of the files is not in the extract yet."""
+    from kzmitm.ooni.archive import planning, running  # noqa: PLC0415
+    from kzmitm.ooni.archive.parts import EXTRACT  # noqa: PLC0415
+
+    tasks = _tasks(args)
+    folder = str((out / EXTRACT).resolve())
+    jobs = min(_jobs_of(args), len(tasks)) or 1
+    with Reading(tasks) as reading, _workers(args, jobs) as opener:
+        if opener is None:
+            results: Iterator[dict[str, Any]] = running.run_here(tasks, folder)
+        else:
+            results = running.run_all(tasks, folder, opener, width=jobs)
+        for summary in results:
+            reading.advance(summary)
+    del planning
+
+
+def _tasks(args: argparse.Namespace) -> list[Any]:
+    from kzmitm.ooni.archive import planning  # noqa: PLC0415
+    from kzmitm.ooni.archive.work import stdin_task  # noqa: PLC0415
+
+    if args.paths == ["-"]:
+        return [stdin_task()]
+    sources = planning.sources_in([Path(path) for path in args.paths])
+    if not sources:
+        raise UsageError(
+            _("no measurements in {paths}").format(paths=", ".join(args.paths)),
+            hint=_("files are named {suffixes}").format(suffixes=" ".join(planning.SUFFIXES)),
+        )
+    tasks = planning.plan(sources)
+    if args.shard is None:
+        return tasks
+    try:
+        shard = planning.parse_shard(args.shard)
+    except ValueError as exc:
+        raise UsageError(f"--shard: {exc}") from None
+    return [task for task in tasks if shard.holds(task)]
+
+
+@contextmanager
+def _workers(args: argparse.Namespace, jobs: int) -> Iterator["Opener | None"]:
+    """What starts the workers; None for this very process."""
+    from kzmitm.ooni.archive import running  # noqa: PLC0415
+
+    if args.scheduler:
+        with running.cluster(args.scheduler) as opener:
+            yield opener
+    else:
+        yield running.processes(jobs) if jobs > 1 else None
+
+
+def _jobs_of(args: argparse.Namespace) -> int:
+    return int(args.jobs or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+
+
+def _exit(document: dict[str, Any]) -> Exit:
+    counts = document["counts"]
+    if counts["intercepted"]:
+        return Exit.FOUND
+    return Exit.OK if counts["measurements"] else Exit.UNDECIDED
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"not a date as 2024-02-29: {text[:40]!r}") from None
+
+
+def _country(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z]{2}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"not a country code of two letters, as KZ: {text[:40]!r}")
+    return text.upper()
+
+
+def _asn(text: str) -> int:
+    digits = text.upper().removeprefix("AS")
+    if not re.fullmatch(r"\d{1,10}", digits, re.ASCII) or int(digits) >= 1 << 32:
+        raise argparse.ArgumentTypeError(f"not a network as AS9198: {text[:40]!r}")
+    return int(digits)
+
+
+def _jobs(text: str) -> int:
+    if not re.fullmatch(r"[1-9]\d{0,3}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"not a number of processes: {text[:40]!r}")
+    return int(text)

@@ -1,0 +1,19 @@
+-- One row per handshake: what was measured, and what it means. Ours have the verdict of the scan's rules.
+CREATE VIEW verdict_rows AS
+SELECT k.part, k.doc, k.n, v.* EXCLUDE (situation)
+FROM keyed k JOIN verdicts v USING (situation) ANTI JOIN own_verdicts o ON o.part = k.part AND o.doc = k.doc
+UNION ALL BY NAME SELECT o.* REPLACE (o.n::USMALLINT AS n) FROM own_verdicts o WHERE o.n >= 0;
+
+CREATE VIEW handshake_verdicts AS
+SELECT m.uid, k.n, k.time, m.cc, k.asn, k.test, k.software, k.host, k.role, k.depth, k.ip, k.port, k.name,
+       k.failure, k.verified, k.version, k.chain, c.certificate, k.control, k.in_control, k.resolvers,
+       coalesce(v.outcome, '') AS outcome, coalesce(v.confidence, '') AS confidence,
+       coalesce(v.scope, '') AS scope, coalesce(v.authority, '') AS authority, coalesce(v.match, '') AS match,
+       coalesce(v.rule, '') AS rule, coalesce(v.label, '') AS label, coalesce(v.asks, '') AS asks,
+       coalesce(v.outcome = 'interception' AND (k.time < f.not_before OR k.time > f.not_after), false)
+         AS outside_validity
+FROM keyed k
+JOIN measurements m ON m.part = k.part AND m.doc = k.doc
+LEFT JOIN verdict_rows v ON v.part = k.part AND v.doc = k.doc AND v.n = k.n
+LEFT JOIN chain_facts c ON c.chain = k.chain
+LEFT JOIN certificate_facts f ON f.sha256 = c.certificate;

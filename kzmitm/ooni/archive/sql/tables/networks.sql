@@ -1,0 +1,8 @@
+-- What each network does, and its share of the country's users: who could be exposed, never who was.
+SELECT m.asn, coalesce(any_value(n.operator), any_value(m.network)) AS operator, any_value(n.share) AS share,
+       count(*) AS measurements, count_if(outcome = 'interception') AS intercepted,
+       count_if(outcome = 'blocked') AS blocked, count_if(outcome = 'clean') AS clean,
+       count(DISTINCT host) FILTER (outcome = 'interception') AS domains_intercepted,
+       min(time) FILTER (outcome = 'interception') AS first_intercepted,
+       max(time) FILTER (outcome = 'interception') AS last_intercepted
+FROM measurements m LEFT JOIN known_networks n USING (asn) GROUP BY m.asn ORDER BY intercepted DESC, measurements DESC, m.asn

@@ -1,0 +1,90 @@
+"""The findings of an analysis as one document: what was read, what it means, who intercepted what, where and when."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from kzmitm.ooni.archive.findings import open_findings, rows_of
+from kzmitm.ooni.archive.parts import parts_of, read_summary
+
+SCHEMA: Final = "kzmitm.archive/1.0"
+VERSION: Final = 1
+MAX_PROBLEMS: Final = 100
+"""Bad lines that the document names; the rest is counted there and lies in the parts."""
+
+_COUNTS: Final = """
+SELECT count(*) AS measurements, count_if(outcome = 'interception') AS intercepted,
+       count_if(outcome = 'blocked') AS blocked, min(time) AS first, max(time) AS last,
+       count(DISTINCT asn) AS networks, count(DISTINCT host) AS domains FROM measurements
+"""
+_OUTCOMES: Final = "SELECT outcome, count(*) AS n FROM measurements GROUP BY outcome ORDER BY n DESC, outcome"
+_INTERCEPTION: Final = """
+SELECT count(*) AS sightings, count(DISTINCT uid) AS measurements, count(DISTINCT host) AS domains,
+       count(DISTINCT asn) AS networks, count(DISTINCT certificate) AS certificates,
+       count(DISTINCT root_sha256) FILTER (root_sha256 <> '') AS known_roots,
+       count(DISTINCT certificate) FILTER (coalesce(root_sha256, '') = '') AS certificates_of_unknown_root,
+       min(time) AS first_seen, max(time) AS last_seen, count_if(outside_validity) AS outside_validity
+FROM interceptions {where}
+"""
+_ATTRIBUTED: Final = "WHERE match IN ('certificate', 'key', 'signature', 'family')"
+_SHARE: Final = "SELECT sum(share) AS share FROM networks WHERE intercepted > 0"
+
+
+def summary(folder: Path) -> dict[str, Any]:
+    """The document of an analysis in `folder`, but for what it was judged by."""
+    with open_findings(folder) as connection:
+
+        def first(query: str) -> dict[str, Any]:
+            return next(_plain(rows_of(connection.execute(query))), {})
+
+        def every(query: str) -> list[dict[str, Any]]:
+            return list(_plain(rows_of(connection.execute(query))))
+
+        attributed = first(_INTERCEPTION.format(where=_ATTRIBUTED))
+        attributed["domain_names"] = [
+            row["host"]
+            for row in every(f"SELECT DISTINCT host FROM interceptions {_ATTRIBUTED} ORDER BY host")  # noqa: S608
+        ]
+        attributed["asns"] = [
+            row["asn"]
+            for row in every(f"SELECT DISTINCT asn FROM interceptions {_ATTRIBUTED} ORDER BY asn")  # noqa: S608
+        ]
+        return {
+            "counts": first(_COUNTS),
+            "outcomes": {row["outcome"]: row["n"] for row in every(_OUTCOMES)},
+            "interception": first(_INTERCEPTION.format(where="")),
+            "attributed": attributed,
+            "share_of_users": first(_SHARE).get("share"),
+            "authorities": every("SELECT * FROM authorities"),
+            "certificates": every("SELECT * FROM certificates"),
+        }
+
+
+def what_was_read(extracts: Iterable[Path]) -> dict[str, Any]:
+    """Files, documents and problems of all parts of the extracts."""
+    told: dict[str, Any] = {"parts": 0, "files": 0, "octets": 0, "measurements": 0, "handshakes": 0, "bad": 0}
+    problems: list[Mapping[str, Any]] = []
+    for extract in extracts:
+        for part in parts_of(extract):
+            about = read_summary(part)
+            told["parts"] += 1
+            told["files"] += len(about.get("sources", ()))
+            told["octets"] += about["octets"]
+            told["bad"] += about["bad"]
+            for table in ("measurements", "handshakes"):
+                told[table] += about["counts"][table]
+            problems += about["problems"][: MAX_PROBLEMS - len(problems)]
+    return told | {"problems": problems}
+
+
+def _plain(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Values as JSON has them; times in UTC."""
+    for row in rows:
+        yield {key: _value(value) for key, value in row.items()}
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC).isoformat().replace("+00:00", "Z")
+    return value.isoformat() if isinstance(value, date) else value
