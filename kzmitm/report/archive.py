@@ -20,11 +20,13 @@ def findings_lines(document: Mapping[str, Any], *, kept: Path | None) -> Iterato
         yield Line(_("Nothing to judge: no measurement was read, or none is of this time and place."))
     elif not found["sightings"]:
         yield Line(
-            _("No interception in {n} measurements.").format(n=counts["measurements"]), style=Style.GOOD
+            lead=_("No interception in {n} measurements.").format(n=counts["measurements"]), style=Style.GOOD
         )
     else:
         yield Line(
-            _("INTERCEPTION in {n} of {total} measurements: {domains} domains, {networks} networks.").format(
+            lead=_(
+                "INTERCEPTION in {n} of {total} measurements: {domains} domains, {networks} networks."
+            ).format(
                 n=found["measurements"],
                 total=counts["measurements"],
                 domains=found["domains"],
@@ -57,7 +59,7 @@ def _who(document: Mapping[str, Any]) -> Iterator[Line]:
             "name": _("by a name, which anybody can write"),
         }.get(row["match"], _("by what the control saw"))
         yield Line(
-            _("{name}, told {how}: {n} handshakes, {domains} domains, {networks} networks, {first} to {last}").format(
+            _("{name}, told {how}: {n} times, {domains} domains, {networks} networks, {first} to {last}").format(
                 name=name, how=how, n=row["sightings"], domains=row["domains"], networks=row["networks"],
                 first=_day(row["first_seen"]), last=_day(row["last_seen"]),
             ),
@@ -129,7 +131,7 @@ def _read(read: Mapping[str, Any]) -> Iterator[Line]:
         )
     )  # fmt: skip
     if read["bad"]:
-        yield Line(_("{n} lines could not be read.").format(n=read["bad"]), style=Style.WARNING)
+        yield Line(lead=_("{n} lines could not be read.").format(n=read["bad"]), style=Style.WARNING)
 
 
 def _day(time: str | None) -> str:

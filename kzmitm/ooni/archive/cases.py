@@ -11,6 +11,7 @@ from kzmitm.model.failure import Failure
 from kzmitm.model.observation import TLSObservation
 from kzmitm.model.target import Endpoint
 from kzmitm.model.verdict import Confidence, Outcome, Scope
+from kzmitm.ooni.archive.control import PAGE
 from kzmitm.ooni.archive.failures import Kind, kind_of
 from kzmitm.ooni.read_rows import UNKNOWN_HELLO
 from kzmitm.pki.attribution import Attribution
@@ -29,6 +30,7 @@ class Situation:
     chain: str
     control: str
     in_control: bool | None
+    private: bool
     name: str
     host: str
     role: str
@@ -77,7 +79,7 @@ class Case:
         told = self.situation.control
         if not told:
             return None
-        return Kind.NONE if told == "ok" else kind_of(told)
+        return Kind.NONE if told in ("ok", PAGE) else kind_of(told)
 
     @cached_property
     def hostname(self) -> str:

@@ -63,10 +63,23 @@ class ControlTLS(msgspec.Struct):
     failure: str | None = None
 
 
+class AddressInfo(msgspec.Struct):
+    """`flags` has 2 if the helper itself found the address, 8 if a handshake there was good for the host."""
+
+    asn: int | None = None
+    flags: int | None = None
+
+
+class ControlPage(msgspec.Struct):
+    failure: str | None = None
+
+
 class Control(msgspec.Struct):
     dns: ControlDNS | None = None
     tcp_connect: dict[str, ControlTCP] | None = None
     tls_handshake: dict[str, ControlTLS] | None = None
+    http_request: ControlPage | None = None
+    ip_info: dict[str, AddressInfo] | None = None
 
 
 class TestKeys(msgspec.Struct):

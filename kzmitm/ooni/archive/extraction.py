@@ -10,9 +10,9 @@ from zlib import crc32
 
 from kzmitm.model.target import is_ip, split_host_port, to_ascii_hostname
 from kzmitm.ooni.archive.chains import Chain, ChainReader
+from kzmitm.ooni.archive.control import ControlView
 from kzmitm.ooni.archive.documents import (
     MAX_ROWS,
-    Control,
     Document,
     Handshake,
     Query,
@@ -22,6 +22,7 @@ from kzmitm.ooni.archive.documents import (
 from kzmitm.ooni.archive.reading import TooLong
 from kzmitm.ooni.archive.rows import DOH, MAX_TEXT, SYSTEM, UDP, HandshakeRow, MeasurementRow
 from kzmitm.ooni.archive.tolerant import NoMeasurementError, decode_tolerant
+from kzmitm.verdict.resolution import is_private
 
 ENGINES: Mapping[str | None, int] = {
     "getaddrinfo": SYSTEM, "system": SYSTEM, "golang_net_resolver": SYSTEM, "go": SYSTEM, "unknown": SYSTEM,
@@ -84,15 +85,13 @@ class Extractor:
             self._handshakes(row, keys, handshakes)
 
     def _handshakes(self, common: MeasurementRow, keys: TestKeys, handshakes: Sequence[Handshake]) -> None:
-        control = keys.control
-        looked_up = control.dns if control is not None else None
-        addresses = looked_up.addrs if looked_up is not None and not looked_up.failure else None
+        control = ControlView(keys.control, https=_is_https(common.input))
         resolvers = _resolvers(keys.queries or ())
         for n, each in enumerate(handshakes):
             chain = self._chains.read(bytes(each.peer_certificates))
             if chain.ders:
                 self._sink.chain(chain)
-            ip, port = _endpoint(each.address or "")
+            ip, port, private = _endpoint(each.address or "")
             name = each.server_name or ""
             self._sink.handshake(
                 HandshakeRow(
@@ -107,13 +106,14 @@ class Extractor:
                     depth=_depth(each.tags) if each.tags else 0,
                     ip=ip,
                     port=port,
+                    private=private,
                     name=cut(name).lower(),
                     failure=cut(each.failure),
                     verified=not each.no_tls_verify,
                     version=cut(each.tls_version),
                     chain=chain.id,
-                    control=_control(control, each.address, name) if control is not None else "",
-                    in_control=ip in addresses if addresses else None,
+                    control=cut(control.of(each.address or "", ip, name, common.host)),
+                    in_control=control.has(ip),
                     resolvers=resolvers.get(ip, 0),
                 )
             )
@@ -130,14 +130,14 @@ def _measurement(document: Document, doc: int, time: str) -> MeasurementRow:
     keys = document.test_keys
     failures = [query.failure for query in keys.queries or () if ENGINES.get(query.engine) == SYSTEM]
     given = {
-        answer.ipv4 or answer.ipv6
+        ip
         for query in keys.queries or ()
         if ENGINES.get(query.engine) == SYSTEM
         for answer in query.answers or ()
-        if answer.ipv4 or answer.ipv6
+        if (ip := answer.ipv4 or answer.ipv6)
     }
+    control = ControlView(keys.control, https=False)
     connects = [each.status.failure for each in keys.tcp_connect or () if each.status is not None]
-    control = keys.control
     return MeasurementRow(
         doc=doc,
         uid="",
@@ -154,31 +154,16 @@ def _measurement(document: Document, doc: int, time: str) -> MeasurementRow:
         dns_failure="" if given or not failures else cut(next(filter(None, failures), "")),
         addresses=min(len(given), 65535),
         tcp_failure=cut(connects[0]) if connects and all(connects) else "",
-        control=cut(keys.control_failure) or ("ok" if control is not None else ""),
-        control_dns=_told(control.dns.failure) if control is not None and control.dns is not None else "",
-        control_tcp=_control_tcp(control),
+        control=cut(keys.control_failure) or ("ok" if keys.control is not None else ""),
+        control_dns=cut(control.lookup),
+        control_tcp=cut(control.connect),
+        in_control=any(map(control.has, given)) if given and control.addresses else None,
+        private=bool(given) and all(is_ip(ip) and is_private(ip) for ip in given),
     )
 
 
-def _told(failure: str | None) -> str:
-    return cut(failure) or "ok"
-
-
-def _control_tcp(control: Control | None) -> str:
-    if control is None or not control.tcp_connect:
-        return ""
-    failures = [each.failure for each in control.tcp_connect.values()]
-    return "ok" if not all(failures) else cut(failures[0])
-
-
-def _control(control: Control, address: str | None, name: str) -> str:
-    """What the control met at the same endpoint under the same name."""
-    found = control.tls_handshake.get(address or "") if control.tls_handshake else None
-    if found is None or (found.server_name and found.server_name.lower() != name.lower()):
-        return ""
-    if found.failure:
-        return cut(found.failure)
-    return "" if found.status is False else "ok"
+def _is_https(text: str) -> bool:
+    return text.startswith("https://")
 
 
 def _resolvers(queries: Sequence[Query]) -> dict[str, int]:
@@ -195,12 +180,16 @@ def _resolvers(queries: Sequence[Query]) -> dict[str, int]:
 
 
 @lru_cache(maxsize=4096)
-def _endpoint(address: str) -> tuple[str, int]:
-    """Address and port; `[scrubbed]:443` where the probe's own address stood. ("", 0) where there is none."""
+def _endpoint(address: str) -> tuple[str, int, bool]:
+    """Address, port and whether it is private; `[scrubbed]:443` where the probe's own address stood.
+
+    ("", 0, False) where there is none.
+    """
     ip, _, digits = address.rpartition(":")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 5 and int(digits) < 65536):
-        return "", 0
-    return cut(ip.removeprefix("[").removesuffix("]") if ":" in ip else ip), int(digits)
+        return "", 0, False
+    ip = cut(ip.removeprefix("[").removesuffix("]") if ":" in ip else ip)
+    return ip, int(digits), is_ip(ip) and is_private(ip)
 
 
 def _depth(tags: Sequence[str]) -> int:

@@ -66,18 +66,21 @@ CREATE TEMP TABLE known_chains AS
 CREATE VIEW keyed AS
   SELECT *, CASE
     WHEN failure = '' AND verified AND role = '' AND chain NOT IN (SELECT chain FROM known_chains) THEN ''
-    WHEN chain = '' THEN md5(concat_ws(chr(31), failure, verified, control, in_control, role))
+    WHEN chain = '' THEN md5(concat_ws(chr(31), failure, verified, control, coalesce(in_control::VARCHAR, '?'),
+                                      private, role))
     ELSE md5(concat_ws(chr(31), failure, verified, chain, control, coalesce(in_control::VARCHAR, '?'),
-                       role, name, host, time::DATE::VARCHAR))
+                       private, role, name, host, time::DATE::VARCHAR))
   END AS situation FROM handshakes;
 CREATE TEMP TABLE situations AS
   SELECT situation, any_value(failure) AS failure, any_value(verified) AS verified,
-         any_value(chain) AS chain, any_value(control) AS control, any_value(in_control) AS in_control,
+         any_value(chain) AS chain, any_value(control) AS control, any_value(in_control) AS in_control, any_value(private) AS private,
          CASE WHEN any_value(chain) = '' THEN '' ELSE any_value(name) END AS name,
          CASE WHEN any_value(chain) = '' THEN '' ELSE any_value(host) END AS host,
          any_value(role) AS role, min(time) AS time
   FROM keyed WHERE situation <> '' GROUP BY situation;
 """
+
+_FIELDS = "situation, failure, verified, chain, control, in_control, private, name, host, role, time"
 
 _CHAINS = """
 SELECT chain, any_value(certificates) FROM chains
@@ -107,7 +110,7 @@ ORDER BY ALL LIMIT {MAX_SIGHTINGS}
 
 _CLEAN_PLACES = """
 SELECT DISTINCT asn, name FROM keyed WHERE situation = '' AND name IN (
-  SELECT DISTINCT CASE WHEN k.name <> '' THEN k.name ELSE k.host END FROM keyed k JOIN undecided USING (situation))
+  SELECT CASE WHEN k.name <> '' THEN k.name ELSE k.host END FROM keyed k JOIN undecided USING (situation))
 """
 
 
@@ -128,10 +131,10 @@ def judge_extract(connection: duckdb.DuckDBPyConnection, grounds: Grounds, scrat
 
 
 def _situations(connection: duckdb.DuckDBPyConnection) -> Iterable[tuple[str, Situation]]:
-    fields = "situation, failure, verified, chain, control, in_control, name, host, role, time"
-    for key, *told, time in connection.execute(f"SELECT {fields} FROM situations").fetchall():  # noqa: S608
-        _, _, chain, *_ = told
-        yield key, Situation(*told, time.replace(tzinfo=UTC) if chain and time is not None else None)
+    for row in connection.execute(f"SELECT {_FIELDS} FROM situations").fetchall():  # noqa: S608
+        key, failure, verified, chain, control, in_control, private, name, host, role, time = row
+        at = time.replace(tzinfo=UTC) if chain and time is not None else None
+        yield key, Situation(failure, verified, chain, control, in_control, private, name, host, role, at)
 
 
 def _cases(

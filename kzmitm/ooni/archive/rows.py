@@ -50,6 +50,10 @@ class MeasurementRow(msgspec.Struct, kw_only=True, omit_defaults=True):
     """`ok`, the failure of the control's lookup, or ""."""
     control_tcp: str = ""
     """`ok` if the control reached any address, else a failure, or ""."""
+    in_control: bool | None = None
+    """An address of the system's resolver is the control's; None if one of them looked nothing up."""
+    private: bool = False
+    """The system's resolver gave private addresses only."""
     own: bool = False
     """It is ours and lies whole in the extract, to be judged as a scan is."""
 
@@ -71,6 +75,8 @@ class HandshakeRow(msgspec.Struct, kw_only=True, omit_defaults=True):
     """How many redirects led here."""
     ip: str = ""
     port: int = 0
+    private: bool = False
+    """The address is one that no public server can have."""
     name: str = ""
     """The server_name sent, which is the name verified."""
     failure: str = ""
@@ -80,9 +86,12 @@ class HandshakeRow(msgspec.Struct, kw_only=True, omit_defaults=True):
     chain: str = ""
     """Of what the probe kept: after a failure, one certificate, and not always the leaf."""
     control: str = ""
-    """Of the same endpoint and name: `ok`, its failure, or "" where the control did not try."""
+    """Of the same endpoint and name: `ok`, its failure, or "" where the control did not try.
+
+    `page` where an old control tells of no handshakes, and fetched the page over TLS with this address.
+    """
     in_control: bool | None = None
-    """The address is one that the control found for the name; None if the control looked nothing up."""
+    """The address is the control's, or in a network of its; None if the control looked nothing up."""
     resolvers: int = 0
 
 
@@ -107,12 +116,12 @@ COLUMNS: Final = {
         "test_version": "VARCHAR", "software": "VARCHAR", "software_version": "VARCHAR", "input": "VARCHAR",
         "host": "VARCHAR", "handshakes": "USMALLINT", "dns_failure": "VARCHAR", "addresses": "USMALLINT",
         "tcp_failure": "VARCHAR", "control": "VARCHAR", "control_dns": "VARCHAR", "control_tcp": "VARCHAR",
-        "own": "BOOLEAN",
+        "in_control": "BOOLEAN", "private": "BOOLEAN", "own": "BOOLEAN",
     },
     "handshakes": {
         "doc": "UINTEGER", "n": "USMALLINT", "time": "TIMESTAMP", "asn": "UINTEGER", "test": "VARCHAR",
         "software": "VARCHAR", "host": "VARCHAR", "role": "VARCHAR", "depth": "UTINYINT", "ip": "VARCHAR",
-        "port": "USMALLINT", "name": "VARCHAR", "failure": "VARCHAR", "verified": "BOOLEAN",
+        "port": "USMALLINT", "private": "BOOLEAN", "name": "VARCHAR", "failure": "VARCHAR", "verified": "BOOLEAN",
         "version": "VARCHAR", "chain": "VARCHAR", "control": "VARCHAR", "in_control": "BOOLEAN",
         "resolvers": "UTINYINT",
     },

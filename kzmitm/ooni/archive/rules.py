@@ -77,7 +77,7 @@ def _attributed(case: Case) -> Iterator[Attribution]:
 def label_of(outcome: Outcome | None, case: Case) -> str:
     """The deepest node of OONI's ontology that the evidence supports."""
     if outcome is Outcome.DNS_HIJACK:
-        return "dns.injection"
+        return "dns.injection.bogon" if case.situation.private else "dns.injection"
     if outcome is Outcome.BLOCKED:
         node = cut_label(case.failure)
         return "tls.reset.sni" if node == "tls.reset" and case.situation.role == OTHER_NAME else node
@@ -189,6 +189,35 @@ def no_certificate_kept(case: Case) -> bool:
 def state_pki_of_its_own_will(case: Case) -> bool:
     """A state's PKI for signatures, and no control that was shown anything better."""
     return case.kind is Kind.CERTIFICATE and case.has_state_pki and case.control is not Kind.NONE
+
+
+def _is_lied_to(case: Case) -> bool:
+    """The address is private, and the control has public ones."""
+    return case.situation.private and case.situation.in_control is False and case.kind is not Kind.NONE
+
+
+@rule(Outcome.CAPTIVE_PORTAL, Confidence.SUSPECTED, asks=(PORTAL,))
+def public_at_a_private_address(case: Case) -> bool:
+    """The name was led into the local network, to a public certificate of somebody else: a login page."""
+    return _is_lied_to(case) and case.is_public and case.failure == Failure.SSL_INVALID_HOSTNAME
+
+
+@rule(Outcome.DNS_HIJACK, Confidence.LIKELY)
+def private_address(case: Case) -> bool:
+    """The name was led into the local network, where nothing answers rightly."""
+    return _is_lied_to(case)
+
+
+@rule(INCONCLUSIVE, asks=(UndecidedCode.ENCRYPTED_DNS, PORTAL))
+def public_for_another_host_elsewhere(case: Case) -> bool:
+    """A public certificate of somebody else at an address that the control does not have and did not try."""
+    return (
+        case.kind is Kind.CERTIFICATE
+        and case.is_public
+        and case.control is None
+        and case.situation.in_control is False
+        and case.failure == Failure.SSL_INVALID_HOSTNAME
+    )
 
 
 @rule(INCONCLUSIVE, asks=(PORTAL, MORE_HOSTS))

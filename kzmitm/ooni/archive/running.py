@@ -1,7 +1,7 @@
 """Tasks on workers: processes of this machine, or a cluster's, behind the interface of Executor (PEP 3148).
 
-A task is a function of its arguments and of files, and its result appears whole or not at all; so a worker may
-die at any moment, and what it left undone is given to another.
+A task is a function of its arguments and of files, and its result appears whole or not at all; so a worker
+may die at any moment, and what it left undone is given to another.
 """
 
 import multiprocessing
@@ -45,13 +45,13 @@ def cluster(address: str) -> Iterator[Opener]:
             "--scheduler needs the extra `dask`", hint="pip install 'kzmitm[archive,dask]'"
         ) from None
     try:
-        client = Client(address, timeout=10, set_as_default=False)
+        client = Client(address, timeout=10, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError, ValueError) as exc:
         raise KzmitmError(
             f"{address}: no scheduler answers: {exc}", hint="as in --scheduler tcp://host:8786"
         ) from None
     with client:
-        yield lambda: client.get_executor(pure=False, retries=MAX_LOSSES)
+        yield lambda: client.get_executor(pure=False, retries=MAX_LOSSES)  # type: ignore[no-untyped-call]
 
 
 def run_all(tasks: Sequence[Task], folder: str, opener: Opener, *, width: int) -> Iterator[dict[str, Any]]:
@@ -77,7 +77,7 @@ def run_all(tasks: Sequence[Task], folder: str, opener: Opener, *, width: int) -
 def _round(
     tasks: list[Task], folder: str, executor: Executor, width: int
 ) -> Iterator[tuple[Task, dict[str, Any]]]:
-    """Results until all are there; never more waiting than keeps the workers busy, so that memory is bounded."""
+    """Results until all are there; no more waiting than keeps the workers busy, so that memory is bounded."""
     waiting: dict[Future[dict[str, Any]], Task] = {}
     todo = iter(tasks)
     try:

@@ -1,4 +1,4 @@
-"""The findings of an analysis as one document: what was read, what it means, who intercepted what, where and when."""
+"""The findings of an analysis as one document: what was read, who intercepted what, where and when."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
@@ -14,17 +14,17 @@ MAX_PROBLEMS: Final = 100
 """Bad lines that the document names; the rest is counted there and lies in the parts."""
 
 _COUNTS: Final = """
-SELECT count(*) AS measurements, count_if(outcome = 'interception') AS intercepted,
-       count_if(outcome = 'blocked') AS blocked, min(time) AS first, max(time) AS last,
+SELECT count(*) AS measurements, count(*) FILTER (outcome = 'interception') AS intercepted,
+       count(*) FILTER (outcome = 'blocked') AS blocked, min(time) AS first, max(time) AS last,
        count(DISTINCT asn) AS networks, count(DISTINCT host) AS domains FROM measurements
 """
 _OUTCOMES: Final = "SELECT outcome, count(*) AS n FROM measurements GROUP BY outcome ORDER BY n DESC, outcome"
 _INTERCEPTION: Final = """
-SELECT count(*) AS sightings, count(DISTINCT uid) AS measurements, count(DISTINCT host) AS domains,
+SELECT count(*) AS sightings, count(DISTINCT uid) AS measurements, count(DISTINCT domain) AS domains,
        count(DISTINCT asn) AS networks, count(DISTINCT certificate) AS certificates,
        count(DISTINCT root_sha256) FILTER (root_sha256 <> '') AS known_roots,
        count(DISTINCT certificate) FILTER (coalesce(root_sha256, '') = '') AS certificates_of_unknown_root,
-       min(time) AS first_seen, max(time) AS last_seen, count_if(outside_validity) AS outside_validity
+       min(time) AS first_seen, max(time) AS last_seen, count(*) FILTER (outside_validity) AS outside_validity
 FROM interceptions {where}
 """
 _ATTRIBUTED: Final = "WHERE match IN ('certificate', 'key', 'signature', 'family')"
@@ -43,8 +43,8 @@ def summary(folder: Path) -> dict[str, Any]:
 
         attributed = first(_INTERCEPTION.format(where=_ATTRIBUTED))
         attributed["domain_names"] = [
-            row["host"]
-            for row in every(f"SELECT DISTINCT host FROM interceptions {_ATTRIBUTED} ORDER BY host")  # noqa: S608
+            row["domain"]
+            for row in every(f"SELECT DISTINCT domain FROM interceptions {_ATTRIBUTED} ORDER BY domain")  # noqa: S608
         ]
         attributed["asns"] = [
             row["asn"]

@@ -149,7 +149,14 @@ def _control(value: Any, handshakes: Iterable[Found]) -> dict[str, Any] | None:
     """The control of the test helper; or what the experiment itself knows of the same address."""
     control = value if isinstance(value, dict) else {}
     dns = control.get("dns")
-    told: dict[str, Any] = {"tcp_connect": {}, "tls_handshake": {}, "dns": None}
+    page, info = control.get("http_request"), control.get("ip_info")
+    told: dict[str, Any] = {
+        "tcp_connect": {},
+        "tls_handshake": {},
+        "dns": None,
+        "http_request": {"failure": _text(page.get("failure"))} if isinstance(page, dict) else None,
+        "ip_info": _info(info) if isinstance(info, dict) else None,
+    }
     if isinstance(dns, dict):
         addrs = dns.get("addrs")
         told["dns"] = {
@@ -165,6 +172,14 @@ def _control(value: Any, handshakes: Iterable[Found]) -> dict[str, Any] | None:
         if each.control and address:
             told["tls_handshake"][address] = {"server_name": name, "status": True, "failure": None}
     return told if any(told.values()) else None
+
+
+def _info(info: Row) -> dict[str, Any]:
+    return {
+        ip: {key: value for key, value in row.items() if key in ("asn", "flags") and type(value) is int}
+        for ip, row in info.items()
+        if isinstance(row, dict)
+    }
 
 
 def _outcome(row: Mapping[str, Any]) -> dict[str, Any]:

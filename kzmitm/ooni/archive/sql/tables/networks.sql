@@ -1,7 +1,7 @@
 -- What each network does, and its share of the country's users: who could be exposed, never who was.
 SELECT m.asn, coalesce(any_value(n.operator), any_value(m.network)) AS operator, any_value(n.share) AS share,
-       count(*) AS measurements, count_if(outcome = 'interception') AS intercepted,
-       count_if(outcome = 'blocked') AS blocked, count_if(outcome = 'clean') AS clean,
+       count(*) AS measurements, count(*) FILTER (outcome = 'interception') AS intercepted,
+       count(*) FILTER (outcome = 'blocked') AS blocked, count(*) FILTER (outcome = 'clean') AS clean,
        count(DISTINCT host) FILTER (outcome = 'interception') AS domains_intercepted,
        min(time) FILTER (outcome = 'interception') AS first_intercepted,
        max(time) FILTER (outcome = 'interception') AS last_intercepted
