@@ -1,6 +1,6 @@
 """What the control of a measurement tells of an address: the test helper's words, of all ages."""
 
-from functools import cached_property
+from collections.abc import Collection
 
 from kzmitm.ooni.archive.documents import Control
 from kzmitm.ooni.archive.failures import Kind, kind_of
@@ -8,37 +8,32 @@ from kzmitm.ooni.archive.failures import Kind, kind_of
 PAGE = "page"
 """The page came over TLS from one of the site's addresses: the word of a control that lists no handshakes."""
 _FOUND_BY_CONTROL = 2 | 8
+_NONE = Control()
 
 
 class ControlView:
     """One control; everything is empty where there is none. `https` says how the page was asked for."""
 
+    __slots__ = ("_asns", "_handshakes", "_https", "_info", "_page", "_tcp", "addresses", "lookup")
+
     def __init__(self, control: Control | None, *, https: bool) -> None:
-        self._control = control if control is not None else Control()
-        self._https = https
-
-    @cached_property
-    def addresses(self) -> frozenset[str]:
+        control = control if control is not None else _NONE
+        dns = control.dns
+        self.addresses: Collection[str] = (dns.addrs or ()) if dns is not None and not dns.failure else ()
         """Those that the control found for the host."""
-        dns = self._control.dns
-        return frozenset(dns.addrs or ()) if dns is not None and not dns.failure else frozenset()
-
-    @cached_property
-    def _asns(self) -> frozenset[int]:
-        info = self._control.ip_info or {}
-        found = (info[ip].asn for ip in self.addresses if ip in info)
-        return frozenset(asn for asn in found if asn)
-
-    @property
-    def lookup(self) -> str:
+        self.lookup = "" if dns is None else dns.failure or "ok"
         """`ok`, the failure of the control's lookup, or "" where it made none."""
-        dns = self._control.dns
-        return "" if dns is None else dns.failure or "ok"
+        self._https = https
+        self._page = control.http_request
+        self._tcp = control.tcp_connect
+        self._handshakes = control.tls_handshake
+        self._info = control.ip_info or {}
+        self._asns: frozenset[int] | None = None
 
     @property
     def connect(self) -> str:
         """`ok` if the control reached any address, else a failure, or ""."""
-        tried = self._control.tcp_connect
+        tried = self._tcp
         if not tried:
             return ""
         failures = [each.failure for each in tried.values()]
@@ -53,26 +48,28 @@ class ControlView:
             return None
         if ip in self.addresses:
             return True
-        info = (self._control.ip_info or {}).get(ip)
+        info = self._info.get(ip)
         if info is None:
             return False
+        if self._asns is None:
+            found = (self._info[one].asn for one in self.addresses if one in self._info)
+            self._asns = frozenset(asn for asn in found if asn)
         return bool((info.flags or 0) & _FOUND_BY_CONTROL) or info.asn in self._asns
 
     def of(self, address: str, ip: str, name: str, host: str) -> str:
         """What the control met at an endpoint under a name: `ok`, `page`, a failure, or ""."""
-        handshakes = self._control.tls_handshake
-        if not handshakes:
-            return self._page(ip, name, host)
-        found = handshakes.get(address)
+        if not self._handshakes:
+            return self._of_page(ip, name, host)
+        found = self._handshakes.get(address)
         if found is None or (found.server_name and found.server_name.lower() != name.lower()):
             return ""
         if found.failure:
             return found.failure
         return "" if found.status is False else "ok"
 
-    def _page(self, ip: str, name: str, host: str) -> str:
+    def _of_page(self, ip: str, name: str, host: str) -> str:
         """Before 2022 the control tells of no handshakes, but it verified the page's."""
-        page = self._control.http_request
+        page = self._page
         if page is None or not self._https or name.lower() != host or ip not in self.addresses:
             return ""
         if not page.failure:

@@ -4,9 +4,12 @@ The typed reading takes what OONI's own engine writes. Whatever differs from tha
 `kzmitm.ooni.archive.tolerant` reads the document again, field by field. Both end in the same `Document`.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+
+from kzmitm.ooni.archive.search import find
 
 MAX_ROWS = 4096
 """Handshakes, lookups or connects of one measurement; OONI's largest have some hundred."""
@@ -42,6 +45,7 @@ class Handshake(msgspec.Struct):
     tls_version: str | None = None
     peer_certificates: msgspec.Raw = msgspec.Raw(b"null")
     tags: list[str] | None = None
+    t: float | None = None
     x_role: str | None = None
     x_network_failure: str | None = None
     transaction_id: int | None = None
@@ -82,12 +86,23 @@ class Control(msgspec.Struct):
     ip_info: dict[str, AddressInfo] | None = None
 
 
+class Event(msgspec.Struct):
+    """A df-008 row, of old documents only: newer handshakes tell their address themselves."""
+
+    address: str | None = None
+    failure: str | None = None
+    operation: str | None = None
+    t: float | None = None
+    transaction_id: int | None = None
+
+
 class TestKeys(msgspec.Struct):
     queries: list[Query] | None = None
     tcp_connect: list[Connect] | None = None
     tls_handshakes: list[Handshake] | None = None
     control: Control | None = None
     control_failure: str | None = None
+    network_events: msgspec.Raw = msgspec.Raw(b"null")
     x_kzmitm: msgspec.Raw | None = None
     iterative_trace: msgspec.Raw | None = None
     pings: msgspec.Raw | None = None
@@ -112,49 +127,83 @@ class Document(msgspec.Struct):
 
 _decode = msgspec.json.Decoder(Document).decode
 
-_REQUESTS = b'"requests":['
-_HANDSHAKES = b'"tls_handshakes":[{'
+_decode_events = msgspec.json.Decoder(list[Event] | None).decode
+
+_PAGE = b'"response":{"body":"'
+_PAGE_END = b'","body_is_truncated":'
 
 
 def decode_typed(line: bytes) -> Document | None:
     """The document in a line, or None if it is not of the usual shape; raises nothing."""
     try:
-        document = _decode(without_requests(line))
-        keys = document.test_keys
-        if not keys.tls_handshakes or not _is_whole(keys):
-            document = _decode(line)
+        document = _decode(without_pages(line))
     except (msgspec.DecodeError, RecursionError):
         try:
             document = _decode(line)
         except (msgspec.DecodeError, RecursionError):
             return None
-    return document if _is_usual(document) else None
+    return document if _is_usual(document.test_keys) else None
 
 
-def without_requests(line: bytes) -> bytes:
-    """The line without the pages it carries: what lies from `requests` up to the last list of handshakes.
+def without_pages(line: bytes) -> bytes:
+    """The line without the text of the pages it carries, which are nine tenths of an archive.
 
-    An unescaped quote cannot stand in a JSON text, so both marks are keys wherever they match. Pages are
-    nine tenths of an archive, and looking for the marks costs less than half of reading over them.
+    An unescaped quote cannot stand in a JSON text, so where the second mark matches, the text that began at
+    the first one is at its end. Looking for marks costs a tenth of reading over the text.
     """
-    start = line.find(_REQUESTS)
+    start = find(line, _PAGE, 0)
     if start < 0:
         return line
-    end = line.rfind(_HANDSHAKES)
-    return line[:start] + line[end:] if end > start else line
+    pieces, at = [], 0
+    while start >= 0:
+        start += len(_PAGE)
+        end = find(line, _PAGE_END, start)
+        if end < 0:
+            break
+        pieces.append(line[at:start])
+        at = end
+        start = find(line, _PAGE, end)
+    pieces.append(line[at:])
+    return b"".join(pieces)
 
 
-def _is_whole(keys: TestKeys) -> bool:
-    return bool(keys.queries) and (keys.control is not None or keys.control_failure is not None)
-
-
-def _is_usual(document: Document) -> bool:
-    """Handshakes are where they belong, all with an address: nothing has to be looked for elsewhere."""
-    keys = document.test_keys
+def _is_usual(keys: TestKeys) -> bool:
+    """Handshakes are where they belong, all with an address, which events may have to give."""
     if keys.iterative_trace is not None or keys.pings is not None or keys.target is not None:
         return False
-    handshakes = keys.tls_handshakes or ()
-    return len(handshakes) <= MAX_ROWS and all(each.address is not None for each in handshakes)
+    handshakes = keys.tls_handshakes or []
+    if len(handshakes) > MAX_ROWS:
+        return False
+    if all(each.address is not None for each in handshakes):
+        return True
+    try:
+        events = _decode_events(keys.network_events) or []
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    for place, each in enumerate(handshakes):
+        if each.address is None:
+            each.address = address_from(events, each.transaction_id, each.t, place)
+    return True
+
+
+def address_from(events: Sequence[Event], number: int | None, t: float | None, place: int) -> str:
+    """The address of a handshake from before 2022-05, which only the events of its connection have.
+
+    They are joined by number, or where there is none by the time at which the handshake ended, or by order.
+    """
+    if number:
+        mine = (event.address for event in events if event.transaction_id == number)
+        return next((address for address in mine if address), "")
+    connects, done = [], 0
+    for event in events:
+        if event.operation == "connect" and event.failure is None:
+            connects.append(event.address or "")
+        elif event.operation == "tls_handshake_done" and event.t == t:
+            done = len(connects)
+            break
+    if done:
+        return connects[done - 1]
+    return connects[place] if place < len(connects) else ""
 
 
 def as_document(value: dict[str, Any]) -> Document:

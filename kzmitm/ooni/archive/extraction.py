@@ -6,7 +6,8 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Protocol
 from urllib.parse import urlsplit
-from zlib import crc32
+
+from isal.isal_zlib import crc32
 
 from kzmitm.model.target import is_ip, split_host_port, to_ascii_hostname
 from kzmitm.ooni.archive.chains import Chain, ChainReader
@@ -16,7 +17,6 @@ from kzmitm.ooni.archive.documents import (
     Document,
     Handshake,
     Query,
-    TestKeys,
     decode_typed,
 )
 from kzmitm.ooni.archive.reading import TooLong
@@ -73,7 +73,8 @@ class Extractor:
         keys = document.test_keys
         own = keys.x_kzmitm is not None and _OWN in bytes(keys.x_kzmitm)
         handshakes = (keys.tls_handshakes or [])[:MAX_ROWS]
-        row = _measurement(document, doc, time)
+        control = ControlView(keys.control, https=document.input is not None and _is_https(document.input))
+        row = _measurement(document, doc, time, control)
         row.source, row.line, row.own = source, number, own
         row.digest = crc32(line)
         row.uid = cut(document.measurement_uid) or "sha256-" + sha256(line).hexdigest()[:32]
@@ -82,11 +83,16 @@ class Extractor:
         if own:
             self._sink.own(doc, line)
         if handshakes:
-            self._handshakes(row, keys, handshakes)
+            self._handshakes(row, control, keys.queries or (), handshakes)
 
-    def _handshakes(self, common: MeasurementRow, keys: TestKeys, handshakes: Sequence[Handshake]) -> None:
-        control = ControlView(keys.control, https=_is_https(common.input))
-        resolvers = _resolvers(keys.queries or ())
+    def _handshakes(
+        self,
+        common: MeasurementRow,
+        control: ControlView,
+        queries: Sequence[Query],
+        handshakes: Sequence[Handshake],
+    ) -> None:
+        resolvers = _resolvers(queries)
         for n, each in enumerate(handshakes):
             chain = self._chains.read(bytes(each.peer_certificates))
             if chain.ders:
@@ -126,17 +132,9 @@ def cut(text: str | None) -> str:
     return text[:MAX_TEXT].replace("\0", "�") if len(text) > MAX_TEXT or "\0" in text else text
 
 
-def _measurement(document: Document, doc: int, time: str) -> MeasurementRow:
+def _measurement(document: Document, doc: int, time: str, control: ControlView) -> MeasurementRow:
     keys = document.test_keys
-    failures = [query.failure for query in keys.queries or () if ENGINES.get(query.engine) == SYSTEM]
-    given = {
-        ip
-        for query in keys.queries or ()
-        if ENGINES.get(query.engine) == SYSTEM
-        for answer in query.answers or ()
-        if (ip := answer.ipv4 or answer.ipv6)
-    }
-    control = ControlView(keys.control, https=False)
+    given, failure = _system_answers(keys.queries or ())
     connects = [each.status.failure for each in keys.tcp_connect or () if each.status is not None]
     return MeasurementRow(
         doc=doc,
@@ -151,19 +149,33 @@ def _measurement(document: Document, doc: int, time: str) -> MeasurementRow:
         software_version=cut(document.software_version),
         input=cut(document.input),
         host=_host(document.input),
-        dns_failure="" if given or not failures else cut(next(filter(None, failures), "")),
+        dns_failure="" if given else cut(failure),
         addresses=min(len(given), 65535),
         tcp_failure=cut(connects[0]) if connects and all(connects) else "",
         control=cut(keys.control_failure) or ("ok" if keys.control is not None else ""),
         control_dns=cut(control.lookup),
         control_tcp=cut(control.connect),
         in_control=any(map(control.has, given)) if given and control.addresses else None,
-        private=bool(given) and all(is_ip(ip) and is_private(ip) for ip in given),
+        private=bool(given) and all(map(_is_private, given)),
     )
 
 
 def _is_https(text: str) -> bool:
     return text.startswith("https://")
+
+
+def _system_answers(queries: Sequence[Query]) -> tuple[set[str], str]:
+    """The addresses that the system's resolver gave, and its first failure."""
+    given: set[str] = set()
+    failure = ""
+    for query in queries[:MAX_ROWS]:
+        if ENGINES.get(query.engine) == SYSTEM:
+            failure = failure or query.failure or ""
+            for answer in query.answers or ():
+                ip = answer.ipv4 or answer.ipv6
+                if ip:
+                    given.add(ip)
+    return given, failure
 
 
 def _resolvers(queries: Sequence[Query]) -> dict[str, int]:
@@ -189,7 +201,12 @@ def _endpoint(address: str) -> tuple[str, int, bool]:
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 5 and int(digits) < 65536):
         return "", 0, False
     ip = cut(ip.removeprefix("[").removesuffix("]") if ":" in ip else ip)
-    return ip, int(digits), is_ip(ip) and is_private(ip)
+    return ip, int(digits), _is_private(ip)
+
+
+@lru_cache(maxsize=4096)
+def _is_private(ip: str) -> bool:
+    return is_ip(ip) and is_private(ip)
 
 
 def _depth(tags: Sequence[str]) -> int:

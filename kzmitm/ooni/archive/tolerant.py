@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from kzmitm.ooni.archive.documents import Document, as_document
+from kzmitm.ooni.archive.documents import Document, Event, address_from, as_document
 from kzmitm.ooni.experiment import Found, Row, experiments, objects
 
 MAX_CERTIFICATES = 64
@@ -91,7 +91,6 @@ def _connect(row: Row) -> dict[str, Any]:
 def _handshake(found: Found, place: int) -> dict[str, Any]:
     row = found.row
     address = _text(row.get("address"))
-    number = row.get("transaction_id")
     unverified = row.get("no_tls_verify") is True or not found.verified
     tags = row.get("tags")
     return {
@@ -104,7 +103,7 @@ def _handshake(found: Found, place: int) -> dict[str, Any]:
         "tags": [each for each in tags if isinstance(each, str)] if isinstance(tags, list) else None,
         "x_role": found.role or _text(row.get("x_role")),
         "x_network_failure": _text(row.get("x_network_failure")),
-        "transaction_id": number if isinstance(number, int) and not isinstance(number, bool) else None,
+        "transaction_id": _integer(row.get("transaction_id")),
     }
 
 
@@ -120,29 +119,21 @@ def _certificates(value: Any) -> list[dict[str, str]]:
 
 
 def _event_address(found: Found, place: int) -> str:
-    """The address of a row from before 2022-05: only the events of its connection have it.
-
-    They are joined by number, or where there is none by the time at which the handshake ended, or by order.
-    """
-    row, events = found.row, found.events
-    number = row.get("transaction_id")
-    if number:
-        mine = (event for event in events if event.get("transaction_id") == number)
-        return next((each for each in map(_address, mine) if each), "")
-    connects, done = [], None
-    for event in events:
-        if event.get("operation") == "connect" and event.get("failure") is None:
-            connects.append(_address(event))
-        if event.get("operation") == "tls_handshake_done" and event.get("t") == row.get("t"):
-            done = len(connects)
-            break
-    if done:
-        return connects[done - 1]
-    return connects[place] if place < len(connects) else ""
+    events = [
+        Event(_text(each.get("address")), _text(each.get("failure")), _text(each.get("operation")),
+              _number(each.get("t")), _integer(each.get("transaction_id")))
+        for each in found.events
+    ]  # fmt: skip
+    row = found.row
+    return address_from(events, _integer(row.get("transaction_id")), _number(row.get("t")), place)
 
 
-def _address(event: Row) -> str:
-    return _text(event.get("address")) or ""
+def _number(value: Any) -> float | None:
+    return float(value) if type(value) in (int, float) and abs(value) < 1e15 else None
+
+
+def _integer(value: Any) -> int | None:
+    return value if type(value) is int else None
 
 
 def _control(value: Any, handshakes: Iterable[Found]) -> dict[str, Any] | None:
