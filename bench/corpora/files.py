@@ -224,10 +224,7 @@ def _all(out: Path, listed: list[FilePlan], processes: int, source: Measurements
     if processes == 1:
         yield from (write_file(out, plan, source) for plan in listed)
         return
-    # Pages are the dearest part of a world: made once, and shared by the children.
-    for theme in range(64):
-        world_of(listed[0].seed).pages.body(theme, "", random.Random(0))
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
     with ProcessPoolExecutor(processes, mp_context=context) as pool:
         yield from pool.map(write_file, [out] * len(listed), listed, [source] * len(listed))
 

@@ -106,7 +106,7 @@ def clean_control_missing(scene: Scene) -> Made:
 @situation("origin_misconfigured", cause="origin", weight=4.0, eras=NEW)
 def origin_expired(scene: Scene) -> Made:
     """The site let its certificate lapse: the control says the same."""
-    chain = scene.world.public.genuine(scene.site, scene.moment - dt.timedelta(days=200))
+    chain = scene.world.public.genuine(scene.site, scene.moment - dt.timedelta(days=500))
     return broken_origin(scene, stored(INVALID, chain[0]))
 
 

@@ -59,27 +59,27 @@ def isca_echcheck(scene: Scene) -> Made:
     return Made(experiments.echcheck(scene, forged, forged), issuer)
 
 
-@situation("clean", test_name="urlgetter", eras=NEW, weight=2.0)
+@situation("clean", test_name="urlgetter", eras=NEW, weight=30.0)
 def clean_no_tls_verify(scene: Scene) -> Made:
     """Not verified by the probe, and genuine: to be verified from the stored chain."""
     return Made(experiments.urlgetter(scene, _unverified(scene.genuine())))
 
 
-@situation("clean", test_name="tlsmiddlebox", eras=NEW, weight=2.0)
+@situation("clean", test_name="tlsmiddlebox", eras=NEW, weight=30.0)
 def clean_tlsmiddlebox(scene: Scene) -> Made:
     """Both traces end at the helper, which shows its own certificate for either name."""
     helper = _unverified(scene.genuine(named(experiments.HELPER)))
     return Made(experiments.tlsmiddlebox(scene, 14, None, helper))
 
 
-@situation("clean", test_name="tlsping", eras=NEW, weight=2.0)
+@situation("clean", test_name="tlsping", eras=NEW, weight=30.0)
 def clean_tlsping(scene: Scene) -> Made:
     """Genuine ten times."""
     return Made(experiments.tlsping(scene, good(scene)))
 
 
 @situation(
-    "clean", accept=("inconclusive", "origin_misconfigured"), test_name="sni_blocking", eras=NEW, weight=2.0
+    "clean", accept=("inconclusive", "origin_misconfigured"), test_name="sni_blocking", eras=NEW, weight=30.0
 )
 def clean_sni_blocking(scene: Scene) -> Made:
     """The helper shows its own certificate: of another name than was asked, and nobody forged it."""
@@ -88,7 +88,7 @@ def clean_sni_blocking(scene: Scene) -> Made:
     return Made(experiments.sni_blocking(scene, end, helper, good(scene, helper), "success.got_server_hello"))
 
 
-@situation("clean", test_name="echcheck", eras=NEW, weight=2.0)
+@situation("clean", test_name="echcheck", eras=NEW, weight=30.0)
 def clean_echcheck(scene: Scene) -> Made:
     """Genuine without and with the encrypted hello."""
     return Made(experiments.echcheck(scene, good(scene), good(scene)))

@@ -29,30 +29,12 @@ from corpus import SITUATIONS, fifty, plans, situation, write_corpus, write_publ
 
 MEGABYTES = 12
 CERTIFICATE_FAILURES = {"ssl_unknown_authority", "ssl_invalid_certificate", "ssl_invalid_hostname"}
-ENVELOPE = tuple(
-    [
-        "annotations",
-        "data_format_version",
-        "extensions",
-        "input",
-        "measurement_start_time",
-        "probe_asn",
-        "probe_cc",
-        "probe_ip",
-        "probe_network_name",
-        "report_id",
-        "resolver_asn",
-        "resolver_ip",
-        "resolver_network_name",
-        "software_name",
-        "software_version",
-        "test_keys",
-        "test_name",
-        "test_runtime",
-        "test_start_time",
-        "test_version",
-    ]
-)
+ENVELOPE = (
+    "annotations", "data_format_version", "extensions", "input", "measurement_start_time", "probe_asn",
+    "probe_cc", "probe_ip", "probe_network_name", "report_id", "resolver_asn", "resolver_ip",
+    "resolver_network_name", "software_name", "software_version", "test_keys", "test_name", "test_runtime",
+    "test_start_time", "test_version",
+)  # fmt: skip
 IN_SITUATION = [(name, era) for name, kind in SITUATIONS.items() for era in kind.eras]
 
 
