@@ -204,11 +204,11 @@ def _compressor(kind: Compression) -> tuple[Callable[[bytes], bytes], Callable[[
 def write_corpus(
     out: Path, todo: Iterable[FilePlan], *, processes: int = 1, source: Measurements = measurements
 ) -> dict[str, Any]:
-    """Write the files, `truth.jsonl`, `truth.json`, `store.pem` and `registry/`; what `truth.json` holds."""
+    """Write the files, the truth, the public authorities and the registry; what `truth.json` holds."""
     listed = list(todo)
     out.mkdir(parents=True, exist_ok=True)
     world = world_of(listed[0].seed)
-    overlay.write_store(world, out / "store.pem")
+    overlay.write_store(world, out)
     overlay.write_overlay(world, out / "registry")
     totals = _Totals()
     with (out / "truth.jsonl").open("w") as truth_file:

@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import json
 import os
+import ssl
 import subprocess
 import sys
 from collections import Counter
@@ -19,13 +20,22 @@ from kzmitm.pki.cache import CertificateCache
 from kzmitm.pki.kinds import SCOPES
 from kzmitm.pki.path import validate_path
 from kzmitm.pki.registry import parse_registry
+from kzmitm.pki.report import PathStatus
 from kzmitm.pki.store import parse_store
 from kzmitm.resources import fingerprint_files
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
 
-from corpus import SITUATIONS, fifty, plans, situation, write_corpus, write_published  # noqa: E402
+from corpus import (  # noqa: E402
+    SITUATIONS,
+    fifty,
+    plans,
+    public_certificates,
+    situation,
+    write_corpus,
+    write_published,
+)
 
 MEGABYTES = 12
 CERTIFICATE_FAILURES = {"ssl_unknown_authority", "ssl_invalid_certificate", "ssl_invalid_hostname"}
@@ -214,6 +224,28 @@ def test_genuine_chains_hold_in_the_store_that_lies_beside_them(tmp_path):
     assert checked > 4
 
 
+def test_one_stored_certificate_of_a_public_authority_can_be_told(tmp_path):
+    """Where the probe kept a leaf alone, or an issuer, the roots and intermediates beside the corpus tell."""
+    roots, intermediates = public_certificates(5)
+    pem = "".join(ssl.DER_cert_to_PEM_cert(der) for der in roots)
+    store = parse_store(pem.encode(), name="corpus", version="1", date="2024-01-01")
+    cache = CertificateCache()
+    for name in ("captive_portal_same_address", "clock_wrong", "old_trust_store", "cdn_default_certificate"):
+        document, truth = situation(name, 5)
+        (der,) = {der for row in handshakes(document["test_keys"]) for der in certificates(row)}
+        now = datetime.fromisoformat(truth["measured_at"])
+        report = validate_path(
+            [cache.parse(der)],
+            store=store,
+            hostname=None,
+            now=now,
+            cache=cache,
+            intermediates=[cache.parse(one) for one in intermediates],
+        )
+        expected = PathStatus.TRUSTED if name == "old_trust_store" else PathStatus.MISSING_INTERMEDIATE
+        assert report.path is expected, (name, report)
+
+
 def test_the_published_figures_are_those_of_the_registry(published):
     out, told = published
     registry = parse_registry(fingerprint_files())
@@ -308,3 +340,18 @@ def test_a_form_in_which_it_does_not_occur_is_refused():
 def test_no_time_of_the_making_is_in_it():
     _document, truth = situation("clean_https", 9)
     assert datetime.fromisoformat(truth["measured_at"]) < datetime(2025, 1, 1, tzinfo=UTC)
+
+
+def test_the_command_makes_one_of_each(tmp_path):
+    script = [
+        sys.executable,
+        str(ROOT / "bench" / "corpus.py"),
+        str(tmp_path),
+        "--fifty",
+        "--style",
+        "uploader",
+    ]
+    done = subprocess.run(script, capture_output=True, text=True, check=True, timeout=60)
+    assert f"{len(SITUATIONS)} measurements in 8 files" in done.stderr
+    assert Counter(truth["class"] for truth in truths(tmp_path)) == Counter(list(SITUATIONS))
+    assert all(b"\\/" in line for _file, _number, line in lines(tmp_path))
