@@ -6,9 +6,11 @@
 `OUT/raw/` is laid out as the bucket; `truth.jsonl` has a line for each measurement, `truth.json` the sums;
 `store.pem` holds the corpus' public roots and `registry/` an overlay that knows its look-alikes, which the
 analysis must be given (`--store`, `--fingerprints`): no certificate of a corpus is anybody's real one.
+`intermediates.pem` are the public intermediates, as browsers preload them.
 
-For tests: `situation(name, seed) -> (document, truth)` for every name in `SITUATIONS`. The same seed gives
-the same octets, certificates included (`zst` as long as the library is the same).
+For tests: `situation(name, seed) -> (document, truth)` for every name in `SITUATIONS`, and
+`public_certificates(seed)`. The same seed gives the same octets, certificates included (`zst` as long as the
+library is the same). A truth is joined to its line by `file` and `line`, or by `uid` where `uid_in_line`.
 """
 
 import argparse
@@ -20,9 +22,19 @@ from pathlib import Path
 from corpora.fifty import fifty
 from corpora.files import plans, write_corpus
 from corpora.making import SITUATIONS, situation
+from corpora.overlay import public_certificates, write_overlay
 from corpora.published import write_published
 
-__all__ = ["SITUATIONS", "fifty", "plans", "situation", "write_corpus", "write_published"]
+__all__ = [
+    "SITUATIONS",
+    "fifty",
+    "plans",
+    "public_certificates",
+    "situation",
+    "write_corpus",
+    "write_overlay",
+    "write_published",
+]
 
 
 def main() -> None:

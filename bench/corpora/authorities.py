@@ -20,8 +20,8 @@ ISCA = "CN=Information Security Certification Authority, O=ISCA, C=KZ"
 INTERMEDIATE = "C=KZ, O=ISCA, CN=Information Security Intermediate"
 """The subjects of the real ones are not published."""
 DAY_ZERO = dt.datetime(2020, 1, 1, tzinfo=UTC)
-RENEWED_EVERY, VALID_FOR = 60, 90
-"""Days: as the public automated authorities have it."""
+TERMS = ((60, 90), (330, 397))
+"""Days between renewals and of validity: as the automated authorities have it, and as the paid ones."""
 GENERATION_DAYS = 75
 """Of an ISCA intermediate: observations/ooni-2024-intermediates.toml."""
 KNOWN_ROOTS = 4
@@ -32,6 +32,10 @@ _LONG = Span(dt.datetime(2015, 6, 4, 11, 4, tzinfo=UTC), dt.datetime(2040, 6, 4,
 
 def b64(der: bytes) -> str:
     return base64.b64encode(der).decode()
+
+
+def _terms(site: Site) -> tuple[int, int]:
+    return TERMS[site.number // 3 % len(TERMS)]
 
 
 class PublicPKI:
@@ -79,14 +83,15 @@ class PublicPKI:
 
     def genuine(self, site: Site, moment: dt.datetime, variant: int = 0) -> list[str]:
         """The chain that the site presents at that time; `variant` tells the machines of a farm apart."""
-        return self.chain(site, (moment - DAY_ZERO).days // RENEWED_EVERY, variant)
+        return self.chain(site, (moment - DAY_ZERO).days // _terms(site)[0], variant)
 
     def _chain(self, site: Site, period: int, variant: int) -> list[str]:
-        start = DAY_ZERO + dt.timedelta(days=period * RENEWED_EVERY - 10, seconds=site.number * 7 + variant)
+        every, valid_for = _terms(site)
+        start = DAY_ZERO + dt.timedelta(days=period * every - 10, seconds=site.number * 7 + variant)
         apex = site.domain.removeprefix("www.")
         hosts = tuple(dict.fromkeys((site.domain, apex, f"*.{apex}")))
         issuer = self.issuer_of(site)
-        span = Span.days(start, VALID_FOR)
+        span = Span.days(start, valid_for)
         chain = [b64(self.leaf(site, hosts, span, f"{period}:{variant}", issuer)), issuer.base64]
         return [*chain, self.roots[0].base64] if site.number % 7 == 3 else chain
 

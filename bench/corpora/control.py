@@ -9,7 +9,7 @@ from corpora.sites import Site
 if TYPE_CHECKING:
     from corpora.web import Plan
 
-BY_PROBE, BY_HELPER, VALID_FOR_DOMAIN = 1, 2, 8
+BY_PROBE, BY_HELPER, BOGON, VALID_FOR_DOMAIN = 1, 2, 4, 8
 """Flags of `ip_info`."""
 
 
@@ -56,8 +56,9 @@ def _ip_info(plan: "Plan", resolved: list[str], site: Site) -> Document:
         flags = BY_PROBE | (BY_HELPER if one.ip in resolved else 0)
         if one.port == 443 and one.control_tls is None and one.control_tcp is None:
             flags |= VALID_FOR_DOMAIN
+        flags |= BOGON if one.ip.startswith("10.") else 0
         # The helper tells the network of an address that others gave it too.
-        found[one.written or one.ip] = {"asn": site.hoster[0] if one.ip in resolved else 0, "flags": flags}
+        found[one.ip] = {"asn": site.hoster[0] if one.ip in resolved else 0, "flags": flags}
     for ip in resolved:
         found.setdefault(ip, {"asn": site.hoster[0], "flags": BY_HELPER | VALID_FOR_DOMAIN})
     return found

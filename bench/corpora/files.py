@@ -204,11 +204,11 @@ def _compressor(kind: Compression) -> tuple[Callable[[bytes], bytes], Callable[[
 def write_corpus(
     out: Path, todo: Iterable[FilePlan], *, processes: int = 1, source: Measurements = measurements
 ) -> dict[str, Any]:
-    """Write the files, `truth.jsonl`, `truth.json`, `store.pem` and `registry/`; what `truth.json` holds."""
+    """Write the files, the truth, the public authorities and the registry; what `truth.json` holds."""
     listed = list(todo)
     out.mkdir(parents=True, exist_ok=True)
     world = world_of(listed[0].seed)
-    overlay.write_store(world, out / "store.pem")
+    overlay.write_store(world, out)
     overlay.write_overlay(world, out / "registry")
     totals = _Totals()
     with (out / "truth.jsonl").open("w") as truth_file:
@@ -224,10 +224,7 @@ def _all(out: Path, listed: list[FilePlan], processes: int, source: Measurements
     if processes == 1:
         yield from (write_file(out, plan, source) for plan in listed)
         return
-    # Pages are the dearest part of a world: made once, and shared by the children.
-    for theme in range(64):
-        world_of(listed[0].seed).pages.body(theme, "", random.Random(0))
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
     with ProcessPoolExecutor(processes, mp_context=context) as pool:
         yield from pool.map(write_file, [out] * len(listed), listed, [source] * len(listed))
 

@@ -47,7 +47,7 @@ def clean_http(scene: Scene) -> Made:
     return Made(document(scene, Plan([visit(scene, None, scheme="http")], body=scene.page())))
 
 
-@situation("clean", weight=90.0)
+@situation("clean", accept=("inconclusive", "unreachable"), weight=90.0)
 def clean_redirect(scene: Scene) -> Made:
     """From http to https; before 0.5 nobody looked at the TLS of the second step."""
     first = visit(scene, None, scheme="http")
@@ -106,7 +106,7 @@ def clean_control_missing(scene: Scene) -> Made:
 @situation("origin_misconfigured", cause="origin", weight=4.0, eras=NEW)
 def origin_expired(scene: Scene) -> Made:
     """The site let its certificate lapse: the control says the same."""
-    chain = scene.world.public.genuine(scene.site, scene.moment - dt.timedelta(days=200))
+    chain = scene.world.public.genuine(scene.site, scene.moment - dt.timedelta(days=500))
     return broken_origin(scene, stored(INVALID, chain[0]))
 
 

@@ -68,6 +68,7 @@ def truth_of(kind: Situation, scene: Scene, made: Made) -> Truth:
         "domain": made.domain or scene.site.domain,
         "day": day_of(scene.moment),
         "measured_at": scene.moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "stated_at": made.document["measurement_start_time"].replace(" ", "T") + "Z",
         "report_id": made.document["report_id"],
         "input": made.document["input"],
     }

@@ -8,16 +8,26 @@ from pathlib import Path
 
 from corpora.authorities import published, published_roots
 from corpora.minting import Issuer
-from corpora.scene import World
+from corpora.scene import World, world_of
 from corpora.sites import FINGERPRINTS
 
 AUTHORITY = "authorities/kz-isca.toml"
 OBSERVATION = "observations/ooni-2024-intermediates.toml"
 
 
-def write_store(world: World, path: Path) -> None:
-    """The look-alike of a browser's roots, as PEM."""
-    path.write_text("".join(_pem(root.der) for root in world.public.roots))
+def public_certificates(seed: int) -> tuple[list[bytes], list[bytes]]:
+    """The public roots and the intermediates that a seed's genuine chains hang on, as DER."""
+    public = world_of(seed).public
+    return [root.der for root in public.roots], [one.der for one in (*public.issuers, public.new_issuer)]
+
+
+def write_store(world: World, out: Path) -> None:
+    """What a browser brings with it: `store.pem`, its roots, and `intermediates.pem`, those it preloads.
+
+    Without the latter nothing tells that the one stored leaf of a captive portal is of a public authority.
+    """
+    for name, ders in zip(("store.pem", "intermediates.pem"), public_certificates(world.seed), strict=True):
+        (out / name).write_text("".join(map(_pem, ders)))
 
 
 def write_overlay(world: World, folder: Path) -> None:

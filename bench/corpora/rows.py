@@ -106,7 +106,7 @@ def tcp(
     status: Row = {"failure": failure, "success": failure is None}
     if era != "v05":
         status = {"blocked": failure is not None, **status}
-    row: Row = {"ip": ip.strip("[]"), "port": int(port), "status": status}
+    row: Row = {"ip": ip.strip("[]") if ":" in ip else ip, "port": int(port), "status": status}
     if era == "v05":
         return row | {"t0": times[0], "t": times[1], "tags": list(tags), "transaction_id": number}
     return row | {"t": times[1]} | ({} if era == "old" else {"tags": []})
