@@ -14,6 +14,8 @@ from kzmitm.ooni.archive.search import find
 MAX_ROWS = 4096
 """Handshakes, lookups or connects of one measurement; OONI's largest have some hundred."""
 
+NOTHING = msgspec.Raw(b"null")
+
 
 class Answer(msgspec.Struct):
     ipv4: str | None = None
@@ -43,7 +45,7 @@ class Handshake(msgspec.Struct):
     failure: str | None = None
     no_tls_verify: bool | None = None
     tls_version: str | None = None
-    peer_certificates: msgspec.Raw = msgspec.Raw(b"null")
+    peer_certificates: msgspec.Raw = NOTHING
     tags: list[str] | None = None
     t: float | None = None
     x_role: str | None = None
@@ -96,13 +98,21 @@ class Event(msgspec.Struct):
     transaction_id: int | None = None
 
 
-class TestKeys(msgspec.Struct):
-    queries: list[Query] | None = None
-    tcp_connect: list[Connect] | None = None
-    tls_handshakes: list[Handshake] | None = None
+class Surroundings(msgspec.Struct):
+    """What else a measurement saw: asked only where its handshakes do not settle everything by themselves."""
+
+    queries: Sequence[Query] = ()
+    tcp_connect: Sequence[Connect] = ()
     control: Control | None = None
+
+
+class TestKeys(msgspec.Struct):
+    queries: msgspec.Raw = NOTHING
+    tcp_connect: msgspec.Raw = NOTHING
+    tls_handshakes: list[Handshake] | None = None
+    control: msgspec.Raw = NOTHING
     control_failure: str | None = None
-    network_events: msgspec.Raw = msgspec.Raw(b"null")
+    network_events: msgspec.Raw = NOTHING
     x_kzmitm: msgspec.Raw | None = None
     iterative_trace: msgspec.Raw | None = None
     pings: msgspec.Raw | None = None
@@ -123,11 +133,16 @@ class Document(msgspec.Struct):
     software_version: str | None = None
     test_version: str | None = None
     measurement_uid: str | None = None
+    report_id: str | None = None
+    test_runtime: float | None = None
 
 
 _decode = msgspec.json.Decoder(Document).decode
 
 _decode_events = msgspec.json.Decoder(list[Event] | None).decode
+_decode_queries = msgspec.json.Decoder(list[Query] | None).decode
+_decode_connects = msgspec.json.Decoder(list[Connect] | None).decode
+_decode_control = msgspec.json.Decoder(Control | None).decode
 
 _PAGE = b'"response":{"body":"'
 _PAGE_END = b'","body_is_truncated":'
@@ -143,6 +158,15 @@ def decode_typed(line: bytes) -> Document | None:
         except (msgspec.DecodeError, RecursionError):
             return None
     return document if _is_usual(document.test_keys) else None
+
+
+def surroundings_of(keys: TestKeys) -> Surroundings:
+    """What else was seen; raises msgspec.DecodeError if it is not of the usual shape."""
+    return Surroundings(
+        _decode_queries(keys.queries) or (),
+        _decode_connects(keys.tcp_connect) or (),
+        _decode_control(keys.control),
+    )
 
 
 def without_pages(line: bytes) -> bytes:

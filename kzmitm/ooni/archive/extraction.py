@@ -1,12 +1,13 @@
 """Documents to rows: what one pass over an archive keeps. Pure: where the rows go is an argument."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
 from typing import Protocol
 from urllib.parse import urlsplit
 
+import msgspec
 from isal.isal_zlib import crc32
 
 from kzmitm.model.target import is_ip, split_host_port, to_ascii_hostname
@@ -17,18 +18,18 @@ from kzmitm.ooni.archive.documents import (
     Document,
     Handshake,
     Query,
+    Surroundings,
+    TestKeys,
     decode_typed,
+    surroundings_of,
 )
 from kzmitm.ooni.archive.reading import TooLong
-from kzmitm.ooni.archive.rows import DOH, MAX_TEXT, SYSTEM, UDP, HandshakeRow, MeasurementRow
+from kzmitm.ooni.archive.rows import MAX_TEXT, HandshakeRow, MeasurementRow
 from kzmitm.ooni.archive.tolerant import NoMeasurementError, decode_tolerant
 from kzmitm.verdict.resolution import is_private
 
-ENGINES: Mapping[str | None, int] = {
-    "getaddrinfo": SYSTEM, "system": SYSTEM, "golang_net_resolver": SYSTEM, "go": SYSTEM, "unknown": SYSTEM,
-    "udp": UDP, "tcp": UDP, "doh": DOH, "doh3": DOH, "dot": DOH,
-}  # fmt: skip
-"""Whose answer a lookup's is, by OONI's names of its engines (df-002)."""
+SYSTEM_ENGINES = frozenset({"getaddrinfo", "system", "golang_net_resolver", "go", "unknown"})
+"""OONI's names (df-002) for the resolver that every other program of the computer asks."""
 
 _OWN = b'"kzmitm.measurement/1.'
 _OPTIONAL = frozenset({"", "first"})
@@ -58,47 +59,38 @@ class Extractor:
         """Keep the rows of a document; returns why there are none, or None."""
         if isinstance(line, TooLong):
             return "longer than any measurement; passed over"
-        document = decode_typed(line)
         try:
-            if document is None:
-                document = decode_tolerant(line)
+            document, surroundings = _read(line)
             time = _time(document.measurement_start_time)
         except NoMeasurementError as exc:
             return str(exc)
-        self._keep(document, line, time, f"{source}", number)
+        keys = document.test_keys
+        row = _measurement(document, self._next, time)
+        row.source, row.line, row.digest = source, number, crc32(line)
+        row.uid = cut(document.measurement_uid) or _made_uid(document, line)
+        row.own = keys.x_kzmitm is not None and _OWN in bytes(keys.x_kzmitm)
+        self._next += 1
+        if row.own:
+            self._sink.own(row.doc, line)
+        control = None
+        if surroundings is not None:
+            https = document.input is not None and document.input.startswith("https://")
+            control = ControlView(surroundings.control, https=https)
+            _surround(row, keys, surroundings, control)
+        self._sink.measurement(row)
+        if keys.tls_handshakes:
+            self._handshakes(row, control, keys.tls_handshakes)
         return None
 
-    def _keep(self, document: Document, line: bytes, time: str, source: str, number: int) -> None:
-        doc, self._next = self._next, self._next + 1
-        keys = document.test_keys
-        own = keys.x_kzmitm is not None and _OWN in bytes(keys.x_kzmitm)
-        handshakes = (keys.tls_handshakes or [])[:MAX_ROWS]
-        control = ControlView(keys.control, https=document.input is not None and _is_https(document.input))
-        row = _measurement(document, doc, time, control)
-        row.source, row.line, row.own = source, number, own
-        row.digest = crc32(line)
-        row.uid = cut(document.measurement_uid) or "sha256-" + sha256(line).hexdigest()[:32]
-        row.handshakes = len(handshakes)
-        self._sink.measurement(row)
-        if own:
-            self._sink.own(doc, line)
-        if handshakes:
-            self._handshakes(row, control, keys.queries or (), handshakes)
-
     def _handshakes(
-        self,
-        common: MeasurementRow,
-        control: ControlView,
-        queries: Sequence[Query],
-        handshakes: Sequence[Handshake],
+        self, common: MeasurementRow, control: ControlView | None, handshakes: Sequence[Handshake]
     ) -> None:
-        resolvers = _resolvers(queries)
         for n, each in enumerate(handshakes):
             chain = self._chains.read(bytes(each.peer_certificates))
             if chain.ders:
                 self._sink.chain(chain)
-            ip, port, private = _endpoint(each.address or "")
-            name = each.server_name or ""
+            address, name = each.address or "", each.server_name or ""
+            ip, port, private = _endpoint(address)
             self._sink.handshake(
                 HandshakeRow(
                     doc=common.doc,
@@ -118,11 +110,36 @@ class Extractor:
                     verified=not each.no_tls_verify,
                     version=cut(each.tls_version),
                     chain=chain.id,
-                    control=cut(control.of(each.address or "", ip, name, common.host)),
-                    in_control=control.has(ip),
-                    resolvers=resolvers.get(ip, 0),
+                    control=cut(control.of(address, ip, name, common.host)) if control is not None else "",
+                    in_control=control.has(ip) if control is not None else None,
                 )
             )
+
+
+def _read(line: bytes) -> tuple[Document, Surroundings | None]:
+    """The document, and what else it saw unless its handshakes settle it; raises NoMeasurementError."""
+    document = decode_typed(line)
+    if document is not None:
+        if _is_settled(document.test_keys.tls_handshakes):
+            return document, None
+        try:
+            return document, surroundings_of(document.test_keys)
+        except (msgspec.DecodeError, RecursionError):
+            pass
+    document = decode_tolerant(line)
+    return document, surroundings_of(document.test_keys)
+
+
+def _is_settled(handshakes: Sequence[Handshake] | None) -> bool:
+    """The probe verified every handshake, and there was one."""
+    return bool(handshakes) and all(not each.failure and not each.no_tls_verify for each in handshakes or ())
+
+
+def _made_uid(document: Document, line: bytes) -> str:
+    """A name for what has none, as the lines of OONI's bucket: the same for all copies, however written."""
+    told = (document.report_id, document.input, document.measurement_start_time, document.test_runtime)
+    content = repr(told).encode("utf-8", "replace") if document.report_id else line
+    return "made-" + sha256(content).hexdigest()[:32]
 
 
 def cut(text: str | None) -> str:
@@ -132,10 +149,7 @@ def cut(text: str | None) -> str:
     return text[:MAX_TEXT].replace("\0", "�") if len(text) > MAX_TEXT or "\0" in text else text
 
 
-def _measurement(document: Document, doc: int, time: str, control: ControlView) -> MeasurementRow:
-    keys = document.test_keys
-    given, failure = _system_answers(keys.queries or ())
-    connects = [each.status.failure for each in keys.tcp_connect or () if each.status is not None]
+def _measurement(document: Document, doc: int, time: str) -> MeasurementRow:
     return MeasurementRow(
         doc=doc,
         uid="",
@@ -149,19 +163,21 @@ def _measurement(document: Document, doc: int, time: str, control: ControlView) 
         software_version=cut(document.software_version),
         input=cut(document.input),
         host=_host(document.input),
-        dns_failure="" if given else cut(failure),
-        addresses=min(len(given), 65535),
-        tcp_failure=cut(connects[0]) if connects and all(connects) else "",
-        control=cut(keys.control_failure) or ("ok" if keys.control is not None else ""),
-        control_dns=cut(control.lookup),
-        control_tcp=cut(control.connect),
-        in_control=any(map(control.has, given)) if given and control.addresses else None,
-        private=bool(given) and all(map(_is_private, given)),
+        handshakes=len(document.test_keys.tls_handshakes or ()),
     )
 
 
-def _is_https(text: str) -> bool:
-    return text.startswith("https://")
+def _surround(row: MeasurementRow, keys: TestKeys, seen: Surroundings, control: ControlView) -> None:
+    """Add what lookups, connects and the control tell."""
+    given, failure = _system_answers(seen.queries)
+    connects = [each.status.failure for each in seen.tcp_connect if each.status is not None]
+    row.dns_failure = "" if given else cut(failure)
+    row.addresses = min(len(given), 65535)
+    row.tcp_failure = cut(connects[0]) if connects and all(connects) else ""
+    row.control = cut(keys.control_failure) or ("ok" if seen.control is not None else "")
+    row.control_dns, row.control_tcp = cut(control.lookup), cut(control.connect)
+    row.in_control = any(map(control.has, given)) if given and control.addresses else None
+    row.private = bool(given) and all(map(_is_private, given))
 
 
 def _system_answers(queries: Sequence[Query]) -> tuple[set[str], str]:
@@ -169,26 +185,13 @@ def _system_answers(queries: Sequence[Query]) -> tuple[set[str], str]:
     given: set[str] = set()
     failure = ""
     for query in queries[:MAX_ROWS]:
-        if ENGINES.get(query.engine) == SYSTEM:
+        if query.engine in SYSTEM_ENGINES:
             failure = failure or query.failure or ""
             for answer in query.answers or ():
                 ip = answer.ipv4 or answer.ipv6
                 if ip:
                     given.add(ip)
     return given, failure
-
-
-def _resolvers(queries: Sequence[Query]) -> dict[str, int]:
-    """Whose answers held an address."""
-    found: dict[str, int] = {}
-    for query in queries[:MAX_ROWS]:
-        bit = ENGINES.get(query.engine, 0)
-        if bit and query.answers:
-            for answer in query.answers:
-                ip = answer.ipv4 or answer.ipv6
-                if ip:
-                    found[ip] = found.get(ip, 0) | bit
-    return found
 
 
 @lru_cache(maxsize=4096)

@@ -4,7 +4,6 @@ from enum import StrEnum
 from functools import lru_cache
 
 from kzmitm.model.failure import Failure
-from kzmitm.verdict.labels import NETWORK_CUTS
 
 
 class Kind(StrEnum):
@@ -33,12 +32,3 @@ def kind_of(failure: str) -> Kind:
     if failure in CERTIFICATE or any(each in failure for each in _VERIFICATION):
         return Kind.CERTIFICATE
     return Kind.OURS if failure in _OURS else Kind.CUT
-
-
-@lru_cache(maxsize=4096)
-def cut_label(failure: str) -> str:
-    """The node of OONI's ontology for a handshake that was cut off."""
-    node = NETWORK_CUTS.get(failure)
-    if node is None:
-        return "tls.alert" if "remote error: tls" in failure else "tls"
-    return node

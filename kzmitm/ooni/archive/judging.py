@@ -14,6 +14,7 @@ import msgspec
 
 from kzmitm.model.certificate import Certificate
 from kzmitm.ooni.archive.cases import Case, HandshakeVerdict, Situation, case_of
+from kzmitm.ooni.archive.failures import Kind
 from kzmitm.ooni.archive.parts import quoted
 from kzmitm.ooni.archive.rules import judge
 from kzmitm.ooni.archive.second_look import Met, Sighting, look_again
@@ -65,15 +66,17 @@ CREATE TEMP TABLE known_chains AS
   SELECT DISTINCT chain FROM chains WHERE list_has_any(certificates, {known});
 CREATE VIEW keyed AS
   SELECT *, CASE
-    WHEN failure = '' AND verified AND role = '' AND chain NOT IN (SELECT chain FROM known_chains) THEN ''
-    WHEN chain = '' THEN md5(concat_ws(chr(31), failure, verified, control, coalesce(in_control::VARCHAR, '?'),
-                                      private, role))
-    ELSE md5(concat_ws(chr(31), failure, verified, chain, control, coalesce(in_control::VARCHAR, '?'),
-                       private, role, name, host, time::DATE::VARCHAR))
+    WHEN failure = '' AND verified AND role = ''
+      AND chain NOT IN (SELECT chain FROM known_chains) THEN ''
+    WHEN chain = '' THEN md5(to_json([failure, verified::VARCHAR, control, in_control::VARCHAR,
+                                      private::VARCHAR, role])::VARCHAR)
+    ELSE md5(to_json([failure, verified::VARCHAR, chain, control, in_control::VARCHAR, private::VARCHAR,
+                      role, name, host, time::DATE::VARCHAR])::VARCHAR)
   END AS situation FROM handshakes;
 CREATE TEMP TABLE situations AS
   SELECT situation, any_value(failure) AS failure, any_value(verified) AS verified,
-         any_value(chain) AS chain, any_value(control) AS control, any_value(in_control) AS in_control, any_value(private) AS private,
+         any_value(chain) AS chain, any_value(control) AS control,
+         any_value(in_control) AS in_control, any_value(private) AS private,
          CASE WHEN any_value(chain) = '' THEN '' ELSE any_value(name) END AS name,
          CASE WHEN any_value(chain) = '' THEN '' ELSE any_value(host) END AS host,
          any_value(role) AS role, min(time) AS time
@@ -183,8 +186,9 @@ def _second_look(
     return look_again(met, clean)
 
 
-def _is_open(verdict: HandshakeVerdict) -> bool:
-    return not verdict.match or verdict.match == "name"
+def _is_open(case: Case, verdict: HandshakeVerdict) -> bool:
+    """A certificate was refused, and neither a key nor a family told whose it is."""
+    return case.kind is Kind.CERTIFICATE and verdict.match in ("", "name")
 
 
 def _row(key: str, verdict: HandshakeVerdict) -> VerdictRow:

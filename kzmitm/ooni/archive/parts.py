@@ -34,7 +34,10 @@ MAX_DISTINCT: Final = 20_000
 """Certificates remembered as written: beyond it the next file of the part begins."""
 MAX_MEASUREMENTS: Final = 100_000
 """Measurements of one file of a part."""
-ROW_GROUP: Final = 20_480
+ROW_GROUPS: Final = {"measurements": 20_480, "handshakes": 20_480, "chains": 8_192, "certificates": 2_048}
+"""Rows that are in memory at once while they are turned into columns."""
+MAX_ROW: Final = 256 << 10
+"""Octets of a row as JSON: a certificate of MAX_DER octets in base64 is the longest."""
 _BUFFERED: Final = 256 << 10
 _TEMPORARY: Final = ".unfinished-"
 
@@ -171,8 +174,8 @@ def _copy(table: str, rows: Path, parquet: Path) -> None:
     chosen = ", ".join(_selected(table, name, kind) for name, kind in columns.items())
     _engine().execute(
         f"COPY (SELECT {chosen} FROM read_json({quoted(rows)}, format = 'newline_delimited',"  # noqa: S608
-        f" columns = {{{types}}}, maximum_object_size = 4194304)) TO {quoted(parquet)}"
-        f" ({_COMPRESSION} {ROW_GROUP})"
+        f" columns = {{{types}}}, maximum_object_size = {MAX_ROW})) TO {quoted(parquet)}"
+        f" ({_COMPRESSION} {ROW_GROUPS[table]})"
     )
 
 

@@ -9,8 +9,10 @@ from kzmitm.errors import UsageError
 
 SUFFIXES = (".jsonl", ".json", ".ndjson", ".gz", ".zst", ".tar", ".tgz", ".post")
 """Files of a folder that are read; a file that is named is read whatever its name."""
-TASK_OCTETS = 48 << 20
-"""Octets of files in one task: a second of work or more, so that starting a task costs nothing."""
+MIN_TASK, MAX_TASK = 4 << 20, 128 << 20
+"""Octets of files in one task: a second of work at least, so that starting one costs nothing."""
+PIECES = 32
+"""Tasks that an archive of medium size is cut into: enough for the cores of one machine to end together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,13 @@ def _sources(path: Path) -> Iterator[Source]:
 
 
 def plan(sources: Iterable[Source]) -> list[Task]:
-    """The tasks: neighbours together up to TASK_OCTETS; a larger file is a task of its own."""
+    """The tasks: neighbours together up to a size; a larger file is a task of its own."""
     tasks: list[Task] = []
     group: list[Source] = []
-    for source in sorted(sources, key=lambda each: (each.shown, each.path)):
-        if group and sum(each.size for each in group) + source.size > TASK_OCTETS:
+    ordered = sorted(sources, key=lambda each: (each.shown, each.path))
+    most = min(max(sum(each.size for each in ordered) // PIECES, MIN_TASK), MAX_TASK)
+    for source in ordered:
+        if group and sum(each.size for each in group) + source.size > most:
             tasks.append(_task(group))
             group = []
         group.append(source)

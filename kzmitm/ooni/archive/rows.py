@@ -13,12 +13,13 @@ EXTRACT_FORMAT: Final = "kzmitm.extract/1.0"
 MAX_TEXT: Final = 300
 """Characters kept of a failure, a name or an input: OONI's longest failures quote whole error messages."""
 
-SYSTEM, UDP, DOH = 1, 2, 4
-"""Bits of `resolvers`: whose answers held the address of the handshake."""
-
 
 class MeasurementRow(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One measurement. `doc` numbers the documents of a part; `uid` is OONI's, or made of the content."""
+    """One measurement. `doc` numbers the documents of a part; `uid` is OONI's, or made of the content.
+
+    What it says of lookups, connects and the control (from `dns_failure` on) is empty where the probe
+    verified all its handshakes: they settle everything, and most measurements are such.
+    """
 
     doc: int
     uid: str
@@ -59,7 +60,10 @@ class MeasurementRow(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class HandshakeRow(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One TLS handshake; what is constant in a measurement stands here again, as columns cost nothing."""
+    """One TLS handshake; what is constant in a measurement stands here again, as columns cost nothing.
+
+    `control` and `in_control` are empty where the probe verified all handshakes of the measurement.
+    """
 
     doc: int
     n: int
@@ -92,7 +96,6 @@ class HandshakeRow(msgspec.Struct, kw_only=True, omit_defaults=True):
     """
     in_control: bool | None = None
     """The address is the control's, or in a network of its; None if the control looked nothing up."""
-    resolvers: int = 0
 
 
 class ChainRow(msgspec.Struct, kw_only=True):
@@ -121,9 +124,8 @@ COLUMNS: Final = {
     "handshakes": {
         "doc": "UINTEGER", "n": "USMALLINT", "time": "TIMESTAMP", "asn": "UINTEGER", "test": "VARCHAR",
         "software": "VARCHAR", "host": "VARCHAR", "role": "VARCHAR", "depth": "UTINYINT", "ip": "VARCHAR",
-        "port": "USMALLINT", "private": "BOOLEAN", "name": "VARCHAR", "failure": "VARCHAR", "verified": "BOOLEAN",
-        "version": "VARCHAR", "chain": "VARCHAR", "control": "VARCHAR", "in_control": "BOOLEAN",
-        "resolvers": "UTINYINT",
+        "port": "USMALLINT", "private": "BOOLEAN", "name": "VARCHAR", "failure": "VARCHAR",
+        "verified": "BOOLEAN", "version": "VARCHAR", "chain": "VARCHAR", "control": "VARCHAR", "in_control": "BOOLEAN",
     },
     "chains": {"chain": "VARCHAR", "certificates": "VARCHAR[]"},
     "certificates": {"sha256": "VARCHAR", "der": "BLOB"},

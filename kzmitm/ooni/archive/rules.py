@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from kzmitm.model.failure import Failure
 from kzmitm.model.verdict import Confidence, Outcome
 from kzmitm.ooni.archive.cases import Case, HandshakeVerdict
-from kzmitm.ooni.archive.failures import Kind, cut_label
+from kzmitm.ooni.archive.failures import Kind
 from kzmitm.ooni.experiment import OTHER_NAME, TRACE
 from kzmitm.pki.attribution import Attribution
 from kzmitm.pki.kinds import Kind as AuthorityKind
 from kzmitm.pki.kinds import scope_of
 from kzmitm.verdict.codes import UndecidedCode
 from kzmitm.verdict.handshake import State
+from kzmitm.verdict.labels import NETWORK_CUTS
 
 Predicate = Callable[[Case], bool]
 CONTROL, PORTAL, CLOCK = UndecidedCode.CONTROL, UndecidedCode.PORTAL_LOGIN, UndecidedCode.CLOCK
@@ -79,7 +80,9 @@ def label_of(outcome: Outcome | None, case: Case) -> str:
     if outcome is Outcome.DNS_HIJACK:
         return "dns.injection.bogon" if case.situation.private else "dns.injection"
     if outcome is Outcome.BLOCKED:
-        node = cut_label(case.failure)
+        node = NETWORK_CUTS.get(case.failure)
+        if node is None:
+            return "tls.alert" if "remote error: tls" in case.failure else "tls"
         return "tls.reset.sni" if node == "tls.reset" and case.situation.role == OTHER_NAME else node
     if case.kind is Kind.NONE or outcome not in (INTERCEPTION, INCONCLUSIVE):
         return ""

@@ -1,4 +1,4 @@
-"""Looking for a mark in a long text at the speed of the C library's `memmem`, five times that of `bytes.find`."""
+"""Looking for a mark in a long text with the C library's `memmem`: five times as fast as `bytes.find`."""
 
 import ctypes
 from collections.abc import Callable

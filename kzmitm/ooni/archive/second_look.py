@@ -17,7 +17,7 @@ MIN_HOSTS = 3
 MIN_PORTAL_HOSTS = 2
 """Unrelated hosts that show one and the same page's certificate in one network."""
 MIN_FAULTY_HOSTS = 4
-"""Unrelated hosts, each with an issuer of its own, that one version of a program refuses."""
+"""Unrelated hosts whose certificates one version of a program refuses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,9 @@ class Met:
 
 _UNDECIDED = frozenset({"archive.unknown_and_no_control", "archive.product_by_name"})
 _FOR_OTHERS = frozenset({"archive.public_for_another_host", "archive.unknown_for_another_host"})
+_REFUSED = frozenset(
+    {"archive.public_and_refused", "archive.named_after_a_public_ca", "archive.no_certificate_kept"}
+)
 _CONTRAST = "archive.control_is_content"
 
 
@@ -130,36 +133,28 @@ def _portals(met: Mapping[str, Met]) -> dict[str, HandshakeVerdict]:
 
 
 def _faults(met: Mapping[str, Met], clean: AbstractSet[tuple[int, str]]) -> dict[str, HandshakeVerdict]:
-    """Failures of one version of a program, each with an issuer of its own, where others succeed.
+    """Genuine certificates, or none kept, refused by one version of a program where others accept them.
 
-    An interceptor signs for all hosts with few keys, in some networks, whatever the program; an old list of
-    roots or a broken verifier refuses each site's own issuer, in all networks (probe-engine#769).
+    An interceptor does not ask which program it is; an old list of roots or a broken verifier does not ask
+    which network (probe-engine#769).
     """
     suspects: dict[str, list[tuple[str, Met]]] = defaultdict(list)
     for key, each in met.items():
         software = {sighting.software for sighting in each.sightings}
-        if each.verdict.rule in {_CONTRAST, *_UNDECIDED} and len(software) == 1:
+        if each.verdict.rule in _REFUSED and len(software) == 1:
             suspects[software.pop()].append((key, each))
     changed = {}
     for group in suspects.values():
         hosts = _union(each.hosts for _, each in group)
-        issuers = {each.case.issuer_key for _, each in group}
         fine = {
             base_name(sighting.host)
             for _, each in group
             for sighting in each.sightings
             if (sighting.asn, base_name(sighting.host)) in clean
         }
-        if len(hosts) >= MIN_FAULTY_HOSTS and 2 * len(issuers) >= len(hosts) and 2 * len(fine) >= len(hosts):
+        if len(hosts) >= MIN_FAULTY_HOSTS and 2 * len(fine) >= len(hosts):
             for key, each in group:
-                changed[key] = replace(
-                    each.verdict,
-                    outcome=Outcome.INCONCLUSIVE,
-                    rule="archive.fault_of_an_instrument",
-                    confidence=None,
-                    scope=None,
-                    label="",
-                )
+                changed[key] = replace(each.verdict, rule="archive.fault_of_an_instrument", label="")
     return changed
 
 

@@ -81,7 +81,7 @@ def _view(table: str, columns: dict[str, str], files: Sequence[Path]) -> str:
 
 
 def _where(choice: Choice) -> str:
-    """The condition of a choice; its values are dates, numbers and a checked country, nothing of strangers."""
+    """The condition of a choice: dates, numbers and a quoted country."""
     conditions = []
     if choice.since is not None:
         conditions.append(f"time >= TIMESTAMP '{choice.since.isoformat()}'")

@@ -13,7 +13,7 @@ MAX_CERTIFICATES = 64
 
 _TOP = (
     "probe_asn", "probe_cc", "probe_network_name", "software_name", "software_version", "test_version",
-    "measurement_uid",
+    "measurement_uid", "report_id",
 )  # fmt: skip
 
 
@@ -44,6 +44,7 @@ def document_of(value: Any) -> Document:
     keys = value.get("test_keys")
     clean: dict[str, Any] = {key: _text(value.get(key)) for key in _TOP}
     clean |= {"test_name": name, "measurement_start_time": start, "input": _input(value.get("input"))}
+    clean["test_runtime"] = _number(value.get("test_runtime"))
     clean["test_keys"] = _test_keys(keys if isinstance(keys, dict) else {}, name, value.get("options"))
     return as_document(clean)
 
@@ -65,13 +66,17 @@ def _test_keys(keys: Row, name: str, options: Any) -> dict[str, Any]:
     handshakes = list(found(keys, frozenset(chosen))) if found else []
     own = keys.get("x_kzmitm")
     return {
-        "queries": [_query(row) for row in objects(keys.get("queries"))],
-        "tcp_connect": [_connect(row) for row in objects(keys.get("tcp_connect"))],
+        "queries": _raw([_query(row) for row in objects(keys.get("queries"))]),
+        "tcp_connect": _raw([_connect(row) for row in objects(keys.get("tcp_connect"))]),
         "tls_handshakes": [_handshake(each, place) for place, each in enumerate(handshakes)],
-        "control": _control(keys.get("control"), handshakes),
+        "control": _raw(_control(keys.get("control"), handshakes)),
         "control_failure": _text(keys.get("control_failure")),
-        "x_kzmitm": msgspec.Raw(msgspec.json.encode(own)) if isinstance(own, dict) else None,
+        "x_kzmitm": _raw(own) if isinstance(own, dict) else None,
     }
+
+
+def _raw(value: Any) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(value))
 
 
 def _query(row: Row) -> dict[str, Any]:
@@ -99,7 +104,7 @@ def _handshake(found: Found, place: int) -> dict[str, Any]:
         "failure": _text(row.get("failure")),
         "no_tls_verify": unverified,
         "tls_version": _text(row.get("tls_version")),
-        "peer_certificates": msgspec.Raw(msgspec.json.encode(_certificates(row.get("peer_certificates")))),
+        "peer_certificates": _raw(_certificates(row.get("peer_certificates"))),
         "tags": [each for each in tags if isinstance(each, str)] if isinstance(tags, list) else None,
         "x_role": found.role or _text(row.get("x_role")),
         "x_network_failure": _text(row.get("x_network_failure")),

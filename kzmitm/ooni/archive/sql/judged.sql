@@ -7,7 +7,7 @@ UNION ALL BY NAME SELECT o.* REPLACE (o.n::USMALLINT AS n) FROM own_verdicts o W
 CREATE VIEW handshake_verdicts AS
 SELECT m.uid, k.n, k.time, m.cc, k.asn, k.test, k.software, k.host, k.role, k.depth, k.ip, k.port, k.private,
        k.name, coalesce(nullif(k.name, ''), k.host) AS domain,
-              k.failure, k.verified, k.version, k.chain, c.certificate, k.control, k.in_control, k.resolvers,
+              k.failure, k.verified, k.version, k.chain, c.certificate, k.control, k.in_control,
        coalesce(v.outcome, '') AS outcome, coalesce(v.confidence, '') AS confidence,
        coalesce(v.scope, '') AS scope, coalesce(v.authority, '') AS authority, coalesce(v.match, '') AS match,
        coalesce(v.rule, '') AS rule, coalesce(v.label, '') AS label, coalesce(v.asks, '') AS asks,
