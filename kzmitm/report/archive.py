@@ -1,6 +1,6 @@
-"""The findings in an archive as lines for people, in the manner of the report of 2024."""
+"""The findings in an archive as lines for people, in the manner of OONI's report of 2024."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,105 +9,94 @@ from kzmitm.report.line import Line, Style
 from kzmitm.report.safe import harmless
 
 MAX_LISTED = 20
-"""Certificates, names or bad lines listed; all of them are in the document and the tables."""
+"""Certificates, names or networks listed; all of them are in the document and the tables."""
+
+_NESTED = "  "
 
 
 def findings_lines(document: Mapping[str, Any], *, kept: Path | None) -> Iterator[Line]:
-    """The answer first, then who, what, where and when, then what was read."""
-    found, attributed = document["interception"], document["attributed"]
-    counts = document["counts"]
+    """The answer first, then who, what, where and when, then what was read; `kept` is where it lies."""
+    found, counts = document["interception"], document["counts"]
     if not counts["measurements"]:
         yield Line(_("Nothing to judge: no measurement was read, or none is of this time and place."))
     elif not found["sightings"]:
-        yield Line(
-            lead=_("No interception in {n} measurements.").format(n=counts["measurements"]), style=Style.GOOD
-        )
+        lead = _("No interception in {n} measurements.").format(n=counts["measurements"])
+        yield Line(lead=lead, style=Style.GOOD)
     else:
-        yield Line(
-            lead=_(
-                "INTERCEPTION in {n} of {total} measurements: {domains} domains, {networks} networks."
-            ).format(
-                n=found["measurements"],
-                total=counts["measurements"],
-                domains=found["domains"],
-                networks=found["networks"],
-            ),
-            style=Style.ALARM,
+        lead = _("INTERCEPTION in {n} of {total} measurements").format(
+            n=found["measurements"], total=counts["measurements"]
         )
-        yield from _who(document)
-        if attributed["sightings"]:
-            yield from _attributed(attributed)
+        where = _(": {domains} domains, {networks} networks.").format(
+            domains=found["domains"], networks=found["networks"]
+        )
+        yield Line(where, lead=lead, style=Style.ALARM)
+        yield from _who(document["authorities"])
+        if document["attributed"]["sightings"]:
+            yield from _attributed(document["attributed"], document["share_of_users"])
         yield from _certificates(document["certificates"])
-    yield from _others(document)
+    yield from _others(document["outcomes"])
     yield from _read(document["read"])
     if kept is not None:
-        yield Line(
-            _("Rows and tables are in {folder}; ask them with: kzmitm ooni query --from {folder} SQL").format(
-                folder=kept
-            )
+        told = _("Rows and tables are in {folder}: kzmitm ooni query --from {folder} SQL")
+        yield Line(told.format(folder=kept))
+
+
+def _who(rows: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
+    ways = {
+        "certificate": _("by its certificate"),
+        "key": _("by its key"),
+        "signature": _("by its signature"),
+        "family": _("by the traits of its family"),
+        "name": _("by a name, which anybody can write"),
+    }
+    for row in rows[:MAX_LISTED]:
+        told = _("{name}, told {way}: {n} handshakes, {domains} domains, {networks} networks, {span}").format(
+            name=harmless(row["authority_name"] or "") or _("an unknown issuer"),
+            way=ways.get(row["match"]) or _("by what the control saw"),
+            n=row["sightings"],
+            domains=row["domains"],
+            networks=row["networks"],
+            span=_span(row["first_seen"], row["last_seen"]),
         )
+        yield _nested(told)
 
 
-def _who(document: Mapping[str, Any]) -> Iterator[Line]:
-    for row in document["authorities"][:MAX_LISTED]:
-        name = harmless(row["authority_name"] or "") or _("an unknown issuer")
-        how = {
-            "certificate": _("by its certificate"),
-            "key": _("by its key"),
-            "signature": _("by its signature"),
-            "family": _("by the traits of its family"),
-            "name": _("by a name, which anybody can write"),
-        }.get(row["match"], _("by what the control saw"))
-        yield Line(
-            _("{name}, told {how}: {n} times, {domains} domains, {networks} networks, {first} to {last}").format(
-                name=name, how=how, n=row["sightings"], domains=row["domains"], networks=row["networks"],
-                first=_day(row["first_seen"]), last=_day(row["last_seen"]),
-            ),
-            indent=2,
-        )  # fmt: skip
-
-
-def _attributed(told: Mapping[str, Any]) -> Iterator[Line]:
+def _attributed(told: Mapping[str, Any], share: float | None) -> Iterator[Line]:
+    text = _("Attributed: {n} certificates, under {roots} known roots; the root of {unknown} is not known.")
     yield Line(
-        _(
-            "Attributed: {certificates} certificates under {roots} known roots, {unknown} of them under none known."
-        ).format(
-            certificates=told["certificates"],
-            roots=told["known_roots"],
-            unknown=told["certificates_of_unknown_root"],
+        text.format(
+            n=told["certificates"], roots=told["known_roots"], unknown=told["certificates_of_unknown_root"]
         )
     )
-    yield Line(_("Domains: {names}").format(names=_listed(told["domain_names"])), indent=2)
-    yield Line(_("Networks: {names}").format(names=_listed([f"AS{asn}" for asn in told["asns"]])), indent=2)
+    yield _nested(_("domains: {names}").format(names=_listed(told["domain_names"])))
+    yield _nested(_("networks: {names}").format(names=_listed([f"AS{asn}" for asn in told["asns"]])))
+    if share:
+        text = _("These networks serve {share:.1f} % of the users: how many could be exposed, not were.")
+        yield _nested(text.format(share=share))
     if told["outside_validity"]:
-        yield Line(
-            _(
-                "{n} handshakes showed a certificate outside its validity: even who had the root saw an error."
-            ).format(n=told["outside_validity"]),
-            style=Style.WARNING,
+        lead = _("{n} handshakes showed a certificate outside its validity").format(
+            n=told["outside_validity"]
         )
+        why = _(": even who had the root installed saw an error.")
+        yield Line(why, lead=lead, style=Style.WARNING)
 
 
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(map(harmless, names[:MAX_LISTED]))
-    return shown + (_(" and {n} more").format(n=len(names) - MAX_LISTED) if len(names) > MAX_LISTED else "")
-
-
-def _certificates(rows: list[Mapping[str, Any]]) -> Iterator[Line]:
+def _certificates(rows: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
     for row in rows[:MAX_LISTED]:
-        yield Line(
-            _("{sha256}  valid {start} to {end}, seen {first} to {last}, {n} times{outside}").format(
-                sha256=row["sha256"][:16], start=_day(row["not_before"]), end=_day(row["not_after"]),
-                first=_day(row["first_seen"]), last=_day(row["last_seen"]), n=row["sightings"],
-                outside=_(", {n} outside its validity").format(n=row["outside_validity"]) if row["outside_validity"] else "",
-            ),
-            indent=2,
-        )  # fmt: skip
+        told = _("{sha256}  valid {valid}, seen {seen}, {n} times").format(
+            sha256=row["sha256"][:16],
+            valid=_span(row["not_before"], row["not_after"]),
+            seen=_span(row["first_seen"], row["last_seen"]),
+            n=row["sightings"],
+        )
+        if row["outside_validity"]:
+            told += _(", {n} of them outside its validity").format(n=row["outside_validity"])
+        yield _nested(told)
     if len(rows) > MAX_LISTED:
-        yield Line(_("and {n} more certificates").format(n=len(rows) - MAX_LISTED), indent=2)
+        yield _nested(_("and {n} more certificates").format(n=len(rows) - MAX_LISTED))
 
 
-def _others(document: Mapping[str, Any]) -> Iterator[Line]:
+def _others(outcomes: Mapping[str, int]) -> Iterator[Line]:
     words = {
         "clean": _("clean"),
         "blocked": _("blocked"),
@@ -118,21 +107,28 @@ def _others(document: Mapping[str, Any]) -> Iterator[Line]:
         "captive_portal": _("a login page"),
         "trusted_unexpected": _("trusted but unexpected"),
     }
-    told = [f"{n} {words[outcome]}" for outcome, n in document["outcomes"].items() if outcome in words]
+    told = [f"{n} {words[outcome]}" for outcome, n in outcomes.items() if outcome in words]
     if told:
         yield Line(_("The rest: {told}.").format(told=", ".join(told)))
 
 
 def _read(read: Mapping[str, Any]) -> Iterator[Line]:
-    yield Line(
-        _("Read: {measurements} measurements with {handshakes} handshakes in {files} files, {octets:.1f} MB.").format(
-            measurements=read["measurements"], handshakes=read["handshakes"], files=read["files"],
-            octets=read["octets"] / 1e6,
-        )
-    )  # fmt: skip
+    text = _("Read: {measurements} measurements, {handshakes} handshakes, {files} files, {octets:.1f} MB.")
+    yield Line(text.format(**{**read, "octets": read["octets"] / 1e6}))
     if read["bad"]:
-        yield Line(lead=_("{n} lines could not be read.").format(n=read["bad"]), style=Style.WARNING)
+        lead = _("{n} lines could not be read.").format(n=read["bad"])
+        yield Line(lead=lead, style=Style.WARNING)
 
 
-def _day(time: str | None) -> str:
-    return time[:10] if time else "?"
+def _nested(text: str) -> Line:
+    return Line(_NESTED + text, indent=len(_NESTED) + 2)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(map(harmless, names[:MAX_LISTED]))
+    left = len(names) - MAX_LISTED
+    return shown + _(" and {n} more").format(n=left) if left > 0 else shown
+
+
+def _span(first: str | None, last: str | None) -> str:
+    return f"{first[:10] if first else '?'} … {last[:10] if last else '?'}"

@@ -170,9 +170,7 @@ def _second_look(
     verdicts: Mapping[str, HandshakeVerdict],
     scratch: Path,
 ) -> dict[str, HandshakeVerdict]:
-    undecided = [
-        key for key, verdict in verdicts.items() if cases[key].facts is not None and _is_open(verdict)
-    ]
+    undecided = [key for key, verdict in verdicts.items() if _is_open(cases[key], verdict)]
     if not undecided:
         return {}
     load(

@@ -1,0 +1,106 @@
+"""Ask an analysis in SQL: its verdicts, its tables, and nothing else."""
+
+import argparse
+import base64
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from kzmitm.cli.exits import Exit
+from kzmitm.cli.ooni.extras import demand_archive
+from kzmitm.cli.parser import filled, filled_path
+from kzmitm.cli.terminal import print_json
+from kzmitm.errors import UsageError
+from kzmitm.report.safe import harmless
+
+EPILOG = """tables:
+  handshakes, measurements    a row each, with the verdict
+  interceptions               handshakes that were intercepted, with certificate and authority
+  authorities certificates days domains networks labels blocked_and_intercepted
+                              what `ooni analyze` sums up
+  SHOW TABLES and DESCRIBE handshakes list the rest; docs/archive.md says what columns mean
+
+for example:
+  kzmitm ooni query --from findings 'SELECT domain, intercepted, blocked FROM domains LIMIT 10'
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("sql", metavar="SQL", type=filled, help="a query in DuckDB's SQL; - reads it from stdin")
+    add("--from", dest="folder", metavar="DIR", type=filled_path, required=True,
+        help="what `ooni analyze --out` left")  # fmt: skip
+    add("--json", action="store_true", help="one document (kzmitm.query/1.0) on stdout")
+    parser.epilog = EPILOG
+
+
+def run(args: argparse.Namespace) -> int:
+    demand_archive()
+    import duckdb  # noqa: PLC0415 (an extra)
+
+    from kzmitm.ooni.archive.findings import VERDICTS, open_findings  # noqa: PLC0415
+
+    if not (args.folder / VERDICTS).is_dir():
+        raise UsageError(f"{args.folder}: no analysis is there", hint="kzmitm ooni analyze PATH --out DIR")
+    sql = sys.stdin.read() if args.sql == "-" else args.sql
+    try:
+        with open_findings(args.folder) as connection:
+            cursor = connection.execute(sql)
+            names = [column[0] for column in cursor.description or ()]
+            if args.json:
+                print_json(_document(names, cursor.fetchall()))
+            else:
+                _print(names, _batches(cursor))
+    except duckdb.Error as exc:
+        raise UsageError(harmless(str(exc).strip().replace("\n", " "), 300)) from None
+    return Exit.OK
+
+
+def _batches(cursor: Any) -> Iterator[Sequence[Any]]:
+    while rows := cursor.fetchmany(1000):
+        yield from rows
+
+
+def _document(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    return {
+        "schema": "kzmitm.query/1.0",
+        "version": 1,
+        "columns": list(names),
+        "rows": [[_value(value) for value in row] for row in rows],
+    }
+
+
+def _value(value: Any) -> Any:
+    """A value as JSON has it."""
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, list):
+        return [_value(each) for each in value]
+    if isinstance(value, dict):
+        return {str(key): _value(each) for key, each in value.items()}
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def _print(names: Sequence[str], rows: Iterator[Sequence[Any]]) -> None:
+    """Columns for a terminal; off one, values between tabs, as other tools take them."""
+    if not sys.stdout.isatty():
+        sys.stdout.write("\t".join(map(harmless, names)) + "\n")
+        for row in rows:
+            sys.stdout.write("\t".join(_shown(value) for value in row) + "\n")
+        return
+    from rich.table import Column, Table  # noqa: PLC0415 (only for terminals)
+    from rich.text import Text  # noqa: PLC0415
+
+    from kzmitm.cli.terminal import console  # noqa: PLC0415
+
+    table = Table(*[Column(Text(harmless(name))) for name in names], box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*[Text(_shown(value)) for value in row])
+    console(sys.stdout).print(table, soft_wrap=False)
+
+
+def _shown(value: Any) -> str:
+    return "" if value is None else harmless(str(_value(value)), 2000)
