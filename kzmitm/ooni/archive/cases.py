@@ -3,10 +3,12 @@
 Archives repeat themselves: a million handshakes are some thousand situations. Each is judged once.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from kzmitm.model.certificate import Certificate
 from kzmitm.model.failure import Failure
 from kzmitm.model.observation import TLSObservation
 from kzmitm.model.target import Endpoint
@@ -15,6 +17,7 @@ from kzmitm.ooni.archive.control import PAGE
 from kzmitm.ooni.archive.failures import Kind, kind_of
 from kzmitm.ooni.read_rows import UNKNOWN_HELLO
 from kzmitm.pki.attribution import Attribution
+from kzmitm.pki.cache import CertificateCache
 from kzmitm.pki.kinds import INTERCEPTION_KINDS
 from kzmitm.pki.kinds import Kind as AuthorityKind
 from kzmitm.verdict.handshake import STRONG_MATCHES, HandshakeFacts, Judging, State, assess
@@ -38,6 +41,38 @@ class Situation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Vouchers:
+    """Certificates in chains that probes verified elsewhere in the same archive.
+
+    A root that was public in 2021 need not be in a store of today, nor an intermediate have been sent.
+    Anybody can send a made-up measurement, so a CA vouches only if it was met under two names or in two
+    networks; and nothing vouches for a known interceptor, which is recognised before anybody asks.
+    """
+
+    intermediates: tuple[Certificate, ...] = ()
+    """CAs that may complete a chain; whether it then ends in the store, its signatures tell."""
+    issuers: tuple[Certificate, ...] = ()
+    """CAs that vouch for what they signed."""
+    shown: frozenset[str] = frozenset()
+    """SHA-256 of refused certificates that probes verified at another time or place."""
+
+    def vouch_for(self, chain: Sequence[Certificate], cache: CertificateCache) -> bool:
+        """The topmost certificate was verified elsewhere, or a CA that was met there signed it."""
+        if not chain:
+            return False
+        top = chain[-1]
+        if top.sha256 in self.shown:
+            return True
+        return any(
+            issuer.subject.der == top.issuer.der and cache.is_signed_by(top, issuer)
+            for issuer in self.issuers
+        )
+
+
+NO_VOUCHERS = Vouchers()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HandshakeVerdict:
     """What a handshake means. `outcome` None: it says nothing of the site. `asks`: what would decide it."""
 
@@ -57,6 +92,8 @@ class Case:
 
     situation: Situation
     facts: HandshakeFacts | None
+    is_vouched_for: bool = False
+    """Probes verified the same certificate, or others of the same CA, elsewhere in the archive."""
 
     @cached_property
     def kind(self) -> Kind:
@@ -121,8 +158,10 @@ class Case:
 
     @cached_property
     def is_public(self) -> bool:
-        """A key of the pinned store vouches for what was kept, whatever else is wrong with it."""
-        return self.facts is not None and (self.facts.is_anchored or self.facts.has_public_issuer)
+        """A key of the pinned store, or of a chain verified elsewhere, vouches for what was kept."""
+        if self.facts is None:
+            return False
+        return self.is_vouched_for or self.facts.is_anchored or self.facts.has_public_issuer
 
     @cached_property
     def claims_public(self) -> bool:
@@ -161,7 +200,9 @@ class Case:
         return f"key:{top.spki_sha256}" if top.spki_sha256 else ""
 
 
-def case_of(situation: Situation, ders: tuple[bytes, ...], judging: Judging) -> Case:
+def case_of(
+    situation: Situation, ders: tuple[bytes, ...], judging: Judging, vouchers: Vouchers = NO_VOUCHERS
+) -> Case:
     """The case; `judging.now` is when it was met."""
     if not ders:
         return Case(situation, None)
@@ -171,4 +212,5 @@ def case_of(situation: Situation, ders: tuple[bytes, ...], judging: Judging) -> 
         hello=UNKNOWN_HELLO,
         presented_chain=ders,
     )
-    return Case(situation, assess(observation, judging, hostname=situation.name or situation.host))
+    facts = assess(observation, judging, hostname=situation.name or situation.host)
+    return Case(situation, facts, vouchers.vouch_for(facts.chain, judging.cache))

@@ -12,8 +12,7 @@ from typing import Any
 import duckdb
 import msgspec
 
-from kzmitm.model.certificate import Certificate
-from kzmitm.ooni.archive.cases import Case, HandshakeVerdict, Situation, case_of
+from kzmitm.ooni.archive.cases import Case, HandshakeVerdict, Situation, Vouchers, case_of
 from kzmitm.ooni.archive.failures import Kind
 from kzmitm.ooni.archive.parts import quoted
 from kzmitm.ooni.archive.rules import judge
@@ -97,13 +96,29 @@ GROUP BY sha256
 """
 
 _INTERMEDIATES = f"""
-SELECT any_value(k.der) FROM certificates k JOIN (
-  SELECT sha256, count(*) AS n FROM (
-    SELECT unnest(certificates[2:]) AS sha256 FROM chains
-    WHERE chain IN (SELECT DISTINCT chain FROM keyed WHERE situation = '' AND chain <> '')
-  ) GROUP BY sha256 ORDER BY n DESC, sha256 LIMIT {MAX_INTERMEDIATES}
-) USING (sha256) GROUP BY sha256 ORDER BY sha256
+WITH verified AS (
+  SELECT chain, min(name) AS first_name, max(name) AS last_name, min(asn) AS first_asn, max(asn) AS last_asn
+  FROM keyed WHERE situation = '' AND chain <> '' AND test <> 'echcheck' GROUP BY chain
+), issuers AS (
+  SELECT unnest(certificates[2:]) AS sha256, first_name, last_name, first_asn, last_asn
+  FROM chains JOIN verified USING (chain)
+), chosen AS (
+  SELECT sha256, count(*) AS n,
+         min(first_name) <> max(last_name) OR min(first_asn) <> max(last_asn) AS vouches
+  FROM issuers GROUP BY sha256 ORDER BY n DESC, sha256 LIMIT {MAX_INTERMEDIATES}
+)
+SELECT any_value(k.der), any_value(c.vouches) FROM certificates k JOIN chosen c USING (sha256)
+GROUP BY sha256 ORDER BY sha256
 """  # noqa: S608
+
+_SHOWN_ELSEWHERE = """
+SELECT DISTINCT sha256 FROM (
+  SELECT unnest(certificates) AS sha256 FROM chains
+  WHERE chain IN (
+    SELECT DISTINCT chain FROM keyed WHERE situation = '' AND chain <> '' AND test <> 'echcheck')
+) WHERE sha256 IN (
+  SELECT unnest(certificates) FROM chains WHERE chain IN (SELECT chain FROM situations WHERE chain <> ''))
+"""
 
 _SIGHTINGS = f"""
 SELECT DISTINCT k.situation, k.asn, CASE WHEN k.name <> '' THEN k.name ELSE k.host END AS host, k.software
@@ -146,22 +161,27 @@ def _cases(
     chains: dict[str, list[str]] = dict(connection.execute(_CHAINS).fetchall())
     ders: dict[str, bytes] = dict(connection.execute(_DERS).fetchall())
     cache = CertificateCache(max_entries=4096)
-    helpers = _intermediates(connection, cache) if chains else ()
-    judging = Judging(grounds.registry, grounds.store, cache, _EPOCH, helpers)
+    vouchers = _vouchers(connection, cache) if chains else Vouchers()
     cases = {}
     # In the order of chains, so that what the cache holds is used.
     for key, situation in sorted(situations.items(), key=lambda item: (item[1].chain, item[0])):
         hashes = chains.get(situation.chain, [])
         chain = tuple(ders[digest] for digest in hashes if digest in ders)
-        at = Judging(grounds.registry, grounds.store, cache, situation.time or _EPOCH, judging.intermediates)
-        cases[key] = case_of(situation, chain, at)
+        at = situation.time or _EPOCH
+        judging = Judging(grounds.registry, grounds.store, cache, at, vouchers.intermediates)
+        cases[key] = case_of(situation, chain, judging, vouchers)
     return cases
 
 
-def _intermediates(connection: duckdb.DuckDBPyConnection, cache: CertificateCache) -> tuple[Certificate, ...]:
-    """CA certificates of chains that probes verified: other servers forget to send them."""
-    found = (cache.parse(der) for (der,) in connection.execute(_INTERMEDIATES).fetchall())
-    return tuple(each for each in found if each.is_ca)
+def _vouchers(connection: duckdb.DuckDBPyConnection, cache: CertificateCache) -> Vouchers:
+    """What probes verified elsewhere in the archive, by their own list of public roots."""
+    found = [(cache.parse(der), vouches) for der, vouches in connection.execute(_INTERMEDIATES).fetchall()]
+    shown = frozenset(digest for (digest,) in connection.execute(_SHOWN_ELSEWHERE).fetchall())
+    return Vouchers(
+        intermediates=tuple(each for each, _ in found if each.is_ca),
+        issuers=tuple(each for each, vouches in found if each.is_ca and vouches),
+        shown=shown,
+    )
 
 
 def _second_look(

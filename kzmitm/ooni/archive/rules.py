@@ -17,6 +17,7 @@ from kzmitm.ooni.experiment import OTHER_NAME, TRACE
 from kzmitm.pki.attribution import Attribution
 from kzmitm.pki.kinds import Kind as AuthorityKind
 from kzmitm.pki.kinds import scope_of
+from kzmitm.pki.report import TimeStatus
 from kzmitm.verdict.codes import UndecidedCode
 from kzmitm.verdict.handshake import State
 from kzmitm.verdict.labels import NETWORK_CUTS
@@ -138,6 +139,20 @@ def verified_by_the_probe(case: Case) -> bool:
 def verified_here(case: Case) -> bool:
     """Nobody verified it then; at the time it was met it verifies in the pinned store."""
     return case.kind is Kind.NONE and case.facts is not None and case.facts.state is State.TRUSTED
+
+
+@rule(Outcome.CLEAN)
+def vouched_for_elsewhere(case: Case) -> bool:
+    """Nobody verified it then, and its root is not in the pinned store of today; probes verified the same CA."""
+    facts = case.facts
+    return (
+        not case.situation.failure
+        and case.is_vouched_for
+        and facts is not None
+        and facts.report is not None
+        and facts.covers_host
+        and facts.report.time is TimeStatus.VALID
+    )
 
 
 @rule(None)

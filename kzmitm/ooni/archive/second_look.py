@@ -28,6 +28,11 @@ class Sighting:
     host: str
     software: str
 
+    @property
+    def version(self) -> str:
+        """The version of the engine, which programs on computers and telephones share."""
+        return self.software.rpartition(" ")[2]
+
 
 @dataclass(frozen=True, slots=True)
 class Met:
@@ -133,29 +138,52 @@ def _portals(met: Mapping[str, Met]) -> dict[str, HandshakeVerdict]:
 
 
 def _faults(met: Mapping[str, Met], clean: AbstractSet[tuple[int, str]]) -> dict[str, HandshakeVerdict]:
-    """Genuine certificates, or none kept, refused by one version of a program where others accept them.
+    """What one version of a program refuses, on many hosts, where others accept the same.
 
     An interceptor does not ask which program it is; an old list of roots or a broken verifier does not ask
-    which network (probe-engine#769).
+    which network (probe-engine#769). Genuine certificates, or none kept, need no more than that; an issuer
+    that nobody vouches for must also be met in two networks: one computer's antivirus is met by one program.
     """
-    suspects: dict[str, list[tuple[str, Met]]] = defaultdict(list)
-    for key, each in met.items():
-        software = {sighting.software for sighting in each.sightings}
-        if each.verdict.rule in _REFUSED and len(software) == 1:
-            suspects[software.pop()].append((key, each))
-    changed = {}
-    for group in suspects.values():
-        hosts = _union(each.hosts for _, each in group)
+    changed: dict[str, HandshakeVerdict] = {}
+    for (issuer, _), group in _by_instrument(met).items():
+        hosts = _union(each.hosts for each in group.values())
+        asns = _union(each.asns for each in group.values())
         fine = {
             base_name(sighting.host)
-            for _, each in group
+            for each in group.values()
             for sighting in each.sightings
             if (sighting.asn, base_name(sighting.host)) in clean
         }
-        if len(hosts) >= MIN_FAULTY_HOSTS and 2 * len(fine) >= len(hosts):
-            for key, each in group:
-                changed[key] = replace(each.verdict, rule="archive.fault_of_an_instrument", label="")
+        if len(hosts) < MIN_FAULTY_HOSTS or 2 * len(fine) < len(hosts) or (issuer and len(asns) < 2):
+            continue
+        for key, each in group.items():
+            changed[key] = replace(
+                each.verdict,
+                outcome=Outcome.INCONCLUSIVE,
+                rule="archive.fault_of_an_instrument",
+                confidence=None,
+                scope=None,
+                label="",
+            )
     return changed
+
+
+def _by_instrument(met: Mapping[str, Met]) -> dict[tuple[str, str], dict[str, Met]]:
+    """Cases by issuer and version, of issuers that one version met; "" is whatever was refused wrongly."""
+    versions: dict[str, set[str]] = defaultdict(set)
+    for each in met.values():
+        versions[each.case.issuer_key] |= {sighting.version for sighting in each.sightings}
+    groups: dict[tuple[str, str], dict[str, Met]] = defaultdict(dict)
+    for key, each in met.items():
+        met_by = {sighting.version for sighting in each.sightings}
+        if len(met_by) != 1 or each.verdict.match:
+            continue
+        issuer = each.case.issuer_key
+        if each.verdict.rule in _REFUSED:
+            groups["", met_by.pop()][key] = each
+        elif issuer and each.verdict.rule in {_CONTRAST, *_UNDECIDED} and len(versions[issuer]) == 1:
+            groups[issuer, met_by.pop()][key] = each
+    return groups
 
 
 def _union(sets: Iterable[frozenset]) -> frozenset:  # type: ignore[type-arg]
