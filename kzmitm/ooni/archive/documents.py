@@ -14,7 +14,8 @@ from kzmitm.ooni.archive.search import find
 MAX_ROWS = 4096
 """Handshakes, lookups or connects of one measurement; OONI's largest have some hundred."""
 
-NOTHING = msgspec.Raw(b"null")
+_NULL = b"null"
+NOTHING = msgspec.Raw(_NULL)
 
 
 class Answer(msgspec.Struct):
@@ -113,10 +114,10 @@ class TestKeys(msgspec.Struct):
     control: msgspec.Raw = NOTHING
     control_failure: str | None = None
     network_events: msgspec.Raw = NOTHING
-    x_kzmitm: msgspec.Raw | None = None
-    iterative_trace: msgspec.Raw | None = None
-    pings: msgspec.Raw | None = None
-    target: msgspec.Raw | None = None
+    x_kzmitm: msgspec.Raw = NOTHING
+    iterative_trace: msgspec.Raw = NOTHING
+    pings: msgspec.Raw = NOTHING
+    target: msgspec.Raw = NOTHING
 
 
 class Document(msgspec.Struct):
@@ -193,7 +194,7 @@ def without_pages(line: bytes) -> bytes:
 
 def _is_usual(keys: TestKeys) -> bool:
     """Handshakes are where they belong, all with an address, which events may have to give."""
-    if keys.iterative_trace is not None or keys.pings is not None or keys.target is not None:
+    if any(bytes(each) != _NULL for each in (keys.iterative_trace, keys.pings, keys.target)):
         return False
     handshakes = keys.tls_handshakes or []
     if len(handshakes) > MAX_ROWS:

@@ -71,7 +71,7 @@ def _test_keys(keys: Row, name: str, options: Any) -> dict[str, Any]:
         "tls_handshakes": [_handshake(each, place) for place, each in enumerate(handshakes)],
         "control": _raw(_control(keys.get("control"), handshakes)),
         "control_failure": _text(keys.get("control_failure")),
-        "x_kzmitm": _raw(own) if isinstance(own, dict) else None,
+        "x_kzmitm": _raw(own if isinstance(own, dict) else None),
     }
 
 
