@@ -4,6 +4,7 @@ Clock, sleep and jitter are arguments, so that a test of a night's waiting takes
 """
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -21,6 +22,7 @@ LONGEST_PAUSE_S = 60.0
 LONGEST_ASKED_S = 300.0
 """What a server may ask us to wait; beyond, it is asked again by the user's next run."""
 
+_log = logging.getLogger(__name__)
 _Value = TypeVar("_Value")
 
 
@@ -96,6 +98,7 @@ class Patience:
         if asked_s is not None:
             pause += asked_s
             self._not_before = max(self._not_before, self._timing.clock() + asked_s)
+        _log.debug("asked again in %.0f s", pause)
         await self._timing.sleep(pause)
 
 

@@ -196,13 +196,20 @@ class _Download:
                 raise ServiceError(f"more octets come than the {self._wanted.size} of the listing")
             await self._archive.take(len(chunk))
             self._file.seek(self._at)
-            written = self._file.write(chunk)
-            self._at += written
-            self._on_octets(written)
-            if written < len(chunk):
-                raise OSError(28, "no space left", str(self._wanted.part))
+            self._write(chunk)
         if self._at < self._wanted.size:
             raise TransientError("the connection ended before the file did")
+
+    def _write(self, chunk: bytes) -> None:
+        left = memoryview(chunk)
+        while left:
+            try:
+                written = self._file.write(left)  # not always all of it: the disk may be nearly full
+            except OSError as exc:
+                raise OSError(exc.errno, exc.strerror, str(self._wanted.part)) from exc
+            self._at += written
+            self._on_octets(written)
+            left = left[written:]
 
     async def _check_content(self) -> None:
         if self._wanted.md5 is None or await asyncio.to_thread(self._md5) == self._wanted.md5:

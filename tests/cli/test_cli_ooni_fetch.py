@@ -94,7 +94,7 @@ def here(folder):
 def test_what_a_country_has_of_a_day(fetch, bucket, tmp_path):
     ended = fetch()
     assert ended.code == 0, ended.err
-    assert ended.out == "7 files: 7 fetched (14.9 KiB)\n"
+    assert ended.out == "files: 7 fetched (14.9 KiB)\n"
     assert f"kzmitm ooni analyze {tmp_path / 'a'}" in ended.err
     assert here(tmp_path / "a") == WANTED
     listed = [query["prefix"] for path, query, _headers in bucket.requests if path == "/"]
@@ -107,7 +107,7 @@ def test_a_second_run_asks_nothing(fetch, bucket):
     fetch()
     asked = len(bucket.requests)
     again = fetch()
-    assert again.out == "7 files: 7 here already (14.9 KiB)\n"
+    assert again.out == "files: 7 here already (14.9 KiB)\n"
     assert len(bucket.requests) == asked
 
 
@@ -116,7 +116,7 @@ def test_only_what_is_missing_is_fetched_again(fetch, bucket, tmp_path):
     asked = len(bucket.requests)
     (tmp_path / "a" / NAME.format(1)).unlink()
     (tmp_path / "a" / NAME.format(2)).write_bytes(b"cut")
-    assert fetch().out == "7 files: 2 fetched (4.9 KiB), 5 here already (10.1 KiB)\n"
+    assert fetch().out == "files: 2 fetched (4.9 KiB), 5 here already (10.1 KiB)\n"
     assert sorted(bucket.asked()[-2:]) == [(NAME.format(1), None), (NAME.format(2), None)]
     assert len(bucket.requests) == asked + 2
     assert here(tmp_path / "a") == WANTED
@@ -153,7 +153,7 @@ def test_several_tests_and_the_older_layout(fetch, bucket, tmp_path):
 def test_nothing_is_there(fetch, bucket):
     bucket.files = {}
     ended = fetch()
-    assert (ended.code, ended.out) == (0, "0 files\n")
+    assert (ended.code, ended.out) == (0, "files: none\n")
     assert "the archive holds nothing for these days" in ended.err
 
 
@@ -161,7 +161,7 @@ def test_a_dry_run_shows_and_writes_nothing(fetch, bucket, tmp_path):
     ended = fetch("--dry-run")
     assert ended.code == 0
     assert f"        1000  {NAME.format(0)}\n" in ended.out
-    assert ended.out.endswith("7 files: 7 not fetched yet (14.9 KiB)\n")
+    assert ended.out.endswith("files: 7 not fetched yet (14.9 KiB)\n")
     assert "nothing was fetched" in ended.err
     assert not (tmp_path / "a").exists()
     assert not bucket.asked()
@@ -186,7 +186,7 @@ def test_a_failure_is_told_and_the_rest_comes(fetch, bucket):
     ended = fetch()
     assert ended.code == 3
     assert f"NOT FETCHED: {NAME.format(3)}: HTTP status 403\n" in ended.out
-    assert ended.out.endswith("7 files: 6 fetched (11.0 KiB), 1 FAILED (3.9 KiB)\n")
+    assert ended.out.endswith("files: 6 fetched (11.0 KiB), 1 FAILED (3.9 KiB)\n")
     assert "the same command tries the rest again" in ended.err
     bucket.fault = lambda *_: False
     assert fetch().code == 0
@@ -327,7 +327,7 @@ def test_a_memory_that_is_damaged_is_asked_for_again(fetch, bucket, tmp_path):
 def test_the_memory_of_another_archive_is_not_believed(fetch, bucket, tmp_path):
     fetch()
     with serving(Bucket({})) as other:
-        assert fetch("--endpoint", other.url).out == "0 files\n"
+        assert fetch("--endpoint", other.url).out == "files: none\n"
         assert other.requests
 
 
@@ -404,7 +404,7 @@ def test_a_terminal_has_a_bar(terminal, bucket, tmp_path):
     code, seen = terminal(*words)
     assert code == 0
     assert "fetching" in seen
-    assert "7 files: 7 fetched (14.9 KiB)" in seen
+    assert "files: 7 fetched (14.9 KiB)" in seen
 
 
 def document(uid=UID, **more):
@@ -415,10 +415,10 @@ def test_measurements_by_their_ids(look_up, api, tmp_path):
     api.documents = {UID: document(), OTHER: document(OTHER)}
     ended = look_up("--uid", UID, OTHER)
     assert ended.code == 0, ended.out
-    assert ended.out == "2 measurements: 2 fetched\n"
+    assert ended.out == "measurements: 2 fetched\n"
     assert json.loads((tmp_path / "a" / "measurements" / f"{UID}.json").read_bytes()) == document()
     asked = len(api.requests)
-    assert look_up("--uid", UID).out == "1 measurements: 1 here already\n"
+    assert look_up("--uid", UID).out == "measurements: 1 here already\n"
     assert len(api.requests) == asked
 
 
@@ -459,10 +459,10 @@ def test_candidates(look_up, api, tmp_path):
     api.rows = [row(), row(**QAZNET), row(OTHER, tls_failure="ssl_invalid_hostname", input="https://b.test/")]
     ended = look_up(*DAY, "--candidates", "--out", tmp_path / "c.jsonl")
     assert ended.code == 0
-    assert ended.out.splitlines()[0].startswith("2 rows of 2 measurements may show interception")
+    assert ended.out.splitlines()[0].startswith("rows that may show interception (no verdicts): 2")
     assert f"  {UID}  AS9198  a.test  issuer:" in ended.out
     assert f"  {OTHER}  AS9198  https://b.test/  failure:ssl_invalid_hostname" in ended.out
-    assert "2024-03-01 web_connectivity: 2 of 3 rows may show interception" in ended.err
+    assert "2024-03-01 web_connectivity: of 3 rows 2 may show interception" in ended.err
     assert "--fetch-candidates" in ended.err
     lines = [json.loads(line) for line in (tmp_path / "c.jsonl").read_bytes().splitlines()]
     assert [line["measurement_uid"] for line in lines] == [UID, OTHER]
@@ -517,3 +517,46 @@ def test_the_api_is_out_of_reach(look_up, api, passing):
 
 def test_every_state_stands_in_the_schema():
     assert json.loads(schema_text("fetch"))["$defs"]["state"]["enum"] == list(fetching.State)
+
+
+def test_many_failures_are_told_in_part(fetch, bucket):
+    bucket.files = {NAME.format(n): b"x" for n in range(30)}
+    bucket.fault = lambda handler, key, _query: key and not handler.reply(b"", status=403)
+    ended = fetch()
+    assert ended.out.count("HTTP status 403") == 20
+    assert "NOT FETCHED: and 10 more\n" in ended.out
+
+
+def test_many_candidates_are_told_in_part(look_up, api, monkeypatch):
+    monkeypatch.setattr("kzmitm.cli.ooni.actions.fetch.MAX_CANDIDATES", 25)
+    api.rows = [row(f"202403010000{n:02}.000000_KZ_webconnectivity_{n:016x}", **QAZNET) for n in range(30)]
+    ended = look_up(*DAY, "--fetch-candidates")
+    assert "and 10 more; --out FILE has all" in ended.out
+    assert "only the first 25 of 30 measurements are fetched" in ended.err
+    assert ended.out.endswith("measurements: 25 FAILED\n")
+
+
+def test_there_is_no_end_of_rows(look_up, api, monkeypatch):
+    monkeypatch.setattr("kzmitm.cli.ooni.lookups.ROWS", 1)
+    monkeypatch.setattr("kzmitm.cli.ooni.lookups.MAX_PAGES", 3)
+    api.fault = lambda handler, *_: handler.reply(json.dumps({"results": [row(**QAZNET)]}).encode()) or True
+    ended = look_up(*DAY, "--candidates")
+    assert ended.code == 3
+    assert "NOT LISTED: 2024-03-01 web_connectivity: there is no end of rows\n" in ended.out
+    assert "(no verdicts): 1\n" in ended.out
+
+
+@pytest.mark.parametrize("room", [1000, 10_000])
+def test_a_disk_that_is_full_ends_it_and_keeps_what_came(bucket, tmp_path, room):
+    bucket.files[NAME.format(9)] = bytes(20_000)
+    words = ["ooni", "fetch", *DAY, "--dest", str(tmp_path / "a"), "--endpoint", bucket.url]
+    script = (
+        "import resource, sys; from kzmitm.cli.main import main;"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room})); sys.exit(main(sys.argv[1:]))"
+    )
+    ended = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.count(b"\n") == 1
+    assert b"File too large" in ended.stderr
+    came = {path: octets for path, octets in here(tmp_path / "a").items() if not path.endswith(".part")}
+    assert came.items() <= WANTED.items()

@@ -65,7 +65,10 @@ class Listings:
         if self._log is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._log = LineLog(self._path)
-        self._log.append(json.dumps({"endpoint": self._endpoint, **told}).encode() + b"\n")
+        try:
+            self._log.append(json.dumps({"endpoint": self._endpoint, **told}).encode() + b"\n")
+        except OSError as exc:
+            raise OSError(exc.errno, exc.strerror, str(self._path)) from exc
 
     def _read(self) -> None:
         """What a line means that is damaged, or of another endpoint, is asked again."""

@@ -77,7 +77,7 @@ class Lookups:
                     self.unknown[f"{day} {test}"] = str(exc)
                 self.candidates += found.values()
                 say(
-                    _("{day} {test}: {count} of {rows} rows may show interception").format(
+                    _("{day} {test}: of {rows} rows {count} may show interception").format(
                         day=day, test=test, count=len(found), rows=rows
                     )
                 )

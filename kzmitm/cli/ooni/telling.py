@@ -44,7 +44,7 @@ class Report:
         return self.complete and not self.unknown and State.FAILED not in states and not left
 
     def lines(self) -> Iterator[Line]:
-        """For people."""
+        """For people; sums last, so that they are seen."""
         if self.candidates is not None:
             yield from _candidate_lines(self.candidates)
         if self.dry_run:
@@ -112,7 +112,7 @@ def _sum_line(what: str, states: Iterable[tuple[State, int]]) -> Line:
         if count[state]:
             shown = f" ({size_text(size[state])})" if size[state] else ""
             parts.append(text.format(count=count[state]) + shown)
-    return Line(f"{count.total()} {what}: {', '.join(parts)}" if parts else f"0 {what}")
+    return Line(f"{what}: {', '.join(parts) or _('none')}")
 
 
 def _failure_lines(report: Report) -> Iterator[Line]:
@@ -126,12 +126,7 @@ def _failure_lines(report: Report) -> Iterator[Line]:
 
 
 def _candidate_lines(found: list[Candidate]) -> Iterator[Line]:
-    measurements = {each.uid for each in found}
-    yield Line(
-        _(
-            "{rows} rows of {count} measurements may show interception; what they show is for analyze to say."
-        ).format(rows=len(found), count=len(measurements))
-    )
+    yield Line(_("rows that may show interception (no verdicts): {count}").format(count=len(found)))
     for each in found[:MAX_TOLD]:
         row = each.row
         name = row.get("tls_server_name") or row.get("hostname") or row.get("input") or "?"
