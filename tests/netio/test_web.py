@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,9 +35,9 @@ class Saying(Service):
         self.respond = lambda handler, *_words: respond(handler)
 
 
-def asked(url, *, max_octets=1000):
+def asked(url, *, max_octets=1000, root_pem=PEM):
     async def ask():
-        async with web.new_client(PEM, connections=1) as client:
+        async with web.new_client(root_pem, connections=1) as client:
             now = lambda: datetime(2026, 1, 1, tzinfo=UTC)  # noqa: E731
             return await web.ask(client, client.build_request("GET", url), max_octets=max_octets, now=now)
 
@@ -121,6 +122,33 @@ def test_a_certificate_that_is_not_genuine_is_not_tried_again(tmp_path):
             asked(service.url.replace("http:", "https:"))
     assert not isinstance(caught.value, TransientError)
     assert "intercepting" in caught.value.hint
+
+
+def test_a_certificate_of_the_roots_given_is_believed(tmp_path):
+    words = [
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-subj",
+        "/CN=x",
+        "-days",
+        "1",
+    ]
+    files = ["-addext", "subjectAltName=DNS:localhost", "-keyout", tmp_path / "key", "-out", tmp_path / "pem"]
+    subprocess.run(["openssl", *words, *files], capture_output=True, check=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "pem", tmp_path / "key")
+    with serving(Saying(lambda handler: handler.reply(b"x"))) as service:
+        service.server.socket = context.wrap_socket(service.server.socket, server_side=True)
+        port = service.server.server_port
+        root = (tmp_path / "pem").read_text()
+        assert asked(f"https://localhost:{port}/", root_pem=root).body == b"x"
+        with pytest.raises(ServiceError, match="not genuine"):  # for another name
+            asked(f"https://127.0.0.1:{port}/", root_pem=root)
 
 
 def test_the_proxy_of_the_environment_is_used(monkeypatch):

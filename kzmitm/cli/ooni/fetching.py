@@ -147,6 +147,7 @@ class ArchiveFetch:
                 await self._archive.fetch(wanted, shown.advance)
             except ChangedError as exc:
                 self.files[file.key] = Fetched(file.key, file.size, State.FAILED, str(exc))
+                self._demand_room(exc.size)
                 shown.expect(exc.size - file.size)
                 file = replace(file, size=exc.size, etag=plain_etag(f'"{exc.etag}"'))
                 self._listings.correct(file)

@@ -123,7 +123,7 @@ def _window(args: argparse.Namespace) -> Window | None:
 def _fetch_archive(args: argparse.Namespace, endpoint: str, report: Report) -> None:
     window = report.window
     assert window is not None  # noqa: S101 - checked with the options
-    wanted = list(prefixes(window.cc, window.since, window.until, window.tests))
+    wanted = list(dict.fromkeys(prefixes(window.cc, window.since, window.until, window.tests)))
     listings = Listings(args.dest, endpoint)
     fetches: list[ArchiveFetch] = []
 
