@@ -99,7 +99,8 @@ def _send(args: argparse.Namespace, endpoint: str, checked: "_Checked", journal:
     )
     if is_whole and settled == len(checked.hashes) and not counts["nameless"]:
         return Exit.OK
-    say(_("the same command goes on with the rest"))
+    if settled + counts["doubtful"] + counts["left"] < len(checked.hashes):
+        say(_("the same command goes on with the rest"))
     return Exit.UNDECIDED
 
 
