@@ -14,7 +14,7 @@ from kzmitm.errors import BundleError
 from kzmitm.evidence import layout
 from kzmitm.evidence.container import Container, open_container
 from kzmitm.evidence.journal import BEGIN, MEASUREMENTS, VERDICTS, Journal, read_journal
-from kzmitm.evidence.measurement_reader import parse_object, read_measurements
+from kzmitm.evidence.measurement_reader import parse_object, read_documents, read_measurements
 from kzmitm.evidence.medium import Folder
 from kzmitm.evidence.scan_document import Row, frame_of, row_verdict, summary_of
 from kzmitm.evidence.scan_reader import ScanReader
@@ -67,6 +67,18 @@ class Bundle:
             return
         with file:
             yield from read_measurements(file)
+
+    def documents(self) -> Iterator[Row]:
+        """The OONI document of each measurement; raises BundleError, also if they were withheld."""
+        file = self._place.measurements()
+        if file is None:
+            raise BundleError(
+                f"{self.path}: its measurements were left out",
+                hint="take the result that the scan wrote, or one shared with partners",
+            )
+        with file:
+            for document, _measurement in read_documents(file):
+                yield document
 
     def close(self) -> None:
         self._place.close()

@@ -16,16 +16,25 @@ MAX_LINE = 1 << 26
 
 def read_measurements(file: IO[bytes], name: str = layout.MEASUREMENTS.path) -> Iterator[Measurement]:
     """The measurements of a file, line by line; raises BundleError that names the line."""
+    return (measurement for _document, measurement in read_documents(file, name))
+
+
+def read_documents(
+    file: IO[bytes], name: str = layout.MEASUREMENTS.path
+) -> Iterator[tuple[Row, Measurement]]:
+    """OONI documents with what they mean, line by line; raises BundleError that names the line."""
     number = 0
     while (line := file.readline(MAX_LINE + 1)).endswith(b"\n"):
         number += 1
         where = f"{name}:{number}"
         if line.count(b",") > MAX_COMMAS:
             raise DamagedError(Code.FILE_TOO_LONG, where, f"more than {MAX_COMMAS} values")
+        document = parse_object(line, where)
         try:
-            yield decode(parse_object(line, where))
+            measurement = decode(document)
         except DecodeError as exc:
             raise DecodeError(f"{where}: {exc}") from None
+        yield document, measurement
     if len(line) > MAX_LINE:
         raise DamagedError(Code.FILE_TOO_LONG, f"{name}:{number + 1}", f"more than {MAX_LINE} octets")
 

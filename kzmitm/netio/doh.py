@@ -16,7 +16,7 @@ from kzmitm.errors import UsageError
 from kzmitm.model.failure import Failure
 from kzmitm.netio import opened
 from kzmitm.netio.answers import Reply, make_query, read_reply
-from kzmitm.netio.failures import classify
+from kzmitm.netio.failures import classify, innermost
 
 if TYPE_CHECKING:
     import httpx
@@ -36,9 +36,6 @@ MAX_FAILURES = 3
 
 MAX_MESSAGE = 65535
 """A DNS message is no longer (RFC 8484, 6)."""
-
-MAX_CAUSES = 8
-"""Exceptions looked under for the one that the network raised; httpx' stack wraps it four times."""
 
 _PADDING = 128
 """Octets that queries are padded to a multiple of (RFC 8467, 4.1)."""
@@ -100,7 +97,7 @@ class DoHResolver:
         except httpx.TimeoutException:
             failure: str = Failure.GENERIC_TIMEOUT
         except (httpx.HTTPError, httpx.InvalidURL) as exc:
-            failure = classify(_innermost(exc))
+            failure = classify(innermost(exc))
         except (dns.exception.DNSException, ValueError):
             failure = Failure.DNS_SERVER_MISBEHAVING
         return Reply(failure=failure, resolver_address=server)
@@ -156,14 +153,3 @@ def _new_client(context: ssl.SSLContext) -> "httpx.AsyncClient":
     )
     del client.headers["user-agent"]
     return client
-
-
-def _innermost(exc: BaseException) -> BaseException:
-    """The socket's or TLS' own exception under those of httpx, httpcore and anyio."""
-    inner: BaseException | None = exc
-    for _ in range(MAX_CAUSES):
-        if inner is None or (isinstance(inner, OSError) and inner.errno is not None):
-            break
-        group = inner.exceptions if isinstance(inner, BaseExceptionGroup) else ()
-        inner = group[0] if group else inner.__cause__ or inner.__context__
-    return exc if inner is None else inner

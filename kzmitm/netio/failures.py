@@ -73,6 +73,21 @@ _RCODE: dict[int, Failure | None] = {
 """RFC 1035, 4.1.1."""
 
 
+MAX_CAUSES = 8
+"""Exceptions looked under for the one that the network raised; httpx' stack wraps it four times."""
+
+
+def innermost(exc: BaseException) -> BaseException:
+    """The socket's or TLS' own exception under those of httpx, httpcore and anyio."""
+    inner: BaseException | None = exc
+    for _ in range(MAX_CAUSES):
+        if inner is None or (isinstance(inner, OSError) and inner.errno is not None):
+            break
+        group = inner.exceptions if isinstance(inner, BaseExceptionGroup) else ()
+        inner = group[0] if group else inner.__cause__ or inner.__context__
+    return exc if inner is None else inner
+
+
 def classify(exc: BaseException) -> str:
     """The failure string of an exception; `unknown_failure: <text>` without addresses for a strange one.
 

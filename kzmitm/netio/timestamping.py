@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from kzmitm.errors import KzmitmError, UsageError
-from kzmitm.netio.failures import classify
+from kzmitm.netio.failures import classify, innermost
 
 if TYPE_CHECKING:
     import httpx
@@ -20,9 +20,6 @@ MAX_RESPONSE = 64 << 10
 QUERY = "application/timestamp-query"
 REPLY = "application/timestamp-reply"
 """RFC 3161, 3.4."""
-
-MAX_CAUSES = 8
-"""Exceptions looked under for the one that the network raised."""
 
 
 class AuthorityError(KzmitmError):
@@ -70,7 +67,7 @@ def fetch_token(url: str, request_der: bytes, *, timeout_s: float) -> bytes:
     if isinstance(answer, AuthorityError):
         raise AuthorityError(f"{host}: {answer}", hint=answer.hint) from answer
     if isinstance(answer, Exception):
-        raise AuthorityError(f"{host}: {_said(answer)}") from answer
+        raise AuthorityError(f"{host}: {classify(innermost(answer))}") from answer
     return answer
 
 
@@ -108,13 +105,3 @@ def _read(response: "httpx.Response") -> bytes:
     if not body:
         raise AuthorityError("its answer is empty")
     return bytes(body)
-
-
-def _said(exc: BaseException) -> str:
-    """What the network did, in one word of `Failure` where there is one."""
-    inner: BaseException | None = exc
-    for _ in range(MAX_CAUSES):
-        if inner is None or (isinstance(inner, OSError) and inner.errno is not None):
-            break
-        inner = inner.__cause__ or inner.__context__
-    return classify(inner or exc)
