@@ -20,8 +20,7 @@ def findings_lines(document: Mapping[str, Any], *, kept: Path | None) -> Iterato
     if not counts["measurements"]:
         yield Line(_("Nothing to judge: no measurement was read, or none is of this time and place."))
     elif not found["sightings"]:
-        lead = _("No interception in {n} measurements.").format(n=counts["measurements"])
-        yield Line(lead=lead, style=Style.GOOD)
+        yield _nothing_found(counts["measurements"], document["outcomes"].get("inconclusive", 0))
     else:
         lead = _("INTERCEPTION in {n} of {total} measurements").format(
             n=found["measurements"], total=counts["measurements"]
@@ -39,6 +38,14 @@ def findings_lines(document: Mapping[str, Any], *, kept: Path | None) -> Iterato
     if kept is not None:
         told = _("Rows and tables are in {folder}: kzmitm ooni query --from {folder} SQL")
         yield Line(told.format(folder=kept))
+
+
+def _nothing_found(measurements: int, inconclusive: int) -> Line:
+    """What could not be decided is never said to be clean."""
+    lead = _("No interception was found in {n} measurements").format(n=measurements)
+    if not inconclusive:
+        return Line(".", lead=lead, style=Style.GOOD)
+    return Line(_(", of which {n} could not be decided.").format(n=inconclusive), lead=lead)
 
 
 def _who(rows: Sequence[Mapping[str, Any]]) -> Iterator[Line]:

@@ -143,7 +143,7 @@ def verified_here(case: Case) -> bool:
 
 @rule(Outcome.CLEAN)
 def vouched_for_elsewhere(case: Case) -> bool:
-    """Nobody verified it then, and its root is not in the pinned store of today; probes verified the same CA."""
+    """Nobody verified it then, and no root of the pinned store does now; probes verified the same CA."""
     facts = case.facts
     return (
         not case.situation.failure

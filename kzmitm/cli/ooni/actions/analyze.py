@@ -45,7 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="one document (kzmitm.archive/1.0) on stdout")
     parser.epilog = (
         "Without PATH, what --out holds is judged again. Exit code 1: interception was found;\n"
-        "3: there was nothing to judge. A line that cannot be read is named and passed over."
+        "3: nothing could be decided. A line that cannot be read is named and passed over."
     )
 
 
@@ -83,7 +83,7 @@ def _check(args: argparse.Namespace) -> None:
 
 def _read(args: argparse.Namespace, out: Path) -> None:
     """The first pass: whatever of the files is not in the extract yet."""
-    from kzmitm.ooni.archive import planning, running  # noqa: PLC0415
+    from kzmitm.ooni.archive import running  # noqa: PLC0415
     from kzmitm.ooni.archive.parts import EXTRACT  # noqa: PLC0415
 
     tasks = _tasks(args)
@@ -96,7 +96,6 @@ def _read(args: argparse.Namespace, out: Path) -> None:
             results = running.run_all(tasks, folder, opener, width=jobs)
         for summary in results:
             reading.advance(summary)
-    del planning
 
 
 def _tasks(args: argparse.Namespace) -> list[Any]:
@@ -134,14 +133,17 @@ def _workers(args: argparse.Namespace, jobs: int) -> Iterator["Opener | None"]:
 
 
 def _jobs_of(args: argparse.Namespace) -> int:
-    return int(args.jobs or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+    if args.jobs:
+        return int(args.jobs)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _exit(document: dict[str, Any]) -> Exit:
-    counts = document["counts"]
+    """Undecided where nothing at all could be decided."""
+    counts, outcomes = document["counts"], document["outcomes"]
     if counts["intercepted"]:
         return Exit.FOUND
-    return Exit.OK if counts["measurements"] else Exit.UNDECIDED
+    return Exit.OK if counts["measurements"] > outcomes.get("inconclusive", 0) else Exit.UNDECIDED
 
 
 def _date(text: str) -> date:
