@@ -173,7 +173,9 @@ def port_of(value: Any, path: str) -> int:
 
 
 def target_of(host: str, port: int, path: str, *, sni: str | None, address: str = "") -> Target:
-    """The target with that name or address; raises DecodeError."""
+    """The target with that name, or address if none was asked for; raises DecodeError."""
+    if sni and is_ip(host):
+        host = sni
     try:
         name = canonical_ip(host) or to_ascii_hostname(host)
     except ValueError as exc:

@@ -18,7 +18,7 @@ from kzmitm.ooni import importers
 
 if TYPE_CHECKING:
     from kzmitm.ooni.import_source import Source
-    from kzmitm.ooni.packets import Packet
+    from kzmitm.wire.segment import Segment
 
 
 class Unknown(StrEnum):
@@ -51,7 +51,7 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A record that cannot be used, or the rest of a file; `where` is `FILE:LINE`. It holds strangers' text."""
+    """A record that cannot be used, or the rest of a file; `where` is `FILE:LINE`. Both may hold any text."""
 
     where: str
     why: str
@@ -72,13 +72,13 @@ Record = Imported | Problem | Nothing
 class Reading:
     """What the user adds to a file.
 
-    `measured_at` is for formats without a time. `keylog` is the content of an SSLKEYLOGFILE. `packets` takes
-    the packets of a capture out of it and raises ValueError for what is none; this package reads none itself.
+    `measured_at` is for formats without a time. `keylog` is the content of an SSLKEYLOGFILE. `segments` takes
+    TCP segments out of a capture and raises ValueError where it cannot go on; this package reads none itself.
     """
 
     measured_at: datetime | None = None
     keylog: bytes = b""
-    packets: "Callable[[Source], Iterator[Packet]] | None" = None
+    segments: "Callable[[Source], Iterator[Segment]] | None" = None
 
 
 class Importer(Protocol):

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.observation import Role, TCPObservation, TLSObservation
-from kzmitm.model.target import Endpoint, Vantage
+from kzmitm.model.target import REFLECTED, Endpoint, Vantage
 from kzmitm.ooni.fields import DecodeError, Fields
 from kzmitm.ooni.import_fields import (
     ALWAYS_UNKNOWN,
@@ -126,7 +126,7 @@ def _measurement(top: Fields, probes: list[_Probe]) -> Measurement | None:
     connects = [probe for probe in told if _is_connect(probe)]
     return Measurement(
         target=target_of(host, 443, "$.test_url", sni=host, address=endpoint.ip),
-        vantage=Vantage(id="hyperquack", kind="hyperquack", cc=_country(top)),
+        vantage=Vantage(id="hyperquack", kind=REFLECTED, cc=_country(top)),
         started_at=time_of(told[0].start, told[0].path),
         tcp=tuple(TCPObservation(endpoint=endpoint, failure=failure_of(p.error)) for p in connects),
         tls=tuple(_handshake(p, host, endpoint) for p in told if not _is_connect(p)),

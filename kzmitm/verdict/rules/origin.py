@@ -1,5 +1,6 @@
 """The site itself is broken (rule e): a control sees the same, or a public CA's key vouches for the leaf."""
 
+from kzmitm.model.target import REFLECTED
 from kzmitm.model.verdict import Confidence, Outcome
 from kzmitm.pki.report import PathStatus, TimeStatus
 from kzmitm.verdict.codes import UndecidedCode
@@ -15,9 +16,14 @@ def _untrusted(facts: Facts) -> HandshakeFacts | None:
 
 
 def _public(facts: Facts) -> HandshakeFacts | None:
-    """An untrusted chain that a public CA's key vouches for: nobody without that key can make it."""
+    """An untrusted chain that a public CA's key vouches for: nobody without that key can make it.
+
+    Not of a server that was asked for names which are not its own: it owes them no certificate.
+    """
     focus = _untrusted(facts)
-    return focus if focus is not None and (focus.has_public_issuer or facts.lacks_intermediate) else None
+    if focus is None or facts.measurement.vantage.kind == REFLECTED:
+        return None
+    return focus if focus.has_public_issuer or facts.lacks_intermediate else None
 
 
 @rule(Tier.MASK, Outcome.ORIGIN_MISCONFIGURED, confidence=Confidence.CONFIRMED)
@@ -152,10 +158,11 @@ def _is_for_others(facts: Facts) -> bool:
 def missing_intermediate(facts: Facts, _context: RunContext) -> bool:
     """The chain verifies once an intermediate is added that is known from elsewhere.
 
-    OONI and Go say ssl_unknown_authority here: the commonest false alarm (ooni.md, section 2).
+    OONI and Go say ssl_unknown_authority here: the commonest false alarm (ooni.md, section 2). Not if it was
+    the record that lost the rest of the chain.
     """
     focus = _public(facts)
-    if focus is None or focus.report is None or not focus.covers_host:
+    if focus is None or focus.report is None or not focus.covers_host or focus.observation.chain_truncated:
         return False
     return facts.lacks_intermediate or focus.report.path is PathStatus.MISSING_INTERMEDIATE
 
@@ -175,6 +182,8 @@ def forbidden_by_its_own_ca(facts: Facts, _context: RunContext) -> bool:
 
 @rule(Tier.FALLBACK, Outcome.INCONCLUSIVE, asks=(UndecidedCode.WHOLE_CHAIN, UndecidedCode.CONTROL))
 def maybe_missing_intermediate(facts: Facts, _context: RunContext) -> bool:
-    """The issuer's name is a public CA's and its certificate was not sent: names prove nothing."""
+    """The issuer's certificate was not sent, or not kept, and its name, a public CA's, proves nothing."""
     focus = _untrusted(facts)
-    return focus is not None and facts.is_forged and focus.claims_public_issuer
+    if focus is None:
+        return False
+    return focus.observation.chain_truncated or (facts.is_forged and focus.claims_public_issuer)
