@@ -171,7 +171,7 @@ class _Run:
         host = self._asked_for or endpoint.ip
         sni = self._server_name if self._server_name is not None else sent_name(self._asked_for)
         measurement = Measurement(
-            target=target_of(host, port, "hostname", sni=sni, address=endpoint.ip),
+            target=target_of(host, port, "hostname", sni=sni),
             vantage=Vantage(id="nmap", kind="nmap"),
             started_at=epoch_time(self._host_start or self._start, "starttime"),
             tls=(

@@ -65,7 +65,7 @@ def _measurement(handshake: Handshake) -> Measurement:
     endpoint = observation.endpoint
     sni = observation.sni
     return Measurement(
-        target=target_of(sni or endpoint.ip, endpoint.port, "server_name", sni=sni, address=endpoint.ip),
+        target=target_of(sni or endpoint.ip, endpoint.port, "server_name", sni=sni),
         vantage=Vantage(id="pcap", kind="pcap"),
         started_at=epoch_time(handshake.started, "the packet's time"),
         tls=(observation,),

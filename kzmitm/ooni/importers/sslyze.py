@@ -81,7 +81,7 @@ def _record(server: Fields, started_at: datetime, name: str, where: str, line: i
         return Nothing(where, "a server whose certificates were not asked for")
     host = location.text("hostname")
     measurement = Measurement(
-        target=target_of(host, port, f"{location.path}.hostname", sni=sni, address=endpoint.ip),
+        target=target_of(host, port, f"{location.path}.hostname", sni=sni),
         vantage=Vantage(id="sslyze", kind="sslyze"),
         started_at=started_at,
         tcp=(connect,) if connect else (),

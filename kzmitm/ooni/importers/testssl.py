@@ -143,7 +143,7 @@ def _record(server: _Server, source: Source, reading: Reading, started: object) 
     if not endpoint.ip:
         unknown.append(Unknown.ADDRESS)
     measurement = Measurement(
-        target=target_of(host, port, "$.targetHost", sni=sni, address=endpoint.ip),
+        target=target_of(host, port, "$.targetHost", sni=sni),
         vantage=Vantage(id="testssl", kind="testssl"),
         started_at=(
             told_time(reading, "$.startTime") if started is None else epoch_time(started, "$.startTime")

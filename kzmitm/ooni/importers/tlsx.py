@@ -70,7 +70,7 @@ def _measurement(top: Fields, reading: Reading) -> tuple[Measurement, tuple[Unkn
     if not endpoint.ip:
         unknown.append(Unknown.ADDRESS)
     measurement = Measurement(
-        target=target_of(top.text("host"), port, "$.host", sni=sni, address=endpoint.ip),
+        target=target_of(top.text("host"), port, "$.host", sni=sni),
         vantage=Vantage(id="tlsx", kind="tlsx"),
         started_at=started_at,
         tcp=(connect,) if connect else (),

@@ -87,7 +87,7 @@ def _measurement(top: Fields, grab: Fields) -> tuple[Measurement, tuple[Unknown,
     if handshake is not None and sni is None:
         unknown.append(Unknown.SNI)
     measurement = Measurement(
-        target=target_of(domain or address, port or 443, "$.domain", sni=sni, address=endpoint.ip),
+        target=target_of(domain or address, port or 443, "$.domain", sni=sni),
         vantage=Vantage(id="zgrab2", kind="zgrab2"),
         started_at=time_of(grab.text("timestamp"), f"{grab.path}.timestamp"),
         tcp=(connect,) if connect else (),

@@ -14,6 +14,13 @@ def untrusted_chain(facts: Facts, _context: RunContext) -> bool:
     return facts.state is State.UNTRUSTED
 
 
+@rule(Tier.FALLBACK, Outcome.INCONCLUSIVE, asks=(UndecidedCode.WHOLE_CHAIN, UndecidedCode.CONTROL))
+def chain_not_whole(facts: Facts, _context: RunContext) -> bool:
+    """An untrusted chain of which certificates were lost on the way to us: they may be what vouches for it."""
+    focus = facts.focus
+    return focus is not None and focus.state is State.UNTRUSTED and focus.observation.chain_truncated
+
+
 @rule(Tier.FALLBACK, Outcome.INCONCLUSIVE)
 def no_chain(facts: Facts, _context: RunContext) -> bool:
     """The handshake failed, and nothing to tell a filter from a broken site."""

@@ -182,8 +182,11 @@ def forbidden_by_its_own_ca(facts: Facts, _context: RunContext) -> bool:
 
 @rule(Tier.FALLBACK, Outcome.INCONCLUSIVE, asks=(UndecidedCode.WHOLE_CHAIN, UndecidedCode.CONTROL))
 def maybe_missing_intermediate(facts: Facts, _context: RunContext) -> bool:
-    """The issuer's certificate was not sent, or not kept, and its name, a public CA's, proves nothing."""
+    """The issuer's name is a public CA's and its certificate was not sent: names prove nothing."""
     focus = _untrusted(facts)
-    if focus is None:
-        return False
-    return focus.observation.chain_truncated or (facts.is_forged and focus.claims_public_issuer)
+    return (
+        focus is not None
+        and facts.is_forged
+        and focus.claims_public_issuer
+        and not focus.observation.chain_truncated
+    )
