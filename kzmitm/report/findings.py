@@ -110,7 +110,7 @@ GROUNDS: Mapping[str, str] = {
         "an inner address with a certificate for this very name: a company's inner site looks like that"
     ),
     "fallback.chain_not_whole": _(
-        "not all of the certificates were kept, and the missing ones may be what vouches for the site"
+        "certificates of the site were not kept, and the missing ones may be what vouches for it"
     ),
     "fallback.cut_after_chain": _(
         "the certificates are fine, but it broke off before it proved to hold their key"

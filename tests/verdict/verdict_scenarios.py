@@ -473,6 +473,11 @@ def record_that_lost_the_intermediate() -> Facts:
     return one(handshake(genuine()[:1], chain_truncated=True), BENIGN_FINE)
 
 
+@scenario(_O.INCONCLUSIVE, None, "fallback.chain_not_whole")
+def record_that_lost_every_certificate() -> Facts:
+    return one(handshake((), chain_truncated=True), BENIGN_FINE)
+
+
 @scenario(_O.INCONCLUSIVE, None, "fallback.untrusted_chain")
 def server_asked_for_a_name_not_its_own() -> list[Facts]:
     """From outside, as Hyperquack does: the server owes that name no certificate."""

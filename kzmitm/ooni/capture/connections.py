@@ -39,7 +39,7 @@ class Handshake:
     """Of the packet that the ClientHello begins in."""
     is_whole: bool
     """The certificates are all that were sent, or a failure says why there are none."""
-    is_resumed: bool
+    hides_chain: bool
 
 
 class Connections:
@@ -132,8 +132,10 @@ class _Connection:
             self._give(segment, octets)
             if total > MAX_OCTETS:
                 self.is_over = True
-        if segment.flags & (FIN | RST):
-            self._take_end(segment, stream)
+        if segment.flags & FIN:
+            stream.end(seq + len(segment.payload) + segment.missing)
+        if stream.is_ended or segment.flags & RST:
+            self._take_end(segment)
 
     def _give(self, segment: Segment, octets: bytes) -> None:
         if self._server is None:
@@ -184,16 +186,15 @@ class _Connection:
         except ViolationError:
             return
 
-    def _take_end(self, segment: Segment, stream: Stream) -> None:
-        if self._server is None:
-            self.is_over = self.is_over or bool(segment.flags & RST)
-            return
-        if segment.source == self._server_end and not (segment.flags & FIN and stream.has_gap):
+    def _take_end(self, segment: Segment) -> None:
+        """A direction is over, all of it, or the connection is reset."""
+        is_reset = bool(segment.flags & RST)
+        if self._server is not None and segment.source == self._server_end:
             self._last = segment.t
-            ended = Failure.CONNECTION_RESET if segment.flags & RST else Failure.EOF
+            ended = Failure.CONNECTION_RESET if is_reset else Failure.EOF
             self._ended_by_server = self._ended_by_server or ended
             self.is_over = True
-        elif segment.flags & RST:
+        elif is_reset:
             self.is_over = True
 
     def result(self, now: float) -> Handshake | None:
@@ -217,7 +218,7 @@ class _Connection:
         )
         is_whole = bool(findings.chain) and not findings.chain_truncated
         is_known = is_whole or (not findings.chain and findings.failure is not None)
-        return Handshake(observation, self._started, self._number, is_known, server.is_resumed)
+        return Handshake(observation, self._started, self._number, is_known, server.hides_chain)
 
     def _explain(self, findings: Findings, now: float, *, gap: bool) -> None:
         """Why the handshake ended before its end, as far as the packets tell."""

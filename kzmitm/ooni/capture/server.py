@@ -39,6 +39,7 @@ _COMPRESSED_CERTIFICATE = 25
 _ZLIB = 1
 """Of RFC 8879; the standard library of Python knows no other of its algorithms."""
 _PRE_SHARED_KEY = 41
+_RESUMED = "an earlier session goes on, in which no certificates are sent"
 
 
 class ServerSide:
@@ -49,8 +50,9 @@ class ServerSide:
 
     def __init__(self, findings: Findings, random: bytes, keys: Mapping[bytes, bytes]) -> None:
         self.is_over = False
-        self.is_resumed = False
-        """An earlier session goes on, so that no certificates are sent."""
+        self.hides_chain = False
+        """An earlier session goes on, in which no certificates are sent, or they are encrypted: no fault of
+        anybody, and the detail says which."""
         self._findings = findings
         self._secret = keys.get(random, b"")
         self._records = Records()
@@ -88,12 +90,12 @@ class ServerSide:
         kind, body = record.kind, record.body
         if self._version == TLS13 and kind == APPLICATION_DATA:
             if self._protection is None:
-                self._seal("the certificates are encrypted, and no key of theirs is there")
+                self._hide("the certificates are encrypted, and no key of theirs is there")
                 return
             try:
                 kind, body = self._protection.open(record.header, body)
             except ViolationError:
-                self._seal("the key log has another key than the one in use")
+                self._hide("the key log has another key than the one in use")
                 return
         elif kind == APPLICATION_DATA:
             self._end(None)
@@ -103,10 +105,13 @@ class ServerSide:
             for message in self._messages.feed(body):
                 self._read_message(message)
         elif kind == CHANGE_CIPHER_SPEC and 0 < self._version < TLS13:
-            self.is_resumed = not self._findings.chain
-            self._end(None, "a session goes on, without certificates" if self.is_resumed else "")
+            if self._findings.chain:
+                self._end(None)
+            else:
+                self._hide(_RESUMED)
 
-    def _seal(self, detail: str) -> None:
+    def _hide(self, detail: str) -> None:
+        self.hides_chain = True
         self._end(None, detail)
 
     def _read_alert(self, body: bytes) -> None:
@@ -153,8 +158,9 @@ class ServerSide:
         findings.version_name, findings.suite_name = version_name(version), suite_name(suite)
         self._take_extensions(found)
         if version == TLS13:
-            self.is_resumed = _PRE_SHARED_KEY in found
-            if self._secret and suite in SUITES:
+            if _PRE_SHARED_KEY in found:
+                self._hide(_RESUMED)
+            elif self._secret and suite in SUITES:
                 self._protection = Protection(SUITES[suite], self._secret)
 
     def _take_extensions(self, found: dict[int, bytes]) -> None:
@@ -169,7 +175,7 @@ class ServerSide:
         algorithm, length = uint16(message, MESSAGE_HEADER), int.from_bytes(message[6:9], "big")
         packed = whole_vector(message, MESSAGE_HEADER + 5, 3)
         if algorithm != _ZLIB or length > MAX_CERTIFICATE_MESSAGE:
-            self._seal(f"the certificates are packed in a way that is not read (algorithm {algorithm})")
+            self._hide(f"the certificates are packed in a way that is not read (algorithm {algorithm})")
             return
         try:
             body = zlib.decompressobj().decompress(packed, length + 1)

@@ -17,18 +17,28 @@ class Stream:
         self._waiting: dict[int, bytes] = {}
         """Segments behind a gap, by their number."""
         self._waiting_octets = 0
+        self._end: int | None = None
         self.is_lost = False
         """So much waits that the gap will not be closed."""
 
     @property
     def has_gap(self) -> bool:
-        """Octets are missing before some that came."""
-        return bool(self._waiting)
+        """Octets are missing before some that came, or before the end."""
+        return bool(self._waiting) or (self._end is not None and not self.is_ended)
+
+    @property
+    def is_ended(self) -> bool:
+        """All came up to the end."""
+        return self._end is not None and self._next == self._end
 
     def begin(self, seq: int) -> None:
         """Say which number the first octet has, as the SYN tells; a later one tells nothing."""
         if self._next is None:
             self._next = seq & _ALL
+
+    def end(self, seq: int) -> None:
+        """Say which number follows the last octet, as the FIN tells."""
+        self._end = seq & _ALL
 
     def take(self, seq: int, payload: bytes) -> bytes:
         """The octets that are in order now, those of the segment and those that waited for it."""

@@ -50,8 +50,8 @@ def read(source: Source, reading: Reading) -> Iterator[Record]:
 def _record(handshake: Handshake, source: Source) -> Record:
     where = f"{source.name}:{handshake.number}"
     observation = handshake.observation
-    if handshake.is_resumed and not observation.presented_chain and observation.failure is None:
-        return Nothing(where, "a session that goes on, in which no certificates are sent")
+    if handshake.hides_chain:
+        return Nothing(where, observation.detail)
     try:
         measurement = _measurement(handshake)
     except DecodeError as exc:

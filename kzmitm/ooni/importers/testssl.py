@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from kzmitm.model.failure import Failure
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.observation import TCPObservation, TLSObservation
 from kzmitm.model.target import Vantage
@@ -19,6 +18,7 @@ from kzmitm.ooni.import_fields import (
     chain_of,
     endpoint_of,
     epoch_time,
+    failure_of,
     pem_certificate,
     port_of,
     sent_name,
@@ -101,12 +101,10 @@ def _pretty(document: Document, source: Source, reading: Reading) -> Iterator[Re
     top = Fields(document.value, "$")
     for result in top.objects("scanResult"):
         if result.text("id") == _PROBLEM:
-            server = _Server(top.text("targetHost"), "", top.text("port", "443"), document.line)
-            server.take(result)
-        else:
-            server = _Server(result.text("targetHost"), result.text("ip"), result.text("port"), document.line)
-            for finding in _findings(result):
-                server.take(finding)
+            raise DecodeError("$.scanResult: nothing was scanned, and the server is not named")
+        server = _Server(result.text("targetHost"), result.text("ip"), result.text("port"), document.line)
+        for finding in _findings(result):
+            server.take(finding)
         yield from _told(server, source, reading, top.raw("startTime"))
 
 
@@ -148,7 +146,7 @@ def _record(server: _Server, source: Source, reading: Reading, started: object) 
         started_at=(
             told_time(reading, "$.startTime") if started is None else epoch_time(started, "$.startTime")
         ),
-        tcp=() if chains else (TCPObservation(endpoint=endpoint, failure=_failure(server.problem)),),
+        tcp=() if chains else (TCPObservation(endpoint=endpoint, failure=failure_of(server.problem)),),
         tls=tuple(
             TLSObservation(
                 endpoint=endpoint,
@@ -161,11 +159,6 @@ def _record(server: _Server, source: Source, reading: Reading, started: object) 
         ),
     )
     return Imported(measurement, source.name, server.line, tuple(unknown))
-
-
-def _failure(problem: str) -> str:
-    """testssl.sh asks for help where a connect or a handshake fails, and rarely says which."""
-    return Failure.CONNECTION_REFUSED if "refused" in problem.lower() else f"unknown_failure: {problem[:200]}"
 
 
 def _chains(texts: Mapping[tuple[str, str], str]) -> Iterator[tuple[tuple[bytes, ...], bool]]:

@@ -84,7 +84,7 @@ def _steps(
 ) -> tuple[TCPObservation | None, TLSObservation | None]:
     if error and any(words in error.lower() for words in _BEFORE_THE_HANDSHAKE):
         return TCPObservation(endpoint=endpoint, failure=failure_of(error)), None
-    chain = _chain(top)
+    chain, is_cut = _chain(top)
     return None, TLSObservation(
         endpoint=endpoint,
         sni=sni,
@@ -92,21 +92,23 @@ def _steps(
         version=version_of(top.raw("tls_version")),
         cipher_suite=suite_of(top.raw("cipher")),
         presented_chain=chain,
-        chain_truncated=not error and ("chain" not in top or not chain),
+        chain_truncated=not error and is_cut,
         failure=failure_of(error) if error else None,
     )
 
 
-def _chain(top: Fields) -> tuple[bytes, ...]:
-    """The leaf and what came behind it, up to the first that is kept as a hash only."""
+def _chain(top: Fields) -> tuple[tuple[bytes, ...], bool]:
+    """The leaf and what came behind it, up to the first that is kept as a hash only; whether more may be."""
     chain: list[bytes] = []
+    is_cut = "chain" not in top
     for certificate in (top, *top.objects("chain")):
         pem = certificate.text("certificate")
         if not pem:
+            is_cut = True
             break
         der = pem_certificate(pem, f"{certificate.path}.certificate")
         if der not in chain[:1]:  # the openssl mode has the leaf in the chain again
             chain.append(der)
     if "fingerprint_hash" not in top and top.raw("probe_status") and not chain:
         raise DecodeError("$: a handshake without a certificate")
-    return chain_of(chain, "$.chain")
+    return chain_of(chain, "$.chain"), is_cut

@@ -1,7 +1,8 @@
 """zgrab2 of the ZMap project: JSON lines of any module that speaks TLS (tls, http, smtp, imap, ...).
 
 https://github.com/zmap/zgrab2 and zcrypto's `ServerHandshake`. `server_certificates` is the presented chain
-whatever verification said. A server_name is told only with `--keep-client-logs`.
+whatever verification said. A server_name is told only with `--keep-client-logs`, and a port only by newer
+versions: the target's is taken for 443 then, and that of the endpoint is 0.
 """
 
 import re
