@@ -63,7 +63,10 @@ def _has_lines(head: bytes) -> bool:
     first = lines[0].rstrip(_BLANKS)
     if not first.startswith(b"{"):
         return not first.startswith(b"[")
-    return first.endswith(b"}") or len(lines) == 1 or lines[1].startswith(b'{"')
+    second = lines[1].rstrip(_BLANKS) if len(lines) > 1 else b""
+    if second == b"{":  # behind a short one, an object over many lines
+        return False
+    return first.endswith(b"}") or len(lines) == 1 or second.startswith(b'{"')
 
 
 def _lines(file: io.BufferedReader, limit: int) -> Iterator[_Piece]:

@@ -20,7 +20,6 @@ from kzmitm.ooni.import_source import Source
 from kzmitm.ooni.importing import (
     Imported,
     Importer,
-    Nothing,
     Problem,
     Reading,
     Unknown,
@@ -96,15 +95,14 @@ class Conversion:
         report = FileReport(source.name, name)
         self.files.append(report)
         for record in importer.read(source, self._reading):
-            match record:
-                case Imported():
-                    report.imported += 1
-                    report.cannot_know.update(record.cannot_know)
-                    yield self._take(record, name)
-                case Problem():
-                    self._complain(report, record)
-                case Nothing():
-                    report.nothing[record.why] += 1
+            if isinstance(record, Imported):
+                report.imported += 1
+                report.cannot_know.update(record.cannot_know)
+                yield self._take(record, name)
+            elif isinstance(record, Problem):
+                self._complain(report, record)
+            else:
+                report.nothing[record.why] += 1
         if not (report.imported or report.problems or report.nothing):
             self._complain(report, Problem(source.name, _("nothing is in it")))
 

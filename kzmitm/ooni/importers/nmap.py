@@ -196,7 +196,6 @@ def _parser(run: _Run) -> expat.XMLParserType:
     parser.EndElementHandler = run.end
     parser.CharacterDataHandler = run.characters
     parser.StartDoctypeDeclHandler = _check_document_type
-    parser.EntityDeclHandler = _refuse_entity
     parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
     return parser
 
@@ -210,7 +209,3 @@ def _check_length(waiting: int) -> None:
 def _check_document_type(name: str, system: str | None, public: str | None, has_subset: int) -> None:
     if name != "nmaprun" or system is not None or public is not None or has_subset:
         raise _RefusedError("a document type that nmap does not write")
-
-
-def _refuse_entity(*_: object) -> None:
-    raise _RefusedError("an entity is defined")

@@ -26,9 +26,12 @@ def chain_not_whole(facts: Facts, _context: RunContext) -> bool:
 def _is_lost(facts: Facts) -> bool:
     """A handshake that came to its end, and none of its certificates were kept."""
     focus = facts.focus
-    if focus is None or focus.state is not State.FAILED:
-        return False
-    return focus.observation.chain_truncated and focus.observation.failure is None
+    return (
+        focus is not None
+        and focus.state is State.FAILED
+        and focus.observation.chain_truncated
+        and focus.observation.failure is None
+    )
 
 
 @rule(Tier.FALLBACK, Outcome.INCONCLUSIVE)

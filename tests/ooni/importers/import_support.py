@@ -1,4 +1,4 @@
-"""Reading the fixtures of other tools, a server of OpenSSL, and captures built from the octets of handshakes."""
+"""The files of other tools, a server of OpenSSL, and captures built from the octets of handshakes."""
 
 import io
 import shutil
@@ -56,23 +56,25 @@ def need(program: str) -> str:
     return path
 
 
+def make_identity(folder: Path) -> bytes:
+    """Puts leaf.pem and key.pem for www.example.org into a folder; the leaf's DER."""
+    request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=www.example.org", "-days", "30"]
+    request += ["-addext", "subjectAltName=DNS:www.example.org"]
+    request += ["-keyout", folder / "key.pem", "-out", folder / "leaf.pem"]
+    subprocess.run([need("openssl"), *request], check=True, capture_output=True)
+    return ssl.PEM_cert_to_DER_cert((folder / "leaf.pem").read_text())
+
+
 @contextmanager
 def openssl_server(folder: Path):
-    """A server on loopback with the two chains of a root of its own; yields (port, leaves' DER, chain)."""
-    openssl = need("openssl")
-    key, leaf = folder / "key.pem", folder / "leaf.pem"
-    subprocess.run(
-        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", leaf]
-        + ["-subj", "/CN=www.example.org", "-addext", "subjectAltName=DNS:www.example.org", "-days", "30"],
-        check=True,
-        capture_output=True,
-    )
+    """A server on loopback with a leaf and a certificate behind it; yields (port, the leaf's DER)."""
+    leaf = make_identity(folder)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    words = ["-accept", f"127.0.0.1:{port}", "-key", folder / "key.pem", "-cert", folder / "leaf.pem"]
     server = subprocess.Popen(
-        [openssl, "s_server", "-accept", f"127.0.0.1:{port}", "-key", key, "-cert", leaf]
-        + ["-cert_chain", DATA / "ca.pem", "-www", "-quiet"],
+        [need("openssl"), "s_server", *words, "-cert_chain", DATA / "ca.pem", "-www", "-quiet"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -83,7 +85,7 @@ def openssl_server(folder: Path):
                 break
             except ConnectionRefusedError:
                 continue
-        yield port, ssl.PEM_cert_to_DER_cert(leaf.read_text())
+        yield port, leaf
     finally:
         server.terminate()
         server.wait()
@@ -97,11 +99,12 @@ class Wire:
 
     def __init__(self, client=CLIENT, server=SERVER, isn=0xFFFFFF00, t=1.8e9):
         self.segments = []
-        self.ends = {True: client, False: server}
-        self.seq = {True: isn, False: isn + 7777}
+        self.ends = {1: client, 0: server}
+        self.seq = {1: isn, 0: isn + 7777}
         self.t = t
 
     def add(self, from_client, flags, payload=b"", missing=0):
+        """A segment of the client (1) or the server (0)."""
         self.t += 0.01
         seq = self.seq[from_client] & 0xFFFFFFFF
         self.segments.append(
@@ -120,18 +123,18 @@ class Wire:
         return self
 
     def opened(self):
-        return self.add(True, SYN).add(False, SYN | ACK).add(True, ACK)
+        return self.add(1, SYN).add(0, SYN | ACK).add(1, ACK)
 
     def data(self, from_client, octets, size=1400):
         for at in range(0, len(octets), size):
-            self.add(from_client, ACK, octets[at : at + size])
+            self.add(bool(from_client), ACK, octets[at : at + size])
         return self
 
     def reset(self, *, from_client=False):
-        return self.add(from_client, RST | ACK)
+        return self.add(bool(from_client), RST | ACK)
 
     def closed(self, *, from_client=False):
-        return self.add(from_client, FIN | ACK)
+        return self.add(bool(from_client), FIN | ACK)
 
 
 def pcap(found, *, linktype=101, magic=0xA1B2C3D4, order="<", wrap=lambda ip: ip, snap=1 << 18) -> bytes:

@@ -1,5 +1,6 @@
-"""Captures: handshakes out of packets in any order, with holes and doubles, of every link; no client is kept."""
+"""Captures: handshakes out of packets in any order, with holes and doubles, over every kind of link."""
 
+import gzip
 import random
 import ssl
 import struct
@@ -24,16 +25,19 @@ from import_support import (
 )
 
 from kzmitm.model.failure import Failure
-from kzmitm.model.observation import Alert
+from kzmitm.model.observation import Alert, Hello
 from kzmitm.model.target import Endpoint
 from kzmitm.netio import packet_files
 from kzmitm.netio.packet_files import CaptureError
 from kzmitm.ooni.capture import connections, stream
 from kzmitm.ooni.capture.keylog import MAX_SECRETS, parse_keylog
+from kzmitm.ooni.capture.server import ServerSide
 from kzmitm.ooni.import_source import Source
 from kzmitm.ooni.importers import pcap as importer
 from kzmitm.ooni.importing import Nothing, Problem, Reading, Unknown
+from kzmitm.wire.flow12 import RETRY_RANDOM
 from kzmitm.wire.segment import ACK, SYN
+from kzmitm.wire.session import Findings
 
 TLS12, TLS13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 NO_KEY = "the certificates are encrypted, and no key of theirs is there"
@@ -205,16 +209,16 @@ def certificates(chain):
 
 
 def pcap_of_two_certificates():
-    wire = Wire().opened().data(True, client_hello())
+    wire = Wire().opened().data(1, client_hello())
     flight = server_hello() + record_of(22, certificates(RSA))
-    wire.data(False, flight[:-300]).data(False, flight[-300:])
+    wire.data(0, flight[:-300]).data(0, flight[-300:])
     return wire
 
 
-def one(*server, sni=b"www.example.org", hello=None, after=lambda wire: wire, **more):
-    wire = Wire().opened().data(True, client_hello(sni) if hello is None else hello)
+def one(*server: bytes, sni=b"www.example.org", hello=None, after=lambda wire: wire, **more):
+    wire = Wire().opened().data(1, client_hello(sni) if hello is None else hello)
     for octets in server:
-        wire.data(False, octets)
+        wire.data(0, octets)
     return read(pcap(after(wire).segments), **more)
 
 
@@ -236,8 +240,8 @@ def test_how_a_handshake_without_an_answer_ends(after, failure, detail):
 
 
 def test_silence_is_a_timeout_only_if_the_capture_goes_on():
-    silent = Wire().opened().data(True, client_hello())
-    later = Wire(client=("192.0.2.1", 40001), t=silent.t + connections.SILENCE_S + 1).add(True, SYN)
+    silent = Wire().opened().data(1, client_hello())
+    later = Wire(client=("192.0.2.1", 40001), t=silent.t + connections.SILENCE_S + 1).add(1, SYN)
     (record,) = read(pcap(silent.segments + later.segments))
     assert record.measurement.tls[0].failure == Failure.GENERIC_TIMEOUT
 
@@ -247,12 +251,12 @@ def test_the_chain_stays_when_the_end_is_bad():
     (record,) = one(flight, after=lambda w: w.reset())
     (handshake,) = record.measurement.tls
     assert (handshake.presented_chain, handshake.failure) == (RSA, Failure.CONNECTION_RESET)
-    (record,) = one(flight, after=lambda w: w.data(True, record_of(21, b"\x02\x30")).reset())
+    (record,) = one(flight, after=lambda w: w.data(1, record_of(21, b"\x02\x30")).reset())
     (handshake,) = record.measurement.tls
     assert (handshake.failure, handshake.alerts) == (None, (Alert(2, 48, sent=True),))
     assert handshake.detail == "the client gave up"
     for noise in (b"GET / HTTP/1.1\r\n", record_of(21, b"\x02")):
-        (record,) = one(flight, after=lambda w, noise=noise: w.data(True, noise).reset())
+        (record,) = one(flight, after=lambda w, noise=noise: w.data(1, noise).reset())
         assert record.measurement.tls[0].alerts == ()
 
 
@@ -357,10 +361,6 @@ def compressed(body, algorithm=1, length=None):
 )
 def test_compressed_certificates(sent, chain, failure, detail):
     """RFC 8879; read by the server's side alone, as no peer here speaks it."""
-    from kzmitm.model.observation import Hello
-    from kzmitm.ooni.capture.server import ServerSide
-    from kzmitm.wire.session import Findings
-
     findings = Findings("a", Hello("", ""))
     side = ServerSide(findings, b"", {})
     side.feed(record_of(22, sent))
@@ -371,8 +371,6 @@ def test_compressed_certificates(sent, chain, failure, detail):
 
 
 def test_a_retry_of_the_hello_is_passed_over():
-    from kzmitm.wire.flow12 import RETRY_RANDOM
-
     retry = server_hello(0x0304, 0x1301, randomness=RETRY_RANDOM)
     (record,) = one(retry + server_hello() + record_of(22, certificates(RSA)))
     assert (record.measurement.tls[0].version, record.measurement.tls[0].presented_chain) == ("TLSv1.2", RSA)
@@ -426,10 +424,10 @@ def test_a_server_that_is_seen_before_its_client():
 
 def test_ports_that_are_used_again():
     first = pcap_of_two_certificates()
-    second = Wire(isn=5000, t=first.t).opened().data(True, client_hello(b"other.example"))
-    second.data(False, server_hello() + record_of(22, certificates(EC)) + record_of(20, b"\x01"))
-    third = Wire(isn=9000, t=second.t).opened().data(True, client_hello(b"third.example"))
-    third.data(False, server_hello() + record_of(22, certificates(EC)))
+    second = Wire(isn=5000, t=first.t).opened().data(1, client_hello(b"other.example"))
+    second.data(0, server_hello() + record_of(22, certificates(EC)) + record_of(20, b"\x01"))
+    third = Wire(isn=9000, t=second.t).opened().data(1, client_hello(b"third.example"))
+    third.data(0, server_hello() + record_of(22, certificates(EC)))
     records = read(pcap(first.segments + second.segments + second.segments[-1:] + third.segments))
     assert [o.sni for o in handshakes(records)] == ["www.example.org", "other.example", "third.example"]
 
@@ -438,7 +436,7 @@ def test_connections_are_bounded(monkeypatch):
     monkeypatch.setattr(connections, "MAX_CONNECTIONS", 3)
     found = []
     for i in range(8):
-        wire = Wire(client=("192.0.2.1", 40000 + i), t=1.8e9 + i).opened().data(True, client_hello())
+        wire = Wire(client=("192.0.2.1", 40000 + i), t=1.8e9 + i).opened().data(1, client_hello())
         found += wire.segments
     records = read(pcap(found))
     assert len(imported(records)) == 8
@@ -446,8 +444,8 @@ def test_connections_are_bounded(monkeypatch):
     wire = (
         Wire()
         .opened()
-        .data(True, client_hello())
-        .data(False, server_hello() + record_of(22, b"\x0b\x01\x00\x00" + bytes(9000)))
+        .data(1, client_hello())
+        .data(0, server_hello() + record_of(22, b"\x0b\x01\x00\x00" + bytes(9000)))
     )
     (record,) = read(pcap(wire.segments))
     assert record.measurement.tls[0].presented_chain == ()
@@ -527,7 +525,7 @@ def test_magics(magic, order):
 
 def test_ipv6_with_extension_headers():
     wire = Wire(client=("2001:db8::1", 40000), server=("2001:db8::7", 443)).opened()
-    wire.data(True, client_hello()).data(False, server_hello() + record_of(22, certificates(RSA)))
+    wire.data(1, client_hello()).data(0, server_hello() + record_of(22, certificates(RSA)))
 
     def extended(ip):
         options = bytes((6, 0)) + bytes(6)
@@ -593,8 +591,6 @@ def test_capture_errors_are_value_errors():
 
 
 def test_packed_captures_that_are_cut_off():
-    import gzip
-
     packed = gzip.compress(fixture("handshakes.pcap"))
     *records, problem = read(packed[:-3000])
     assert problem == Problem("file", "the file is cut off")
@@ -606,3 +602,14 @@ def test_a_syn_that_comes_twice_opens_once():
     (record,) = read(pcap([wire.segments[0], *wire.segments]))
     assert record.measurement.tls[0].presented_chain == RSA
     assert wire.segments[2].flags == ACK
+
+
+def test_messages_in_many_records():
+    message_of_chain = certificates(RSA)
+    records = b"".join(
+        record_of(22, message_of_chain[at : at + 100]) for at in range(0, len(message_of_chain), 100)
+    )
+    hello = client_hello()[5:]
+    split = record_of(22, hello[:30]) + record_of(22, hello[30:])
+    (record,) = one(server_hello() + records, hello=split)
+    assert record.measurement.tls[0].presented_chain == RSA

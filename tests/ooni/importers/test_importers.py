@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import subprocess
 from datetime import UTC, datetime
 
 import pytest
@@ -287,7 +288,7 @@ SSLYZE = json.loads(gzip.decompress(fixture("sslyze-6.3.1.json.gz")))
 REFUSED, SHOWN = SSLYZE["server_scan_results"]
 
 
-def sslyze(*servers, **change):
+def sslyze(*servers: object, **change):
     return read(json.dumps(SSLYZE | {"server_scan_results": servers} | change).encode(), "sslyze")
 
 
@@ -384,14 +385,13 @@ def test_testssl_and_what_it_could_not_scan():
 
 
 def test_the_real_testssl(tmp_path):
-    import subprocess
-
     testssl = need("testssl")
     with openssl_server(tmp_path) as (port, leaf):
         out = tmp_path / "out.json"
+        words = f"{testssl} -S --ip 127.0.0.1 --warnings off --color 0 --jsonfile-pretty".split()
         subprocess.run(
-            [testssl, "-S", "--ip", "127.0.0.1", "--warnings", "off", "--color", "0"]
-            + ["--jsonfile-pretty", out, f"https://www.example.org:{port}"],
+            [*words, out, f"https://www.example.org:{port}"],
+            check=False,  # it counts the faults of the server
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=120,
@@ -471,14 +471,18 @@ def test_services_of_nmap_that_are_not_judged():
     assert read(bad) == [Problem("file:13", "port: not a port")]
 
 
-def test_the_real_nmap(tmp_path):
-    import subprocess
+def test_files_of_nmap_are_bounded_and_may_be_damaged(monkeypatch):
+    monkeypatch.setattr("kzmitm.ooni.importers.nmap.MAX_SERVICES", 0)
+    assert read(XML) == []
+    assert read(gzip.compress(XML)[:-12])[-1] == Problem("file", "the file is cut off")
 
+
+def test_the_real_nmap(tmp_path):
     nmap = need("nmap")
     with openssl_server(tmp_path) as (port, leaf):
+        words = f"{nmap} -n -Pn -sT -p{port} --script ssl-cert -oX - 127.0.0.1 --script-args".split()
         xml = subprocess.run(
-            [nmap, "-n", "-Pn", "-sT", f"-p{port}", "--script", "ssl-cert", "-oX", "-", "127.0.0.1"]
-            + ["--script-args", "tls.servername=www.example.org"],
+            [*words, "tls.servername=www.example.org"],
             check=True,
             capture_output=True,
         ).stdout
