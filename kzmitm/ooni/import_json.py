@@ -59,14 +59,13 @@ def documents(source: Source, *, limit: int = MAX_RECORD) -> Iterator[Document |
 
 def _has_lines(head: bytes) -> bool:
     """True if every line is a document; one that is damaged then costs no other."""
-    lines = head.removeprefix(_BOM).lstrip(_BLANKS).split(b"\n", 2)
-    first = lines[0].rstrip(_BLANKS)
+    lines = [line.strip(_BLANKS) for line in head.removeprefix(_BOM).lstrip(_BLANKS).split(b"\n")]
+    first = lines[0]
     if not first.startswith(b"{"):
         return not first.startswith(b"[")
-    second = lines[1].rstrip(_BLANKS) if len(lines) > 1 else b""
-    if second == b"{":  # behind a short one, an object over many lines
+    if b"{" in lines:  # an object over many lines
         return False
-    return first.endswith(b"}") or len(lines) == 1 or second.startswith(b'{"')
+    return first.endswith(b"}") or len(lines) == 1 or lines[1].startswith(b'{"')
 
 
 def _lines(file: io.BufferedReader, limit: int) -> Iterator[_Piece]:
