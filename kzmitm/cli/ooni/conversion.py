@@ -142,8 +142,9 @@ class Conversion:
     def _settle(self) -> None:
         for settled in self._judge.settle():
             place = id(settled.facts.measurement)
-            held = self._held[place]
-            self._held[place] = self._judged(held.number, held.record, settled.verdict)
+            held = self._held.get(place)
+            if held is not None:  # else Ctrl-C came between the verdict and its being held
+                self._held[place] = self._judged(held.number, held.record, settled.verdict)
         for judged in self._held.values():
             self._show(judged)
 

@@ -61,7 +61,7 @@ def _measurement(top: Fields) -> Measurement:
     lookup, connect, handshake = _steps(top, host, endpoint)
     return Measurement(
         target=target_of(host, port, "$.dst_name", sni=None),
-        vantage=Vantage(id=f"ripe-atlas:{top.integer('prb_id', 0)}", kind="ripe-atlas"),
+        vantage=Vantage(id=f"ripe-atlas:{top.integer('prb_id', 0)}".removesuffix(":0"), kind="ripe-atlas"),
         started_at=epoch_time(top.raw("timestamp"), "$.timestamp"),
         dns=(lookup,) if lookup else (),
         tcp=(connect,) if connect else (),

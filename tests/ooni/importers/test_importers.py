@@ -163,6 +163,7 @@ def test_other_words_of_ripe_atlas():
     assert one(alert={"level": 1, "description": 0}).tls[0].failure == Failure.EOF
     assert one(err="x", server_cipher=0xC02F).tls[0].cipher_suite.startswith("TLS_ECDHE")
     assert one(err="x", method="QUIC", ver=None).tls[0].version == ""
+    assert one(err="x", prb_id=None).vantage.id == "ripe-atlas"
 
 
 # -- tlsx

@@ -39,50 +39,35 @@ MAX_KEYLOG = 64 << 20
 def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     names = [name.replace("_", "-") for name in names_in(importers)]
-    add(
-        "files",
-        metavar="FILE",
-        nargs="*",
-        type=filled,
-        help="what a tool left, packed by gzip or not; - is stdin",
-    )
-    add("--formats", action="store_true", help="list the formats, and what none of their files says")
-    add(
-        "--format",
-        metavar="NAME",
-        choices=names,
-        help="do not tell the format by the content: " + ", ".join(names),
-    )
+    add("files", metavar="FILE", nargs="*", type=filled,
+        help="what a tool left, packed by gzip or not; - is stdin")  # fmt: skip
+    add("--formats", action="store_true", help="list the formats")
+    add("--format", metavar="NAME", choices=names,
+        help="do not tell the format by the content: " + ", ".join(names))  # fmt: skip
     add("--keylog", metavar="FILE", type=filled,
         help="what a client wrote by SSLKEYLOGFILE, to read TLS 1.3 in captures")  # fmt: skip
-    add(
-        "--out",
-        metavar="FILE",
-        type=filled_path,
-        help="also write the measurements there, as lines of OONI's format",
-    )
-    add(
-        "--store",
-        type=filled,
-        metavar="FILE",
-        help="trust the roots in this PEM file instead of the pinned ones",
-    )
-    add("--fingerprints", metavar="DIR", type=filled_path, action="append", default=[],
-        help="lay the files of DIR over our registry; may be repeated")  # fmt: skip
-    add(
-        "--control",
-        metavar="FILE",
-        type=filled_path,
-        help="what a clean place saw (made by scan --record-control)",
-    )
-    add("--now", type=filled, metavar="TIME",
-        help="judge at this time (ISO 8601); default: when each was measured. It is also the time of records "
-        "that tell none")  # fmt: skip
+    add("--out", metavar="FILE", type=filled_path,
+        help="also write the measurements there, as lines of OONI's format")  # fmt: skip
     add("--json", action="store_true", help=f"one document ({SCHEMA}) on stdout")
+    _add_judging(parser)
     parser.epilog = (
         "Nothing is sent. A record that cannot be used is counted, named and passed over. Exit code 1:\n"
         "interception; 3: inconclusive, or something could not be read; else 0."
     )
+
+
+def _add_judging(parser: argparse.ArgumentParser) -> None:
+    """What the verdicts rest on, as `judge` has it."""
+    add = parser.add_argument
+    add("--store", type=filled, metavar="FILE",
+        help="trust the roots in this PEM file instead of the pinned ones")  # fmt: skip
+    add("--fingerprints", metavar="DIR", type=filled_path, action="append", default=[],
+        help="lay the files of DIR over our registry; may be repeated")  # fmt: skip
+    add("--control", metavar="FILE", type=filled_path,
+        help="what a clean place saw (made by scan --record-control)")  # fmt: skip
+    add("--now", type=filled, metavar="TIME",
+        help="judge at this time (ISO 8601); default: when each was measured. It is also the time of "
+        "records that tell none")  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
