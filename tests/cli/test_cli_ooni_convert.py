@@ -132,10 +132,15 @@ def test_a_leaf_alone_accuses_nobody(kzmitm):
     assert "BROKEN" not in shown.out
 
 
-def test_hyperquack_accuses_no_site(kzmitm):
-    shown = convert(kzmitm, "sslyze-6.3.1.json.gz", "hyperquack-v2.jsonl")
-    assert "BROKEN" not in shown.out
-    assert "INTERCEPTION  " not in shown.out
+def test_hyperquack_accuses_no_site(kzmitm, tmp_path):
+    line = json.loads((DATA / "hyperquack-v2.jsonl").read_text().splitlines()[0])
+    rows = [line | {"test_url": f"www.a{i}.example{i}.org", "vp": f"192.0.2.{i % 7}"} for i in range(60)]
+    path = tmp_path / "x"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for more in ((), OWN_ROOT, (*OWN_ROOT, DATA / "sslyze-6.3.1.json.gz")):
+        shown = kzmitm("ooni", "convert", path, *more)
+        assert shown.out.count("INCONCLUSIVE  www.a") >= 60
+        assert "INTERCEPTION  " not in shown.out
 
 
 def test_bad_records_are_named_and_counted(kzmitm, tmp_path):

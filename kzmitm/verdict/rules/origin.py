@@ -1,6 +1,5 @@
 """The site itself is broken (rule e): a control sees the same, or a public CA's key vouches for the leaf."""
 
-from kzmitm.model.target import REFLECTED
 from kzmitm.model.verdict import Confidence, Outcome
 from kzmitm.pki.report import PathStatus, TimeStatus
 from kzmitm.verdict.codes import UndecidedCode
@@ -16,14 +15,9 @@ def _untrusted(facts: Facts) -> HandshakeFacts | None:
 
 
 def _public(facts: Facts) -> HandshakeFacts | None:
-    """An untrusted chain that a public CA's key vouches for: nobody without that key can make it.
-
-    Not of a server that was asked for names which are not its own: it owes them no certificate.
-    """
+    """An untrusted chain that a public CA's key vouches for: nobody without that key can make it."""
     focus = _untrusted(facts)
-    if focus is None or facts.measurement.vantage.kind == REFLECTED:
-        return None
-    return focus if focus.has_public_issuer or facts.lacks_intermediate else None
+    return focus if focus is not None and (focus.has_public_issuer or facts.lacks_intermediate) else None
 
 
 @rule(Tier.MASK, Outcome.ORIGIN_MISCONFIGURED, confidence=Confidence.CONFIRMED)
