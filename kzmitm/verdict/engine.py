@@ -50,8 +50,8 @@ _MANAGED = frozenset({"admin", "policy"})
 """Origins of roots (`kzmitm.roots.values.Origin`) that whoever runs the computer put there."""
 
 _OF_ANY_SERVER = frozenset({"attribution", "fallback", "known_ca", "run", "trusted", "unreachable"})
-"""Themes that hold whoever's server it is. The others take it for the site's, or for one in its place: they are
-not asked where a server was asked for names that are not its own."""
+"""Themes that hold whoever's server it is. The others take it for the site's, or for one in its place: they
+are left out where a server was asked for names that are not its own."""
 
 _PLAIN_RULE = "trusted.for_this_name"
 
