@@ -27,7 +27,7 @@ from kzmitm.ooni.archive.documents import (
 )
 from kzmitm.ooni.archive.reading import TooLong
 from kzmitm.ooni.archive.rows import MAX_TEXT, HandshakeRow, MeasurementRow
-from kzmitm.ooni.archive.tolerant import NoMeasurementError, decode_tolerant, measurement_in
+from kzmitm.ooni.archive.tolerant import NoMeasurementError, decode_tolerant, object_in
 from kzmitm.verdict.resolution import is_private
 
 SYSTEM_ENGINES = frozenset({"getaddrinfo", "system", "golang_net_resolver", "go", "unknown"})
@@ -139,8 +139,8 @@ def _own(keys: TestKeys, line: bytes) -> bytes | None:
     if not is_own(keys):
         return None
     try:
-        return msgspec.json.encode(measurement_in(line))
-    except UNREADABLE:
+        return msgspec.json.encode(object_in(line))
+    except (NoMeasurementError, RecursionError):
         return None
 
 

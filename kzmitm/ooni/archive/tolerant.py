@@ -22,21 +22,20 @@ class NoMeasurementError(ValueError):
 
 def decode_tolerant(text: bytes) -> Document:
     """The measurement in a JSON text, bare or in an envelope; raises NoMeasurementError."""
+    return document_of(object_in(text))
+
+
+def object_in(text: bytes) -> dict[str, Any]:
+    """The object in a JSON text, taken out of its envelope; raises NoMeasurementError."""
     try:
-        return document_of(measurement_in(text))
+        value = _decoded(text)
+        if isinstance(value, dict) and value.get("format") == "json" and "content" in value:
+            value = value["content"]  # a .post envelope; its content may be JSON in a text
+            value = _decoded(value.encode()) if isinstance(value, str) else value
     except UNREADABLE as exc:
         raise NoMeasurementError(f"not JSON: {exc}") from None
-
-
-def measurement_in(text: bytes) -> Any:
-    """The measurement as it came, out of its .post envelope, whose content may be JSON in a text.
-
-    Raises one of UNREADABLE.
-    """
-    value = _decoded(text)
-    if isinstance(value, dict) and value.get("format") == "json" and "content" in value:
-        content = value["content"]
-        return _decoded(content.encode()) if isinstance(content, str) else content
+    if not isinstance(value, dict):
+        raise NoMeasurementError("not an object")
     return value
 
 
@@ -56,10 +55,8 @@ def _repaired(text: bytes) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def document_of(value: Any) -> Document:
-    """The measurement in a value decoded from JSON; raises NoMeasurementError."""
-    if not isinstance(value, dict):
-        raise NoMeasurementError("not an object")
+def document_of(value: Row) -> Document:
+    """The measurement in an object decoded from JSON; raises NoMeasurementError."""
     name, start = value.get("test_name"), value.get("measurement_start_time")
     if not isinstance(name, str) or not isinstance(start, str):
         raise NoMeasurementError("no OONI measurement: test_name or measurement_start_time is missing")

@@ -291,6 +291,13 @@ def test_what_only_looks_like_ours_is_not(own):
     assert owned == []
 
 
+def test_what_the_fast_reading_passed_over_may_keep_ours_from_being_kept():
+    line = json.dumps(document(x_kzmitm=OWN, x_other="HERE")).encode().replace(b'"HERE"', b"1e999")
+    rows = read(line)
+    assert rows.measurements[0]["own"] is False
+    assert rows.owned == []
+
+
 def test_failures_that_only_requests_tell_of():
     """Before 2020, as in July 2019 in Kazakhstan: no list of handshakes, and OpenSSL's words."""
     failure = "ssl_error: error:14007086:SSL routines:CONNECT_CR_CERT:certificate verify failed"
