@@ -8,9 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import msgspec
 
 from kzmitm.ooni.archive.extraction import Extractor
+from kzmitm.ooni.archive.parts import quoted
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "bench"))
 
@@ -153,3 +155,16 @@ def handshake_of(made):
 def measurement_of(made):
     ((found,),) = (both(made)[0],)
     return found
+
+
+def table(
+    part: Path, name: str, columns: str = "*", *, order: str = "ALL", number: str = "*"
+) -> list[Document]:
+    """Rows of all files of a table, or of that number, as dictionaries."""
+    files = sorted(part.glob(f"{name}-{number}.parquet"))
+    listed = ", ".join(map(quoted, files))
+    with duckdb.connect(":memory:") as connection:
+        query = f"SELECT {columns} FROM read_parquet([{listed}], hive_partitioning = false) ORDER BY {order}"  # noqa: S608
+        found = connection.execute(query)
+        names = [each[0] for each in found.description]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
