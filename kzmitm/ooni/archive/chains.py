@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from kzmitm.ooni.archive.loose_json import UNREADABLE, decode_loosely
+
 MAX_CERTIFICATES = 64
 """Of one chain; real ones have up to six."""
 MAX_DER = 128 << 10
@@ -85,11 +87,11 @@ def texts_of(value: Any) -> list[str]:
 def _texts(text: bytes) -> list[str]:
     try:
         return [each.data or "" for each in _decode(text)[:MAX_CERTIFICATES]]
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         pass
     try:
-        return texts_of(msgspec.json.decode(text))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return texts_of(decode_loosely(text))
+    except UNREADABLE:
         return []
 
 

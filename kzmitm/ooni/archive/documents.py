@@ -9,13 +9,12 @@ from typing import Any
 
 import msgspec
 
+from kzmitm.ooni.archive.loose_json import UNREADABLE
 from kzmitm.ooni.archive.search import find
 from kzmitm.ooni.experiment import UNCHECKED, is_usual
 
 MAX_ROWS = 4096
 """Handshakes, lookups, connects or events of one measurement; OONI's largest have some hundred."""
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What decoding raises for a text that is not of the shape asked for, or no JSON."""
 
 NOTHING = msgspec.Raw(b"null")
 _OWN = "kzmitm.measurement/1."

@@ -15,7 +15,6 @@ from kzmitm.ooni.archive.chains import Chain, ChainReader
 from kzmitm.ooni.archive.control import ControlView
 from kzmitm.ooni.archive.documents import (
     MAX_ROWS,
-    UNREADABLE,
     Document,
     Handshake,
     Query,
@@ -25,6 +24,7 @@ from kzmitm.ooni.archive.documents import (
     is_own,
     surroundings_of,
 )
+from kzmitm.ooni.archive.loose_json import UNREADABLE
 from kzmitm.ooni.archive.reading import TooLong
 from kzmitm.ooni.archive.rows import MAX_TEXT, HandshakeRow, MeasurementRow
 from kzmitm.ooni.archive.tolerant import NoMeasurementError, decode_tolerant, object_in

@@ -1,13 +1,13 @@
 """Any measurement of any age as the document that the fast reading gives: wrong fields are left out."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from kzmitm.ooni.archive.chains import texts_of
-from kzmitm.ooni.archive.documents import MAX_ROWS, UNREADABLE, Document, Event, address_from, as_document
+from kzmitm.ooni.archive.documents import MAX_ROWS, Document, Event, address_from, as_document
+from kzmitm.ooni.archive.loose_json import UNREADABLE, decode_loosely
 from kzmitm.ooni.experiment import Found, Row, handshakes_of, objects
 
 _TOP = (
@@ -28,31 +28,15 @@ def decode_tolerant(text: bytes) -> Document:
 def object_in(text: bytes) -> dict[str, Any]:
     """The object in a JSON text, taken out of its envelope; raises NoMeasurementError."""
     try:
-        value = _decoded(text)
+        value = decode_loosely(text)
         if isinstance(value, dict) and value.get("format") == "json" and "content" in value:
             value = value["content"]  # a .post envelope; its content may be JSON in a text
-            value = _decoded(value.encode()) if isinstance(value, str) else value
+            value = decode_loosely(value.encode()) if isinstance(value, str) else value
     except UNREADABLE as exc:
         raise NoMeasurementError(f"not JSON: {exc}") from None
     if not isinstance(value, dict):
         raise NoMeasurementError("not an object")
     return value
-
-
-def _decoded(text: bytes) -> Any:
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-        try:
-            return msgspec.json.decode(_repaired(text))
-        except ValueError:
-            raise exc from None
-
-
-def _repaired(text: bytes) -> bytes:
-    """The same with `?` for halves of characters, which are in pages that were cut; raises ValueError."""
-    value = json.loads(text.decode("utf-8", "replace"))
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def document_of(value: Row) -> Document:
@@ -148,7 +132,7 @@ def _event(row: Row) -> Event:
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if type(value) in (int, float) and abs(value) < 1e15 else None
+    return float(value) if type(value) in (int, float) and abs(value) < 1e308 else None
 
 
 def _integer(value: Any) -> int | None:

@@ -106,6 +106,12 @@ def test_what_stands_behind_a_bad_certificate_is_left_out(listed):
     assert ChainReader().read(json.dumps(listed).encode()).ders == (b"AAA",)
 
 
+@pytest.mark.parametrize("octets", [b"\xff", rb"\ud83d"], ids=["octets", "half-character"])
+def test_what_is_no_text_is_no_certificate_and_costs_none_before_it(octets):
+    text = b'[{"data":"QUFB","format":"%s"},{"data":"QUFB%s"}]' % (octets, octets)
+    assert ChainReader().read(text).ders == (b"AAA",)
+
+
 def test_a_certificate_may_be_as_long_as_the_limit():
     assert ChainReader().read(text_of(b"a" * MAX_DER)).ders == (b"a" * MAX_DER,)
 

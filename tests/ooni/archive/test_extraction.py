@@ -440,7 +440,8 @@ def test_made_names_are_those_of_the_measurement_however_written():
     names = [read(line).measurements[0]["uid"] for line in (json.dumps(made).encode(), enveloped(made))]
     assert names[0] == names[1]
     assert names[0].startswith("made-")
-    assert measurement_of(document() | {"test_runtime": 2})["uid"] != names[0]
+    for other in (2, 2**70, -1e300, 10**400, None):
+        assert measurement_of(document() | {"test_runtime": other})["uid"] != names[0]
     assert measurement_of(document() | {"measurement_uid": "u"})["uid"] == "u"
     bare = without(document(), "report_id")
     assert read(bare).measurements[0]["uid"] != read(bare | {"probe_cc": "RU"}).measurements[0]["uid"]
