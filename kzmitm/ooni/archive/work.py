@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
 
-from kzmitm.ooni.archive.extraction import Extractor
+from kzmitm.ooni.archive.extraction import Extractor, cut
 from kzmitm.ooni.archive.parts import Part, read_summary
 from kzmitm.ooni.archive.planning import Source, Task
 from kzmitm.ooni.archive.reading import DamagedFileError, documents
@@ -42,7 +42,7 @@ def _read(source: Source, extractor: Extractor, part: Part) -> None:
 def _read_file(file: BinaryIO, name: str, extractor: Extractor, part: Part) -> None:
     for member, number, document in documents(file):
         part.octets += len(document) + 1
-        shown = f"{name}:{member}" if member else name
+        shown = cut(f"{name}:{member}" if member else name)
         why = extractor.add(document, source=shown, number=number)
         if why is not None:
             part.problem(shown, number, why)
