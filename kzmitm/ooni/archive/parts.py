@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -38,6 +39,8 @@ ROW_GROUPS: Final = {"measurements": 20_480, "handshakes": 20_480, "chains": 8_1
 """Rows that are in memory at once while they are turned into columns."""
 MAX_ROW: Final = 256 << 10
 """Octets of a row as JSON: a certificate of MAX_DER octets in base64 is the longest."""
+ABANDONED_S: Final = 86_400
+"""Age of what is unfinished beyond which nobody is at it any more: a task takes minutes."""
 _BUFFERED: Final = 256 << 10
 _TEMPORARY: Final = ".unfinished-"
 
@@ -47,10 +50,10 @@ _COMPRESSION: Final = "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE"
 class Part:
     """A part being written below `folder`; use it as a context: what is not committed leaves nothing."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, scratch: str | None = None) -> None:
         self._final = folder / name
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder = Path(mkdtemp(prefix=_TEMPORARY, dir=folder))
+        self._folder = Path(mkdtemp(prefix=_TEMPORARY, dir=scratch or folder))
         self._encoder = msgspec.json.Encoder()
         self._files: dict[str, IO[bytes]] = {}
         self._number = 0
@@ -153,6 +156,26 @@ class Part:
         self._certificates.clear()
 
 
+@contextmanager
+def scratch_in(folder: str) -> Iterator[str]:
+    """A place for what is unfinished, gone at the end with whatever killed workers left there.
+
+    Those of runs that were killed themselves go with the first run a day later; a run that is alive makes and
+    moves parts all the time, so that its place is never that old.
+    """
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    place = Path(mkdtemp(prefix=_TEMPORARY, dir=folder))
+    try:
+        now = place.stat().st_mtime  # the clock of the file system, which others may share
+        for other in Path(folder).glob(f"{_TEMPORARY}*"):
+            with suppress(OSError):
+                if now - other.stat().st_mtime > ABANDONED_S:
+                    shutil.rmtree(other)
+        yield str(place)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
 def _synchronise(path: Path) -> None:
     """Let it survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -164,7 +187,7 @@ def _synchronise(path: Path) -> None:
 
 @cache
 def _engine() -> duckdb.DuckDBPyConnection:
-    """One connection for all parts of a process: one thread, and memory for one group of rows."""
+    """One database for all parts of a process: one thread, and memory for one group of rows."""
     return duckdb.connect(":memory:", config={"threads": 1, "preserve_insertion_order": True})
 
 
@@ -172,7 +195,7 @@ def _copy(table: str, rows: Path, parquet: Path) -> None:
     columns = COLUMNS[table]
     types = ", ".join(f"{name}: '{'VARCHAR' if kind == 'BLOB' else kind}'" for name, kind in columns.items())
     chosen = ", ".join(_selected(table, name, kind) for name, kind in columns.items())
-    _engine().execute(
+    _engine().cursor().execute(  # a worker of a cluster may be one thread of several
         f"COPY (SELECT {chosen} FROM read_json({quoted(rows)}, format = 'newline_delimited',"  # noqa: S608
         f" columns = {{{types}}}, maximum_object_size = {MAX_ROW})) TO {quoted(parquet)}"
         f" ({_COMPRESSION} {ROW_GROUPS[table]})"

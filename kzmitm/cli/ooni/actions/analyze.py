@@ -5,7 +5,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from kzmitm.report.archive import findings_lines
 from kzmitm.report.language import _
 
 if TYPE_CHECKING:
-    from kzmitm.ooni.archive.running import Opener
+    from kzmitm.ooni.archive.running import Workers
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -83,20 +83,17 @@ def _check(args: argparse.Namespace) -> None:
 
 def _read(args: argparse.Namespace, out: Path) -> None:
     """The first pass: whatever of the files is not in the extract yet."""
-    from kzmitm.ooni.archive import planning, running  # noqa: PLC0415
+    from kzmitm.ooni.archive import running  # noqa: PLC0415
     from kzmitm.ooni.archive.parts import EXTRACT  # noqa: PLC0415
 
     tasks = _tasks(args)
     folder = str((out / EXTRACT).resolve())
     jobs = min(_jobs_of(args), len(tasks)) or 1
-    with Reading(tasks) as reading, _workers(args, jobs) as opener:
-        if opener is None:
-            results: Iterator[dict[str, Any]] = running.run_here(tasks, folder)
-        else:
-            results = running.run_all(tasks, folder, opener, width=jobs)
-        for summary in results:
-            reading.advance(summary)
-    del planning
+    with Reading(tasks) as reading, _workers(args, jobs) as workers:
+        results = running.run_all(tasks, folder, workers) if workers else running.run_here(tasks, folder)
+        with closing(results):
+            for summary in results:
+                reading.advance(summary)
 
 
 def _tasks(args: argparse.Namespace) -> list[Any]:
@@ -122,13 +119,13 @@ def _tasks(args: argparse.Namespace) -> list[Any]:
 
 
 @contextmanager
-def _workers(args: argparse.Namespace, jobs: int) -> Iterator["Opener | None"]:
+def _workers(args: argparse.Namespace, jobs: int) -> Iterator["Workers | None"]:
     """What starts the workers; None for this very process."""
     from kzmitm.ooni.archive import running  # noqa: PLC0415
 
     if args.scheduler:
-        with running.cluster(args.scheduler) as opener:
-            yield opener
+        with running.cluster(args.scheduler) as workers:
+            yield workers
     else:
         yield running.processes(jobs) if jobs > 1 else None
 
