@@ -150,7 +150,9 @@ def _no_run_is_left():
 def ended(process):
     """Its exit code, and what it said but for how far it was."""
     _, err = process.communicate(timeout=PATIENCE_S)
-    return process.returncode, "".join(line for line in err.splitlines(True) if " pieces, " not in line)
+    return process.returncode, "".join(
+        line for line in err.splitlines(keepends=True) if " pieces, " not in line
+    )
 
 
 def test_processes_give_what_one_gives(corpus, undisturbed, tmp_path):
