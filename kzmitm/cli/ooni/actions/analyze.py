@@ -14,7 +14,6 @@ from kzmitm.cli.exits import Exit
 from kzmitm.cli.ooni.extras import demand_archive
 from kzmitm.cli.ooni.reading import Reading
 from kzmitm.cli.parser import filled, filled_path
-from kzmitm.cli.sources import registry_of, store_of
 from kzmitm.cli.terminal import print_json, print_lines, say
 from kzmitm.errors import UsageError
 from kzmitm.report.archive import findings_lines
@@ -51,8 +50,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     demand_archive()
-    from kzmitm.ooni.archive import analysis  # noqa: PLC0415 (its libraries are an extra)
-
     _check(args)
     with ExitStack() as stack:
         out = args.out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kzmitm-")))
@@ -62,14 +59,22 @@ def run(args: argparse.Namespace) -> int:
         if args.extract_only or args.shard:
             say(_("read; when all is read, judge it with: kzmitm ooni analyze --out {out}").format(out=out))
             return Exit.OK
-        grounds = analysis.Grounds(registry_of(args.fingerprints), store_of(args.store))
-        choice = analysis.Choice(args.since, args.until, args.cc, tuple(args.asn))
-        document = analysis.judge_folder(out, grounds, choice, threads=_jobs_of(args))
+        document = _judge(args, out)
     if args.json:
         print_json(document)
     else:
         print_lines(findings_lines(document, kept=args.out))
     return _exit(document)
+
+
+def _judge(args: argparse.Namespace, out: Path) -> dict[str, Any]:
+    """The second pass. What it needs is loaded here, and not while files are read."""
+    from kzmitm.cli.sources import registry_of, store_of  # noqa: PLC0415
+    from kzmitm.ooni.archive import analysis  # noqa: PLC0415
+
+    grounds = analysis.Grounds(registry_of(args.fingerprints), store_of(args.store))
+    choice = analysis.Choice(args.since, args.until, args.cc, tuple(args.asn))
+    return analysis.judge_folder(out, grounds, choice, threads=_jobs_of(args))
 
 
 def _check(args: argparse.Namespace) -> None:
