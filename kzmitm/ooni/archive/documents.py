@@ -20,27 +20,27 @@ NOTHING = msgspec.Raw(b"null")
 _OWN = "kzmitm.measurement/1."
 
 
-class Answer(msgspec.Struct):
+class Answer(msgspec.Struct, gc=False):
     ipv4: str | None = None
     ipv6: str | None = None
 
 
-class Query(msgspec.Struct):
+class Query(msgspec.Struct, gc=False):
     engine: str | None = None
     failure: str | None = None
     hostname: str | None = None
     answers: list[Answer] | None = None
 
 
-class TCPStatus(msgspec.Struct):
+class TCPStatus(msgspec.Struct, gc=False):
     failure: str | None = None
 
 
-class Connect(msgspec.Struct):
+class Connect(msgspec.Struct, gc=False):
     status: TCPStatus | None = None
 
 
-class Handshake(msgspec.Struct):
+class Handshake(msgspec.Struct, gc=False):
     """A df-006 row; `peer_certificates` stays as it came, since most chains were seen before."""
 
     address: str | None = None
@@ -56,34 +56,34 @@ class Handshake(msgspec.Struct):
     transaction_id: int | None = None
 
 
-class ControlDNS(msgspec.Struct):
+class ControlDNS(msgspec.Struct, gc=False):
     failure: str | None = None
     addrs: list[str] | None = None
 
 
-class ControlTCP(msgspec.Struct):
+class ControlTCP(msgspec.Struct, gc=False):
     status: bool | None = None
     failure: str | None = None
 
 
-class ControlTLS(msgspec.Struct):
+class ControlTLS(msgspec.Struct, gc=False):
     server_name: str | None = None
     status: bool | None = None
     failure: str | None = None
 
 
-class AddressInfo(msgspec.Struct):
+class AddressInfo(msgspec.Struct, gc=False):
     """`flags` has 2 if the helper itself found the address, 8 if a handshake there was good for the host."""
 
     asn: int | None = None
     flags: int | None = None
 
 
-class ControlPage(msgspec.Struct):
+class ControlPage(msgspec.Struct, gc=False):
     failure: str | None = None
 
 
-class Control(msgspec.Struct):
+class Control(msgspec.Struct, gc=False):
     dns: ControlDNS | None = None
     tcp_connect: dict[str, ControlTCP] | None = None
     tls_handshake: dict[str, ControlTLS] | None = None
@@ -91,7 +91,7 @@ class Control(msgspec.Struct):
     ip_info: dict[str, AddressInfo] | None = None
 
 
-class Event(msgspec.Struct):
+class Event(msgspec.Struct, gc=False):
     """A df-008 row, of old documents only: newer handshakes tell their address themselves."""
 
     address: str | None = None
@@ -101,7 +101,7 @@ class Event(msgspec.Struct):
     transaction_id: int | None = None
 
 
-class Surroundings(msgspec.Struct):
+class Surroundings(msgspec.Struct, gc=False):
     """What else a measurement saw: asked only where its handshakes do not settle everything by themselves."""
 
     queries: Sequence[Query] = ()
@@ -109,11 +109,11 @@ class Surroundings(msgspec.Struct):
     control: Control | None = None
 
 
-class _Own(msgspec.Struct):
+class _Own(msgspec.Struct, gc=False):
     format: str = ""
 
 
-class TestKeys(msgspec.Struct):
+class TestKeys(msgspec.Struct, gc=False):
     queries: msgspec.Raw = NOTHING
     tcp_connect: msgspec.Raw = NOTHING
     tls_handshakes: list[Handshake] | None = None
@@ -123,7 +123,7 @@ class TestKeys(msgspec.Struct):
     x_kzmitm: msgspec.Raw = NOTHING
 
 
-class Document(msgspec.Struct):
+class Document(msgspec.Struct, gc=False):
     """One measurement. `input` is a text; where old data has a list, the tolerant reading takes it out."""
 
     test_name: str

@@ -1,5 +1,6 @@
 """Documents to rows: what one pass over an archive keeps. Pure: where the rows go is an argument."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 from isal.isal_zlib import crc32
 
-from kzmitm.model.target import is_ip, split_host_port, to_ascii_hostname
+from kzmitm.model.target import MAX_HOSTNAME, is_ip, split_host_port, to_ascii_hostname
 from kzmitm.ooni.archive.chains import Chain, ChainReader
 from kzmitm.ooni.archive.control import ControlView
 from kzmitm.ooni.archive.documents import (
@@ -32,6 +33,10 @@ from kzmitm.verdict.resolution import is_private
 
 SYSTEM_ENGINES = frozenset({"getaddrinfo", "system", "golang_net_resolver", "go", "unknown"})
 """OONI's names (df-002) for the resolver that every other program of the computer asks."""
+
+_SPECIAL = (10, 100, 127, 169, 172, 192, 198, 203)
+_ALL_PUBLIC = frozenset(str(octet) for octet in range(1, 224) if octet not in _SPECIAL)
+"""First octets of IPv4 addresses under which IANA keeps nothing back: asking `ipaddress` takes long."""
 
 _OPTIONAL = frozenset({"", "first"})
 
@@ -223,6 +228,8 @@ def _endpoint(address: str) -> tuple[str, int, bool]:
 
 @lru_cache(maxsize=4096)
 def _is_private(ip: str) -> bool:
+    if ip.partition(".")[0] in _ALL_PUBLIC:
+        return False
     return is_ip(ip) and is_private(ip)
 
 
@@ -234,9 +241,18 @@ def _depth(tags: Sequence[str]) -> int:
     return 0
 
 
+# A quarter of the time of what it spares, and nearly all are such.
+_USUAL_URL = re.compile(
+    r"https?://((?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,8}[a-z]{2,63})(?:/|\Z)", re.ASCII
+)
+
+
 @lru_cache(maxsize=4096)
 def _host(text: str) -> str:
     """The host of an input (a URL of any scheme, or bare) as A-labels; "" if there is none."""
+    usual = _USUAL_URL.match(text)
+    if usual is not None and len(usual[1]) <= MAX_HOSTNAME:
+        return usual[1]
     try:
         netloc = urlsplit(text).netloc if "://" in text else text.partition("/")[0]
         host, _ = split_host_port(netloc.rpartition("@")[2])

@@ -13,15 +13,16 @@ from kzmitm.ooni.archive.reading import DamagedFileError, documents
 STDIN = "-"
 
 
-def extract(task: Task, folder: str) -> dict[str, Any]:
+def extract(task: Task, folder: str, scratch: str | None = None) -> dict[str, Any]:
     """Read the files of a task into `folder`/<id of the task>; returns the part's summary.
 
     Done once: a part that is there is not made again. A file that cannot be read is a problem of the part.
+    What is unfinished lies in `scratch`, a folder of the same file system, or in `folder`.
     """
     place = Path(folder) / task.id
     if place.is_dir():
         return read_summary(place)
-    with Part(Path(folder), task.id) as part:
+    with Part(Path(folder), task.id, scratch) as part:
         extractor = Extractor(part)
         for source in task.sources:
             _read(source, extractor, part)

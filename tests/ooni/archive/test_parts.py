@@ -183,13 +183,6 @@ def test_what_is_left_out_comes_back_as_its_default(tmp_path):
             assert found == {key: getattr(row, key) for key in found}
 
 
-def test_a_row_without_a_time_has_none(tmp_path):
-    with Part(tmp_path, "part") as part:
-        part.handshake(HandshakeRow(doc=0, n=0))
-        part.commit()
-    assert table(tmp_path / "part", "handshakes", "time") == [{"time": None}]
-
-
 def test_numbers_at_their_limits(tmp_path):
     with Part(tmp_path, "part") as part:
         part.measurement(

@@ -5,7 +5,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,14 +14,13 @@ from kzmitm.cli.exits import Exit
 from kzmitm.cli.ooni.extras import demand_archive
 from kzmitm.cli.ooni.reading import Reading
 from kzmitm.cli.parser import filled, filled_path
-from kzmitm.cli.sources import registry_of, store_of
 from kzmitm.cli.terminal import print_json, print_lines, say
 from kzmitm.errors import UsageError
 from kzmitm.report.archive import findings_lines
 from kzmitm.report.language import _
 
 if TYPE_CHECKING:
-    from kzmitm.ooni.archive.running import Opener
+    from kzmitm.ooni.archive.running import Workers
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -51,8 +50,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     demand_archive()
-    from kzmitm.ooni.archive import analysis  # noqa: PLC0415 (its libraries are an extra)
-
     _check(args)
     with ExitStack() as stack:
         out = args.out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kzmitm-")))
@@ -62,14 +59,22 @@ def run(args: argparse.Namespace) -> int:
         if args.extract_only or args.shard:
             say(_("read; when all is read, judge it with: kzmitm ooni analyze --out {out}").format(out=out))
             return Exit.OK
-        grounds = analysis.Grounds(registry_of(args.fingerprints), store_of(args.store))
-        choice = analysis.Choice(args.since, args.until, args.cc, tuple(args.asn))
-        document = analysis.judge_folder(out, grounds, choice, threads=_jobs_of(args))
+        document = _judge(args, out)
     if args.json:
         print_json(document)
     else:
         print_lines(findings_lines(document, kept=args.out))
     return _exit(document)
+
+
+def _judge(args: argparse.Namespace, out: Path) -> dict[str, Any]:
+    """The second pass. What it needs is loaded here, and not while files are read."""
+    from kzmitm.cli.sources import registry_of, store_of  # noqa: PLC0415
+    from kzmitm.ooni.archive import analysis  # noqa: PLC0415
+
+    grounds = analysis.Grounds(registry_of(args.fingerprints), store_of(args.store))
+    choice = analysis.Choice(args.since, args.until, args.cc, tuple(args.asn))
+    return analysis.judge_folder(out, grounds, choice, threads=_jobs_of(args))
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -89,13 +94,11 @@ def _read(args: argparse.Namespace, out: Path) -> None:
     tasks = _tasks(args)
     folder = str((out / EXTRACT).resolve())
     jobs = min(_jobs_of(args), len(tasks)) or 1
-    with Reading(tasks) as reading, _workers(args, jobs) as opener:
-        if opener is None:
-            results: Iterator[dict[str, Any]] = running.run_here(tasks, folder)
-        else:
-            results = running.run_all(tasks, folder, opener, width=jobs)
-        for summary in results:
-            reading.advance(summary)
+    with Reading(tasks) as reading, _workers(args, jobs) as workers:
+        results = running.run_all(tasks, folder, workers) if workers else running.run_here(tasks, folder)
+        with closing(results):
+            for summary in results:
+                reading.advance(summary)
 
 
 def _tasks(args: argparse.Namespace) -> list[Any]:
@@ -121,13 +124,13 @@ def _tasks(args: argparse.Namespace) -> list[Any]:
 
 
 @contextmanager
-def _workers(args: argparse.Namespace, jobs: int) -> Iterator["Opener | None"]:
+def _workers(args: argparse.Namespace, jobs: int) -> Iterator["Workers | None"]:
     """What starts the workers; None for this very process."""
     from kzmitm.ooni.archive import running  # noqa: PLC0415
 
     if args.scheduler:
-        with running.cluster(args.scheduler) as opener:
-            yield opener
+        with running.cluster(args.scheduler) as workers:
+            yield workers
     else:
         yield running.processes(jobs) if jobs > 1 else None
 
