@@ -68,7 +68,7 @@ class Extractor:
         row = _measurement(document, self._next, time)
         row.source, row.line, row.digest = source, number, crc32(line)
         row.uid = cut(document.measurement_uid) or _made_uid(document, line)
-        row.own = keys.x_kzmitm is not None and _OWN in bytes(keys.x_kzmitm)
+        row.own = _OWN in bytes(keys.x_kzmitm)
         self._next += 1
         if row.own:
             self._sink.own(row.doc, line)

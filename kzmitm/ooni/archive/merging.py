@@ -130,7 +130,7 @@ def _content_name(part: Path, files: Sequence[Path]) -> str:
 
 def _copy_table(table: str, file: Path, copy: Path, connection: duckdb.DuckDBPyConnection) -> int:
     """Write the rows again: of the stranger's file only they come in. Returns how many there are."""
-    source = f"read_parquet({quoted(file)})"
+    source = f"read_parquet({quoted(file)}, hive_partitioning = false)"
     there = dict(row[:2] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall())  # noqa: S608
     if there != COLUMNS[table]:
         raise BadPartError(f"{file.name}: its columns are not those of {table}")

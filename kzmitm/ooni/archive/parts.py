@@ -91,8 +91,8 @@ class Part:
                 self._write("certificates", CertificateRow(sha256=digest, der=der))
 
     def own(self, doc: int, line: bytes) -> None:
-        """Keeps a measurement of ours whole, behind its number."""
-        self._file(OWN).write(b"%d " % doc + line.rstrip(b"\r\n") + b"\n")
+        """Keeps a measurement of ours whole, behind its number. In JSON, line ends are but spaces."""
+        self._file(OWN).write(b"%d " % doc + line.replace(b"\n", b" ") + b"\n")
         self.counts["own"] += 1
 
     def problem(self, source: str, number: int, why: str) -> None:
@@ -174,7 +174,8 @@ def _copy(table: str, rows: Path, parquet: Path) -> None:
     chosen = ", ".join(_selected(table, name, kind) for name, kind in columns.items())
     _engine().execute(
         f"COPY (SELECT {chosen} FROM read_json({quoted(rows)}, format = 'newline_delimited',"  # noqa: S608
-        f" columns = {{{types}}}, maximum_object_size = {MAX_ROW})) TO {quoted(parquet)}"
+        f" columns = {{{types}}}, hive_partitioning = false, maximum_object_size = {MAX_ROW}))"
+        f" TO {quoted(parquet)}"
         f" ({_COMPRESSION} {ROW_GROUPS[table]})"
     )
 

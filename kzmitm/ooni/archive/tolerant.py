@@ -23,21 +23,26 @@ class NoMeasurementError(ValueError):
 
 def decode_tolerant(text: bytes) -> Document:
     """The measurement in a JSON text, bare or in an envelope; raises NoMeasurementError."""
+    return document_of(object_in(text))
+
+
+def object_in(text: bytes) -> dict[str, Any]:
+    """The object in a JSON text, taken out of its envelope; raises NoMeasurementError."""
     try:
         value = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as exc:
         raise NoMeasurementError(f"not JSON: {exc}") from None
-    return document_of(value)
-
-
-def document_of(value: Any) -> Document:
-    """The measurement in a value decoded from JSON; raises NoMeasurementError."""
     if isinstance(value, dict) and value.get("format") == "json" and "content" in value:
         value = value["content"]  # a .post envelope; its content may be JSON in a text
         if isinstance(value, str):
-            return decode_tolerant(value.encode("utf-8", "replace"))
+            return object_in(value.encode("utf-8", "replace"))
     if not isinstance(value, dict):
         raise NoMeasurementError("not an object")
+    return value
+
+
+def document_of(value: Row) -> Document:
+    """The measurement in an object decoded from JSON; raises NoMeasurementError."""
     name, start = value.get("test_name"), value.get("measurement_start_time")
     if not isinstance(name, str) or not isinstance(start, str):
         raise NoMeasurementError("no OONI measurement: test_name or measurement_start_time is missing")
@@ -71,7 +76,7 @@ def _test_keys(keys: Row, name: str, options: Any) -> dict[str, Any]:
         "tls_handshakes": [_handshake(each, place) for place, each in enumerate(handshakes)],
         "control": _raw(_control(keys.get("control"), handshakes)),
         "control_failure": _text(keys.get("control_failure")),
-        "x_kzmitm": _raw(own) if isinstance(own, dict) else None,
+        "x_kzmitm": _raw(own if isinstance(own, dict) else None),
     }
 
 
