@@ -28,7 +28,10 @@ SELECT count(*) AS sightings, count(DISTINCT uid) AS measurements, count(DISTINC
 FROM interceptions {where}
 """
 _ATTRIBUTED: Final = "WHERE match IN ('certificate', 'key', 'signature', 'family')"
-_SHARE: Final = "SELECT sum(share) AS share FROM networks WHERE intercepted > 0"
+_SHARE: Final = f"""
+SELECT round(sum(share), 2) AS share FROM known_networks
+WHERE asn IN (SELECT asn FROM interceptions {_ATTRIBUTED})
+"""  # noqa: S608
 
 
 def summary(folder: Path) -> dict[str, Any]:
