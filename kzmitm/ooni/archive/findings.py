@@ -125,6 +125,8 @@ def _view(name: str, path: Path) -> str:
 def open_findings(folder: Path, *, threads: int = 1) -> duckdb.DuckDBPyConnection:
     """A database over an analysis: its verdicts, the tables, `interceptions`; it can read nothing else."""
     connection = duckdb.connect(":memory:", config={"threads": threads})
+    connection.execute("SET python_enable_replacements = false")  # a table is none of our variables
+    connection.execute("SET TimeZone = 'UTC'")
     _open_verdicts(connection, folder)
     for name, _ in queries():
         connection.execute(_view(name, folder / TABLES / f"{name}.parquet"))

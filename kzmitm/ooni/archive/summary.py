@@ -9,7 +9,7 @@ from kzmitm.ooni.archive.findings import open_findings, rows_of
 from kzmitm.ooni.archive.parts import parts_of, read_summary
 
 SCHEMA: Final = "kzmitm.archive/1.0"
-VERSION: Final = 1
+VERSION: Final = "1.0"
 MAX_PROBLEMS: Final = 100
 """Bad lines that the document names; the rest is counted there and lies in the parts."""
 
