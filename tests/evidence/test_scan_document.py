@@ -242,10 +242,13 @@ class TestLevels:
 
 def test_each_schema_is_one_and_bears_its_name():
     assert schema_names() == (
+        "archive",
         "control",
         "environment",
         "inspection",
         "measurement",
+        "merge",
+        "query",
         "roots",
         "scan",
         "sharing",

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -67,7 +68,8 @@ class Part:
 
     def __exit__(self, *_: object) -> None:
         for file in self._files.values():
-            file.close()
+            with suppress(OSError):  # a full disk takes what was buffered no more than the rest
+                file.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def measurement(self, row: MeasurementRow) -> None:

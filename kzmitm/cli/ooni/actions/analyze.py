@@ -51,18 +51,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     demand_archive()
-    from kzmitm.ooni.archive import analysis  # noqa: PLC0415 (its libraries are an extra)
+    # The libraries are an extra.
+    from kzmitm.ooni.archive import analysis  # noqa: PLC0415
+    from kzmitm.ooni.archive.complaints import told_plainly  # noqa: PLC0415
 
     _check(args)
-    with ExitStack() as stack:
+    # Whatever may be wrong with the words is found before hours of reading.
+    tasks = _tasks(args) if args.paths else []
+    grounds = analysis.Grounds(registry_of(args.fingerprints), store_of(args.store))
+    with ExitStack() as stack, told_plainly():
         out = args.out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kzmitm-")))
         out.mkdir(parents=True, exist_ok=True)
-        if args.paths:
-            _read(args, out)
+        if tasks:
+            _read(args, tasks, out)
         if args.extract_only or args.shard:
             say(_("read; when all is read, judge it with: kzmitm ooni analyze --out {out}").format(out=out))
             return Exit.OK
-        grounds = analysis.Grounds(registry_of(args.fingerprints), store_of(args.store))
         choice = analysis.Choice(args.since, args.until, args.cc, tuple(args.asn))
         document = analysis.judge_folder(out, grounds, choice, threads=_jobs_of(args))
     if args.json:
@@ -73,20 +77,23 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
+    from kzmitm.ooni.archive.parts import EXTRACT  # noqa: PLC0415
+
     if not args.paths and args.out is None:
         raise UsageError("nothing to read", hint="name files or folders, or --out of an earlier run")
     if "-" in args.paths and (len(args.paths) > 1 or args.shard or args.scheduler):
         raise UsageError("- is read alone and here", hint="save stdin to a file first")
     if (args.extract_only or args.shard or args.scheduler) and args.out is None:
         raise UsageError("what is read must be kept", hint="add --out DIR")
+    if not args.paths and not (args.out / EXTRACT).is_dir():
+        raise UsageError(f"{args.out}: nothing was read into it", hint="kzmitm ooni analyze PATH --out DIR")
 
 
-def _read(args: argparse.Namespace, out: Path) -> None:
+def _read(args: argparse.Namespace, tasks: list[Any], out: Path) -> None:
     """The first pass: whatever of the files is not in the extract yet."""
-    from kzmitm.ooni.archive import planning, running  # noqa: PLC0415
+    from kzmitm.ooni.archive import running  # noqa: PLC0415
     from kzmitm.ooni.archive.parts import EXTRACT  # noqa: PLC0415
 
-    tasks = _tasks(args)
     folder = str((out / EXTRACT).resolve())
     jobs = min(_jobs_of(args), len(tasks)) or 1
     with Reading(tasks) as reading, _workers(args, jobs) as opener:
@@ -96,7 +103,6 @@ def _read(args: argparse.Namespace, out: Path) -> None:
             results = running.run_all(tasks, folder, opener, width=jobs)
         for summary in results:
             reading.advance(summary)
-    del planning
 
 
 def _tasks(args: argparse.Namespace) -> list[Any]:
@@ -134,7 +140,9 @@ def _workers(args: argparse.Namespace, jobs: int) -> Iterator["Opener | None"]:
 
 
 def _jobs_of(args: argparse.Namespace) -> int:
-    return int(args.jobs or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+    if args.jobs:
+        return int(args.jobs)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _exit(document: dict[str, Any]) -> Exit:
