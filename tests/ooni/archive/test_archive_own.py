@@ -10,6 +10,7 @@ from judged_corpora import analysis, by_uid, extract, judge, rows, verdicts, wri
 
 from kzmitm.model.observation import Role
 from kzmitm.ooni.archive.analysis import Grounds
+from kzmitm.ooni.archive.own import own_verdicts
 from kzmitm.ooni.archive.parts import EXTRACT, OWN, parts_of
 from kzmitm.ooni.emit import emit
 from kzmitm.verdict.judge import Judge
@@ -210,14 +211,28 @@ def altered(tmp_path, change, measurements=()):
         "no objects", "deep", "no time", "no host",
     ],
 )  # fmt: skip
-def test_a_line_of_ours_that_cannot_be_read_is_inconclusive(tmp_path, change):
-    (found,) = altered(tmp_path, change)
+def test_a_line_of_ours_that_cannot_be_read_says_nothing(tmp_path, change):
+    (tmp_path / OWN).write_bytes(
+        change(b"0 " + json.dumps(line(measured(handshake(state())))).encode() + b"\n")
+    )
+    assert list(own_verdicts([tmp_path], GROUNDS, {(str(tmp_path), 0): "file"})) == []
+
+
+def test_and_is_inconclusive(tmp_path):
+    (found,) = altered(tmp_path, lambda own: own[: len(own) // 2])
     assert (found["outcome"], found["rule"], found["asks"]) == (
         "inconclusive",
         "archive.own_line_is_damaged",
         "",
     )
     assert {row["outcome"] for row in rows(tmp_path, "handshakes")} == {""}
+
+
+def test_the_first_line_of_a_number_counts(tmp_path):
+    first, second = (b"0 " + json.dumps(line(each)).encode() + b"\n" for each in SETTLED[:2])
+    (tmp_path / OWN).write_bytes(first + second)
+    (found,) = own_verdicts([tmp_path, tmp_path / "none"], GROUNDS, {(str(tmp_path), 0): "file"})
+    assert columns(found) == told_by_judge(SETTLED[:1])[0]
 
 
 def test_a_damaged_line_leaves_the_others_alone(tmp_path):

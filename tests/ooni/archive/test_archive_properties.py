@@ -24,8 +24,8 @@ NAMES = ("Kcell", "Kcell JSC", "KaR-Tel")
 
 @pytest.fixture(scope="module")
 def documents():
-    """A measurement of every situation and form; one network calls itself by several names."""
-    made = [document for document, _truth in every_situation(3)]
+    """Every situation in the oldest and the newest form; one network calls itself by several names."""
+    made = [document for document, _truth in every_situation(3, eras=("old", "v05"))]
     for place, document in enumerate(made[::9]):
         document.update(probe_asn="AS64500", probe_network_name=NAMES[place % 3])
     return made
@@ -58,7 +58,7 @@ def cut(documents, out, rng, files):
     return paths
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_files_parts_order_and_copies_are_nothing(documents, grounds, whole, tmp_path, seed):
     rng = random.Random(seed)
     paths = cut(documents, tmp_path, rng, files=rng.randrange(2, 9))
@@ -92,13 +92,13 @@ def test_a_merge_is_the_analysis_of_both(documents, grounds, whole, tmp_path):
     for name, lines in (("a", documents[: half + 9]), ("b", documents[half:])):
         extract([write_lines(tmp_path / f"{name}.jsonl", lines)], tmp_path / name)
     told = []
-    for order in (["a", "b"], ["b", "a"], ["b", "a", "b"]):
+    for order in (["a", "b"], ["b", "a", "b"]):
         out = tmp_path / "-".join(order)
         assert all(each.name for each in merge([tmp_path / name for name in order], out))
         judge(out, grounds)
         told.append(sorted(part.name for part in parts_of(out / EXTRACT)))
         assert verdicts(out) == verdicts(whole)
-    assert told[0] == told[1] == told[2]
+    assert told[0] == told[1]
 
 
 def test_extracts_are_judged_together_as_one(documents, grounds, whole, tmp_path):
@@ -114,10 +114,11 @@ def test_extracts_are_judged_together_as_one(documents, grounds, whole, tmp_path
 
 def test_judging_twice_gives_the_same_octets(grounds, whole):
     first = octets_of_tables(whole)
-    for threads in (1, 2, 2):
-        document = judge(whole, grounds, threads=threads)
+    documents = []
+    for threads in (1, 2):
+        documents.append(judge(whole, grounds, threads=threads))
         assert octets_of_tables(whole) == first
-    assert document == judge(whole, grounds)
+    assert documents[0] == documents[1]
     assert not list(whole.glob(".unfinished*"))
 
 
@@ -135,7 +136,7 @@ def test_a_network_of_several_names_is_called_by_one_of_them(whole):
 
 def test_a_folder_may_be_called_as_it_likes(documents, grounds, whole, tmp_path):
     """Names that mean something to a database: quotes, patterns, and columns of a partitioned table."""
-    for name in ('it\'s "so"', "a[1]*?{b,c}", "cc=RU/asn=1/outcome=clean", "ё ; DROP TABLE x; --"):
+    for name in ('it\'s "so" [1]*?{b,c}; DROP TABLE ё; --', "cc=RU/asn=1/outcome=clean"):
         out = tmp_path / name
         extract([write_lines(tmp_path / "all.jsonl", documents[:20])], out)
         document = judge(out, grounds)
