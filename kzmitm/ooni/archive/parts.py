@@ -68,7 +68,8 @@ class Part:
     def __exit__(self, *_: object) -> None:
         for file in (self._own, *(writer.file for writer in self._writers.values())):
             if file is not None:
-                file.close()
+                with suppress(OSError):  # a full disk takes what was buffered no more than the rest
+                    file.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def measurement(self, row: MeasurementRow) -> None:
