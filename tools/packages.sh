@@ -30,6 +30,7 @@ needs=(
   "unzip unzip the tests of checking a result by hand"
   "7z p7zip-full the tests of results that were packed again"
   "bsdtar libarchive-tools the tests of results that were packed again"
+  "igzip isal the bench of archives"
 )
 PATH="$PATH:/usr/sbin:/sbin"
 there() { case $1 in /*) compgen -G "$1" >/dev/null ;; *) command -v "$1" >/dev/null ;; esac; }
