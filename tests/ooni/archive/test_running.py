@@ -388,11 +388,12 @@ def test_a_scheduler_that_goes_is_one_line(archive, tmp_path):
 
 def test_a_cluster_without_workers_is_said_to_be_one(endless, tmp_path, monkeypatch):
     with scheduler() as (address, _):
-        with monkeypatch.context() as patch:
-            patch.setattr(running, "WORKERS_S", 1)
-            with pytest.raises(UsageError, match="no workers"), running.cluster(address):
-                pass
+        monkeypatch.setattr(running, "WORKERS_S", 0.1)
+        with pytest.raises(UsageError, match="no workers"), running.cluster(address):
+            pass
+        monkeypatch.setattr(running, "WORKERS_S", PATIENCE_S)
         with worker(address), running.cluster(address) as them:
+            monkeypatch.setattr(running, "WORKERS_S", 0.5)
             results = run_all(plan(sources_in([endless])), str(tmp_path / EXTRACT), them)
             threading.Thread(target=kill_reader_of, args=(endless,)).start()
             with pytest.raises(WorkersLostError, match="no workers"):
