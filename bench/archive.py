@@ -208,6 +208,9 @@ def main() -> None:
     other = min(os.sched_getaffinity(0) - {args.core}, default=args.core)
     with tempfile.TemporaryDirectory(prefix="kzbench-") as name:
         folder = Path(name)
+        # Modules are compiled once, as where a package is installed, and not into the sources' folder.
+        os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         corpus = args.corpus
         if corpus is None:
             corpus = folder / "corpus"
