@@ -174,23 +174,22 @@ def score(corpus: Path, out: Path) -> list[Goal]:
     rows = duckdb.execute(query, [str(out / "verdicts" / "measurements.parquet")]).fetchall()
     if len(rows) != len(truth):
         raise SystemExit(f"bench: {len(rows)} verdicts on {len(truth)} measurements")
-    attributed = right = found = false = 0
+    attributed = right = accepted = false = 0
     for uid, source, line, outcome, authority, match in rows:
         told = by_uid.get(uid) or by_place[source, line]
+        accepted += outcome in told["accept"]
         if outcome != "interception":
             continue
-        found += told["is_interception"]
         false += not told["is_interception"]
         if match in ATTRIBUTED:
             attributed += 1
             right += told["is_interception"] and authority == told["authority"]
     known = sum(each["is_interception"] and each["match"] in ATTRIBUTED for each in truth)
-    every = sum(each["is_interception"] for each in truth)
     return [
         Goal("precision of attributed interception", 1, right / max(attributed, 1)),
         Goal("recall of attributed interception", 1, right / max(known, 1)),
-        Goal("recall of interception of any kind", 1, found / max(every, 1)),
         Goal("interception where there is none", 0, false, at_most=True),
+        Goal("share of outcomes that the truth accepts", 1, accepted / len(truth)),
     ]
 
 
@@ -209,6 +208,9 @@ def main() -> None:
     other = min(os.sched_getaffinity(0) - {args.core}, default=args.core)
     with tempfile.TemporaryDirectory(prefix="kzbench-") as name:
         folder = Path(name)
+        # Modules are compiled once, as where a package is installed, and not into the sources' folder.
+        os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         corpus = args.corpus
         if corpus is None:
             corpus = folder / "corpus"

@@ -88,7 +88,11 @@ def _write_verdicts(
             connection.execute(_sql(script))
         (place / VERDICTS).mkdir()
         for name, query in _COPIES.items():
-            connection.execute(f"COPY ({query}) TO {quoted(place / VERDICTS / f'{name}.parquet')} {_PARQUET}")
+            path = quoted(place / VERDICTS / f"{name}.parquet")
+            connection.execute(f"COPY ({query}) TO {path} {_PARQUET}")
+            if name == "handshakes":  # what comes next reads what is written instead of joining all again
+                view = f"FROM read_parquet({path}, hive_partitioning = false)"
+                connection.execute(f"CREATE OR REPLACE VIEW handshake_verdicts AS {view}")
 
 
 def _write_tables(place: Path, threads: int) -> None:
