@@ -43,7 +43,7 @@ class Log:
         self._file.close()
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Write a record and have it on the disk before this returns; raises OSError with none of it there."""
+        """Write a record and have it on the disk; raises OSError with none of it there."""
         octets = _line(record)
         try:
             self._file.write(octets)
