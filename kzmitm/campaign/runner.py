@@ -57,8 +57,12 @@ class World:
 class Runner:
     """One run of a campaign in this process."""
 
-    def __init__(self, folder: CampaignFolder, world: World, watcher: Watcher) -> None:
+    def __init__(
+        self, folder: CampaignFolder, world: World, watcher: Watcher, *, retry_failed: bool = False
+    ) -> None:
+        """`retry_failed` tries what a vantage failed once more, in finished rounds, too."""
         self._folder = folder
+        self._retry_failed = retry_failed
         self._plan: Plan = folder.plan
         self._world = world
         self._watcher = watcher
@@ -69,7 +73,7 @@ class Runner:
         """Every round that is not finished, each in its time, until all are or `stopping` is set."""
         finished = self._folder.rounds_finished
         for number in range(1, self._plan.campaign.rounds.count + 1):
-            if number in finished:
+            if number in finished and not self._has_failed(number):
                 continue
             await self._until(self._begins(number))
             if self.stopping.is_set():
@@ -77,6 +81,12 @@ class Runner:
             await self._round(number)
             if self.stopping.is_set():
                 return
+
+    def _has_failed(self, number: int) -> bool:
+        """The vantages failed something in this round that is to be tried again."""
+        if not self._retry_failed:
+            return False
+        return any(self._folder.share_state(share).failed for share in self._plan.shares(number))
 
     def _begins(self, number: int) -> datetime | None:
         """When a round begins; None for at once."""
@@ -124,6 +134,8 @@ class Runner:
     async def _share(self, share: Share) -> None:
         """One vantage's part of a round, over all its failures, until it is done."""
         store = self._folder.store(share)
+        if self._retry_failed:
+            store.forget_failed()
         try:
             while store.counts[2] and not self.stopping.is_set():
                 if await self._is_usable(share):
@@ -296,6 +308,7 @@ def result_of(job: Job, judged: Judged) -> Result:
         confidence=verdict.confidence or "",
         authority=verdict.authority.id if verdict.authority is not None else "",
         certificate=(focus.leaf_sha256 or "") if focus is not None else "",
+        at=judged.measurement.started_at.timestamp(),
     )
 
 

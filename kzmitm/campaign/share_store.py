@@ -38,6 +38,8 @@ class Result:
     authority: str = ""
     certificate: str = ""
     """SHA-256 of the leaf that the verdict is about."""
+    at: float = 0.0
+    """When it was measured, in seconds since 1970."""
 
     @property
     def is_failed(self) -> bool:

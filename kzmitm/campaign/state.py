@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from kzmitm.campaign.history import Seen
 from kzmitm.campaign.log import Log, read_log
 from kzmitm.campaign.plan import Plan, Share
 from kzmitm.campaign.share_store import ShareStore, results_of
@@ -102,6 +103,14 @@ class CampaignFolder:
                 state.done += 1
                 state.outcomes[outcome] += 1
         return state
+
+    def seen(self, round_number: int) -> Iterator[Seen]:
+        """The final results of the targets (not of the controls) in a round."""
+        for share in self.plan.shares(round_number):
+            last = {result.number: result for result in results_of(self.place(share))}
+            for number, result in last.items():
+                if number < len(self.plan.targets):
+                    yield Seen(round_number, share.vantage, str(self.plan.targets[number]), result)
 
     @property
     def rounds_finished(self) -> frozenset[int]:

@@ -28,6 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="trust the roots in this PEM file instead of the pinned ones")  # fmt: skip
     add("--connect-to", metavar="HOST:PORT:ADDR:PORT", action="append", default=[], help="as for scan")
     add("--resolve", metavar="HOST:PORT:ADDR", action="append", default=[], help="as for scan")
+    add("--retry-failed", action="store_true", help="try once more what a vantage failed")
     add("--i-understand", action="store_true", help="I know what `kzmitm consent` says; run without asking")
     add("--json", action="store_true", help="one document (kzmitm.campaign-status/1.0) on stdout")
     parser.epilog = (
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     with alone(folder):
         folder.begin(opened.octets, versions_of(registry, store))
         stop = asyncio.Event()
-        runner = Runner(folder, world, Telling())
+        runner = Runner(folder, world, Telling(), retry_failed=args.retry_failed)
         ended = run_until_stopped(run_campaign(runner, stop, world.networks), stop)
     document = state_document(folder)
     if args.json:
@@ -59,8 +60,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def exit_of(document: dict, *, complete: bool) -> Exit:  # type: ignore[type-arg]
-    """1 if anything was found, 3 if something is left or failed."""
-    if any(share["outcomes"].get("interception") for share in document["shares"]):
+    """1 if anything was found, 3 if something is left or failed, or nothing could be decided."""
+    shares = document["shares"]
+    if any(share["outcomes"].get("interception") for share in shares):
         return Exit.FOUND
-    undone = any(share["left"] or share["failed"] for share in document["shares"])
-    return Exit.UNDECIDED if undone or not complete else Exit.OK
+    undone = any(share["left"] or share["failed"] for share in shares)
+    decided = sum(share["done"] - share["outcomes"].get("inconclusive", 0) for share in shares)
+    return Exit.UNDECIDED if undone or not complete or not decided else Exit.OK
