@@ -1,7 +1,7 @@
 """Alarms on change, with hysteresis: what flickers is told once it stays. Pure.
 
-A target from a vantage is intercepted, or free, or undecided (inconclusive, blocked, unreachable: these change
-nothing). A change is told when so many decided rounds in a row agree on it, and once.
+A target from a vantage is intercepted, or free, or undecided (inconclusive, blocked, unreachable: these
+change nothing). A change is told when so many decided rounds in a row agree on it, and once.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""What a campaign saw over its rounds: who, where, when first and last; what changed between two rounds. Pure."""
+"""What a campaign saw over its rounds: who, where, first and last; what changed between two. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ class Change:
 
 
 def spans(results: Iterable[Seen], networks: Mapping[str, str]) -> dict[str, dict[str, Span]]:
-    """First and last sighting of each `authority`, `certificate`, `domain` and `network` that was intercepted.
+    """First and last sighting of each `authority`, `certificate`, `domain` and `network` of interception.
 
     `networks` are the AS numbers of the vantages.
     """
