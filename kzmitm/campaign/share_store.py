@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from types import TracebackType
+from typing import Any, BinaryIO, Final, Self
 
 import zstandard
 
@@ -64,6 +65,14 @@ class ShareStore:
         if not self._segment:
             self._log.append({"format": FORMAT, "plan": plan, "jobs": jobs})
         self._file: BinaryIO | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def _replay(self) -> Iterator[Result]:
         path = self.folder / LOG
