@@ -9,6 +9,8 @@ from kzmitm.errors import UsageError
 
 SUFFIXES = (".jsonl", ".json", ".ndjson", ".gz", ".zst", ".tar", ".tgz", ".post")
 """Files of a folder that are read; a file that is named is read whatever its name."""
+NOT_MEASUREMENTS = frozenset({"manifest.json", "part.json"})
+"""Files that lie beside measurements and tell of them: of our campaigns and extracts."""
 MIN_TASK, MAX_TASK = 4 << 20, 128 << 20
 """Octets of files in one task: a second of work at least, so that starting one costs nothing."""
 PIECES = 32
@@ -52,7 +54,8 @@ def _sources(path: Path) -> Iterator[Source]:
         for each in sorted(path.rglob("*")):
             below = each.relative_to(path)
             hidden = any(part.startswith(".") for part in below.parts)
-            if each.name.lower().endswith(SUFFIXES) and not hidden and each.is_file():
+            named = each.name.lower().endswith(SUFFIXES) and each.name not in NOT_MEASUREMENTS
+            if named and not hidden and each.is_file():
                 yield Source(str(each), below.as_posix(), each.stat().st_size)
     else:
         raise UsageError(f"{path}: no such file or folder")
