@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Protocol
 
+from kzmitm.campaign.alarms import alarms, as_document
 from kzmitm.campaign.plan import Job, JobKind, Plan, Share
 from kzmitm.campaign.politeness import Politeness
 from kzmitm.campaign.share_store import Result, ShareStore
@@ -51,6 +52,8 @@ class World:
     now: Callable[[], datetime]
     prove: Callable[[str], Awaitable[str]] | None = None
     """Whether a vantage works and leaves TLS alone: "" or why not."""
+    tell: Callable[[Mapping[str, object]], Awaitable[str]] | None = None
+    """Tells of an alarm: "" or why that failed."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
@@ -130,6 +133,24 @@ class Runner:
         if not self.stopping.is_set():
             at = self._world.now().isoformat()
             self._folder.record({"event": "round_finished", "round": number, "at": at})
+            await self._tell_alarms(number)
+
+    async def _tell_alarms(self, number: int) -> None:
+        """Tell of what stayed as it is up to this round and was not told; what failed is told again later."""
+        if self._world.tell is None:
+            return
+        campaign = self._plan.campaign
+        told = {each["id"] for each in self._folder.events() if each.get("event") == "alarm_told"}
+        seen = [each for round_number in range(1, number + 1) for each in self._folder.seen(round_number)]
+        for alarm in alarms(seen, after=campaign.hooks.after):
+            if alarm.id in told:
+                continue
+            failure = await self._world.tell(as_document(alarm, campaign.name))
+            if failure:
+                self._watcher.on_note(None, "hook_failed", failure)
+            self._folder.record(
+                {"event": "hook_failed" if failure else "alarm_told", "id": alarm.id, "why": failure}
+            )
 
     async def _share(self, share: Share) -> None:
         """One vantage's part of a round, over all its failures, until it is done."""

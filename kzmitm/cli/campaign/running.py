@@ -5,8 +5,10 @@ import asyncio
 import fcntl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 
 from kzmitm import __version__
+from kzmitm.campaign.hooks import tell
 from kzmitm.campaign.plan import Job, Share
 from kzmitm.campaign.runner import Runner, World
 from kzmitm.campaign.state import CampaignFolder
@@ -22,6 +24,7 @@ from kzmitm.netio.overrides import parse_overrides
 from kzmitm.netio.pump import Limits
 from kzmitm.netio.resolve import open_resolver
 from kzmitm.netio.vantage import open_vantage
+from kzmitm.netio.webhook import post
 from kzmitm.pki.registry import Registry
 from kzmitm.pki.store import TrustStore
 from kzmitm.report.language import _
@@ -37,6 +40,7 @@ NOTES: Mapping[str, str] = {
     "disk_free": _("there is room again"),
     "paused": _("paused"),
     "resumed": _("going on"),
+    "hook_failed": _("nobody could be told of a change"),
 }
 
 
@@ -78,7 +82,7 @@ def world_of(args: argparse.Namespace, opened: Opened, registry: Registry, store
                 root_pem=pinned_pem(), doh_servers=DEFAULT_SERVERS if campaign.collect.doh else ()
             )
         networks[part.name] = Network(link=link, resolver=resolver, overrides=overrides)
-    limits, collect = campaign.limits, campaign.collect
+    limits, collect, hooks = campaign.limits, campaign.collect, campaign.hooks
     options = ScanOptions(
         limits=Limits(*(limits.timeout,) * 3),
         concurrency=limits.vantage_concurrency,
@@ -95,6 +99,7 @@ def world_of(args: argparse.Namespace, opened: Opened, registry: Registry, store
         judge=lambda: Judge(registry=registry, store=store, control=control),
         options=options,
         now=clock.now,
+        tell=partial(tell, hooks=hooks, post=post) if hooks.on_finding or hooks.webhook else None,
     )
 
 
