@@ -29,6 +29,8 @@ needs=(
   "zip zip the tests of results that were packed again"
   "unzip unzip the tests of checking a result by hand"
   "7z p7zip-full the tests of results that were packed again"
+  "nmap nmap the tests against Nmap"
+  "testssl testssl.sh the tests against testssl.sh"
   "bsdtar libarchive-tools the tests of results that were packed again"
 )
 PATH="$PATH:/usr/sbin:/sbin"

@@ -45,6 +45,10 @@ class Target:
         return host if self.port == 443 else f"{host}:{self.port}"
 
 
+REFLECTED = "reflected"
+"""`Vantage.kind` where a server is asked, from outside, for names that are not its own (Hyperquack)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Vantage:
     """Where a measurement was made; `asn` and `cc` are AS0 and ZZ unless the user gave them."""

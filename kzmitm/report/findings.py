@@ -109,6 +109,9 @@ GROUNDS: Mapping[str, str] = {
     "dns.private_site_of_that_name": _(
         "an inner address with a certificate for this very name: a company's inner site looks like that"
     ),
+    "fallback.chain_not_whole": _(
+        "certificates of the site were not kept, and the missing ones may be what vouches for it"
+    ),
     "fallback.cut_after_chain": _(
         "the certificates are fine, but it broke off before it proved to hold their key"
     ),

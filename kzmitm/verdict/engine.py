@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import kzmitm.verdict.rules
 from kzmitm._registry import discover
+from kzmitm.model.target import REFLECTED
 from kzmitm.model.verdict import Authority, Confidence, Forger, Outcome, Scope, Verdict
 from kzmitm.pki.kinds import INTERCEPTION_KINDS, scope_of
 from kzmitm.pki.root_class import RootClass
@@ -23,7 +24,7 @@ __all__ = ["RULES", "RULES_VERSION", "Rule", "Tier", "judge", "rule"]
 
 logger = logging.getLogger(__name__)
 
-RULES_VERSION = "1.3"
+RULES_VERSION = "1.4"
 """Second part: rules were added or changed; first: one was retired. A test pins it to the rules' ids."""
 
 CRASHED = ":crashed"
@@ -47,6 +48,10 @@ _MADE_HERE = frozenset({RootClass.PRODUCT, RootClass.UNKNOWN_LOCAL})
 """Classes of roots that, once they were added to a computer, may be an organisation's."""
 _MANAGED = frozenset({"admin", "policy"})
 """Origins of roots (`kzmitm.roots.values.Origin`) that whoever runs the computer put there."""
+
+_OF_ANY_SERVER = frozenset({"attribution", "fallback", "known_ca", "run", "trusted", "unreachable"})
+"""Themes that hold whoever's server it is. The others take it for the site's, or for one in its place: they
+are left out where a server was asked for names that are not its own."""
 
 _PLAIN_RULE = "trusted.for_this_name"
 
@@ -149,7 +154,10 @@ def _judge_view(facts: Facts, context: RunContext, rules: Sequence[Rule]) -> Ver
 
 def _fire(facts: Facts, context: RunContext, rules: Sequence[Rule]) -> _Fired:
     fired, crashed = [], []
+    is_reflected = facts.measurement.vantage.kind == REFLECTED
     for one in sorted(rules, key=lambda r: r.id) if rules is not RULES else rules:
+        if is_reflected and one.id.partition(".")[0] not in _OF_ANY_SERVER:
+            continue
         try:
             if one.predicate(facts, context):
                 fired.append(one)

@@ -51,6 +51,7 @@ from verdict_world import (
 from kzmitm.model.failure import Failure
 from kzmitm.model.measurement import ControlEntry
 from kzmitm.model.observation import Role, TLSObservation
+from kzmitm.model.target import REFLECTED, Vantage
 from kzmitm.model.verdict import Confidence, Outcome
 from kzmitm.verdict.context import RunContext
 from kzmitm.verdict.facts import Facts
@@ -466,6 +467,24 @@ def issuer_with_a_public_name() -> Facts:
     return one(handshake((leaf(HOST, "O=Public Trust, CN=Public Issuer 9", located=True),)), BENIGN_DEFAULT)
 
 
+@scenario(_O.INCONCLUSIVE, None, "fallback.chain_not_whole", "fallback.untrusted_chain")
+def record_that_lost_the_intermediate() -> Facts:
+    """As of a tool that keeps the leaf only: the site may well have sent the rest."""
+    return one(handshake(genuine()[:1], chain_truncated=True), BENIGN_FINE)
+
+
+@scenario(_O.INCONCLUSIVE, None, "fallback.chain_not_whole")
+def record_that_lost_every_certificate() -> Facts:
+    return one(handshake((), chain_truncated=True), BENIGN_FINE)
+
+
+@scenario(_O.INCONCLUSIVE, None, "fallback.untrusted_chain")
+def server_asked_for_a_name_not_its_own() -> list[Facts]:
+    """From outside, as Hyperquack does: the server owes that name no certificate."""
+    measurement = measured(handshake(DEFAULT_SITE), BENIGN_FINE)
+    return [clean_host(), facts_of(replace(measurement, vantage=Vantage(kind=REFLECTED)))]
+
+
 @scenario(_O.ORIGIN_MISCONFIGURED, _C.LIKELY, "origin.expired")
 def expired() -> Facts:
     return one(handshake(genuine(days=10)))
@@ -878,6 +897,7 @@ NEAR_MISSES: Mapping[str, str] = {
     "dns.only_one_resolver_denies": "no_such_name",
     "dns.private_answer": "inner_site_of_a_company",
     "dns.private_site_of_that_name": "private_answer",
+    "fallback.chain_not_whole": "intermediate_missing",
     "fallback.cut_after_chain": "reset_alone",
     "fallback.no_chain": "reset_after_the_chain",
     "fallback.nothing_measured": "reset_alone",

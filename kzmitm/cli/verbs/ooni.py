@@ -8,6 +8,7 @@ from kzmitm.cli.ooni import actions
 EPILOG = """first steps:
   kzmitm ooni fetch --cc KZ --since 2024-03-01 --until 2024-03-08 --dest archive
   kzmitm ooni analyze archive --out findings
+  kzmitm ooni convert atlas-results.json capture.pcapng
   kzmitm ooni query --from findings 'SELECT * FROM authorities'
 """
 

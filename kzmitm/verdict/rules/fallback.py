@@ -14,10 +14,30 @@ def untrusted_chain(facts: Facts, _context: RunContext) -> bool:
     return facts.state is State.UNTRUSTED
 
 
+@rule(Tier.FALLBACK, Outcome.INCONCLUSIVE, asks=(UndecidedCode.WHOLE_CHAIN, UndecidedCode.CONTROL))
+def chain_not_whole(facts: Facts, _context: RunContext) -> bool:
+    """Certificates of an untrusted chain, or all, were lost on the way to us: they may be what vouches."""
+    focus = facts.focus
+    if focus is None or not focus.observation.chain_truncated:
+        return False
+    return focus.state is State.UNTRUSTED or _is_lost(facts)
+
+
+def _is_lost(facts: Facts) -> bool:
+    """A handshake that came to its end, and none of its certificates were kept."""
+    focus = facts.focus
+    return (
+        focus is not None
+        and focus.state is State.FAILED
+        and focus.observation.chain_truncated
+        and focus.observation.failure is None
+    )
+
+
 @rule(Tier.FALLBACK, Outcome.INCONCLUSIVE)
 def no_chain(facts: Facts, _context: RunContext) -> bool:
     """The handshake failed, and nothing to tell a filter from a broken site."""
-    return facts.state is State.FAILED
+    return facts.state is State.FAILED and not _is_lost(facts)
 
 
 @rule(Tier.FALLBACK, Outcome.INCONCLUSIVE, asks=(UndecidedCode.REPEAT,))

@@ -152,10 +152,11 @@ def _is_for_others(facts: Facts) -> bool:
 def missing_intermediate(facts: Facts, _context: RunContext) -> bool:
     """The chain verifies once an intermediate is added that is known from elsewhere.
 
-    OONI and Go say ssl_unknown_authority here: the commonest false alarm (ooni.md, section 2).
+    OONI and Go say ssl_unknown_authority here: the commonest false alarm (ooni.md, section 2). Not if it was
+    the record that lost the rest of the chain.
     """
     focus = _public(facts)
-    if focus is None or focus.report is None or not focus.covers_host:
+    if focus is None or focus.report is None or not focus.covers_host or focus.observation.chain_truncated:
         return False
     return facts.lacks_intermediate or focus.report.path is PathStatus.MISSING_INTERMEDIATE
 
@@ -177,4 +178,9 @@ def forbidden_by_its_own_ca(facts: Facts, _context: RunContext) -> bool:
 def maybe_missing_intermediate(facts: Facts, _context: RunContext) -> bool:
     """The issuer's name is a public CA's and its certificate was not sent: names prove nothing."""
     focus = _untrusted(facts)
-    return focus is not None and facts.is_forged and focus.claims_public_issuer
+    return (
+        focus is not None
+        and facts.is_forged
+        and focus.claims_public_issuer
+        and not focus.observation.chain_truncated
+    )

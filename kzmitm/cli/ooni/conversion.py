@@ -1,0 +1,187 @@
+"""Files of other tools read and judged: what came of each file, and the verdicts in bounded memory."""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import BinaryIO
+
+from kzmitm.cli.judging import chain_of, failures_of, judged_target
+from kzmitm.cli.outcomes import Tally
+from kzmitm.cli.sources import STDIN
+from kzmitm.errors import UsageError
+from kzmitm.evidence.json_writer import canonical
+from kzmitm.model.certificate import Certificate
+from kzmitm.model.verdict import Outcome, Verdict
+from kzmitm.ooni.emit import emit
+from kzmitm.ooni.import_source import Source
+from kzmitm.ooni.importing import (
+    Imported,
+    Importer,
+    Problem,
+    Reading,
+    Unknown,
+    formats,
+    recognised,
+)
+from kzmitm.report.language import _
+from kzmitm.report.text import JudgedTarget
+from kzmitm.verdict.judge import MAX_KEPT, Judge
+
+MAX_TOLD = 10
+"""Bad records that are named; the rest is counted."""
+
+AT_ONCE = frozenset({Outcome.CLEAN, Outcome.UNREACHABLE})
+"""Outcomes that the rest of the run cannot change."""
+
+
+@dataclass(slots=True)
+class FileReport:
+    """What a file held."""
+
+    name: str
+    format: str
+    imported: int = 0
+    problems: int = 0
+    nothing: Counter[str] = field(default_factory=Counter)
+    """Records without a handshake, by the reason."""
+    cannot_know: Counter[Unknown] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A record with its verdict; `number` counts them from 0."""
+
+    number: int
+    record: Imported
+    target: JudgedTarget
+    certificates: tuple[Certificate, ...]
+
+
+class Conversion:
+    """Reads files and judges what is in them; `tell` is called with each verdict once it is final."""
+
+    def __init__(
+        self, judge: Judge, reading: Reading, *, now: datetime | None, tell: Callable[[Judged], None]
+    ) -> None:
+        self.files: list[FileReport] = []
+        self.tally = Tally()
+        self.told: list[Problem] = []
+        self.problems = 0
+        self.is_whole = True
+        """False if the user stopped it."""
+        self._judge = judge
+        self._reading = reading
+        self._now = now
+        self._tell = tell
+        self._held: dict[int, Judged] = {}
+        """By identity: the judge keeps these measurements until it has settled them."""
+        self._count = 0
+
+    def lines(self, paths: list[str], format_name: str | None) -> Iterator[bytes]:
+        """Judge everything; yields each measurement as a line of OONI's format."""
+        try:
+            for path in paths:
+                with opened(path) as file:
+                    source = Source(file, path)
+                    yield from self._read(source, *importer_of(source, format_name))
+        except KeyboardInterrupt:
+            self.is_whole = False
+        self._settle()
+
+    def _read(self, source: Source, name: str, importer: Importer) -> Iterator[bytes]:
+        report = FileReport(source.name, name)
+        self.files.append(report)
+        for record in importer.read(source, self._reading):
+            if isinstance(record, Imported):
+                report.imported += 1
+                report.cannot_know.update(record.cannot_know)
+                yield self._take(record, name)
+            elif isinstance(record, Problem):
+                self._complain(report, record)
+            else:
+                report.nothing[record.why] += 1
+        if not (report.imported or report.problems or report.nothing):
+            self._complain(report, Problem(source.name, _("nothing is in it")))
+
+    def _complain(self, report: FileReport, problem: Problem) -> None:
+        report.problems += 1
+        self.problems += 1
+        if len(self.told) < MAX_TOLD:
+            self.told.append(problem)
+
+    def _take(self, record: Imported, format_name: str) -> bytes:
+        measurement = record.measurement
+        facts = self._judge.facts(measurement, self._now or measurement.started_at)
+        verdict = self._judge.verdict_of(facts)
+        judged = self._judged(self._count, record, verdict)
+        self._count += 1
+        if verdict.outcome not in AT_ONCE and len(self._held) < MAX_KEPT:
+            self._held[id(measurement)] = judged
+        else:
+            self._show(judged)
+        line = emit(
+            measurement,
+            test_start_time=measurement.started_at,
+            failures=failures_of(facts),
+            annotations={"imported_from": format_name, "cannot_know": ",".join(record.cannot_know)},
+            versions={
+                "rules": verdict.rules_version,
+                "registry": verdict.registry_version,
+                "store": verdict.store_version,
+            },
+        )
+        return canonical(line, floats=True) + b"\n"
+
+    def _judged(self, number: int, record: Imported, verdict: Verdict) -> Judged:
+        chain = chain_of(record.measurement, self._judge.cache)
+        return Judged(number, record, judged_target(record.measurement, verdict, chain), chain)
+
+    def _settle(self) -> None:
+        for settled in self._judge.settle():
+            place = id(settled.facts.measurement)
+            held = self._held.get(place)
+            if held is not None:  # else Ctrl-C came between the verdict and its being held
+                self._held[place] = self._judged(held.number, held.record, settled.verdict)
+        for judged in self._held.values():
+            self._show(judged)
+
+    def _show(self, judged: Judged) -> None:
+        self.tally.add(judged.target)
+        self._tell(judged)
+
+
+@contextmanager
+def opened(path: str) -> Iterator[BinaryIO]:
+    """The file, or stdin for `-`; raises UsageError."""
+    if path == STDIN:
+        yield sys.stdin.buffer
+        return
+    try:
+        file = open(path, "rb")  # noqa: PTH123, SIM115 - closed below; errors of reading are others
+    except (OSError, ValueError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
+        raise UsageError(f"{path}: {reason}", hint=_("name a file that can be read")) from None
+    with file:
+        yield file
+
+
+def importer_of(source: Source, format_name: str | None) -> tuple[str, Importer]:
+    """The format of a file and its importer, by what is in it unless it is told; raises UsageError."""
+    known = formats()
+    if format_name is not None:
+        return format_name, known[format_name]
+    found = recognised(source.head)
+    if len(found) == 1:
+        return found[0], known[found[0]]
+    if source.damage:
+        raise UsageError(f"{source.name}: {source.damage}", hint=_("name a file that can be read"))
+    if found:
+        message = _("{file}: it could be {formats}").format(file=source.name, formats=", ".join(found))
+    else:
+        message = _("{file}: not a file that can be read here").format(file=source.name)
+    raise UsageError(
+        message, hint=_("name its format with --format ({formats})").format(formats=", ".join(known))
+    )

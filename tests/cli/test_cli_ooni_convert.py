@@ -1,0 +1,307 @@
+"""`kzmitm ooni convert`: files of other tools judged, and written as lines of OONI's format."""
+
+import gzip
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from kzmitm.cli import clock
+from kzmitm.ooni.decode import decode
+from kzmitm.ooni.importers import ripe_atlas
+from kzmitm.ooni.importing import Unknown, formats
+from kzmitm.report.imported import CANNOT_KNOW
+
+DATA = Path(__file__).parents[1] / "ooni" / "importers" / "data"
+OWN_ROOT = ("--store", DATA / "ca.pem")
+
+
+def convert(kzmitm, *names: str, **options):
+    words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    return kzmitm("ooni", "convert", *(DATA / name for name in names), *OWN_ROOT, *words)
+
+
+def test_formats_are_listed(kzmitm):
+    shown = kzmitm("ooni", "convert", "--formats")
+    assert (shown.code, shown.err) == (0, "")
+    assert [line.split()[0] for line in shown.out.splitlines()] == list(formats())
+    assert "RIPE Atlas" in shown.out
+
+
+def test_every_code_has_a_sentence():
+    assert set(CANNOT_KNOW) == set(Unknown)
+
+
+def test_a_good_file_is_clean(kzmitm):
+    shown = convert(kzmitm, "sslyze-6.3.1.json.gz")
+    assert shown.code == 0
+    assert "CLEAN         www.example.org:18443\n" in shown.out
+    assert "UNREACHABLE   nothing.example:18444" in shown.out
+    assert f"{DATA}/sslyze-6.3.1.json.gz (sslyze): cannot know: " in shown.out
+    assert shown.out.count("cannot know: ") == 1
+    assert shown.err == ""
+
+
+def _atlas(pems, host):
+    row = json.loads((DATA / "ripe-atlas.json").read_text())[0]
+    return row | {"cert": pems, "dst_name": host, "timestamp": int(clock.now().timestamp())}
+
+
+def _tlsx(pems, host):
+    row = json.loads((DATA / "tlsx.jsonl").read_text().splitlines()[0])
+    chain = [{"certificate": pem} for pem in pems[1:]]
+    return row | {"certificate": pems[0], "chain": chain, "host": host, "sni": host, "timestamp": _now()}
+
+
+def _zgrab2(pems, host):
+    row = json.loads((DATA / "zgrab2.jsonl").read_text().splitlines()[0])
+    raw = [{"raw": "".join(pem.split("-----")[2].split())} for pem in pems]
+    grab = row["data"]["tls"] | {"timestamp": _now()}
+    grab["result"]["handshake_log"]["server_certificates"] = {"certificate": raw[0], "chain": raw[1:]}
+    return row | {"domain": host, "data": {"tls": grab}}
+
+
+def _sslyze(pems, host):
+    document = json.loads(gzip.decompress((DATA / "sslyze-6.3.1.json.gz").read_bytes()))
+    shown = document["server_scan_results"][1]
+    shown["network_configuration"]["tls_server_name_indication"] = host
+    deployment = {"received_certificate_chain": [{"as_pem": pem} for pem in pems]}
+    shown["scan_result"]["certificate_info"]["result"] = {"certificate_deployments": [deployment]}
+    return document | {"server_scan_results": [shown], "date_scans_started": _now()}
+
+
+def _hyperquack(pems, host):
+    """The leaf only; the registry knows it by its hash."""
+    line = json.loads((DATA / "hyperquack-v2.jsonl").read_text().splitlines()[0])
+    probe = line["response"][1] | {"start_time": _now()}
+    probe["response"]["Certificate"] = "".join(pems[0].split("-----")[2].split())
+    return line | {"test_url": host, "response": [probe]}
+
+
+def _now():
+    return clock.now().isoformat()
+
+
+@pytest.mark.parametrize("write", [_atlas, _tlsx, _zgrab2, _sslyze])
+def test_a_known_interceptor_is_found_by_the_files_of_any_tool(kzmitm, tmp_path, forger, write):
+    pems = [f"{pem}-----END CERTIFICATE-----\n" for pem in _certificates(forger.site("www.example.org"))]
+    path = tmp_path / "found.json"
+    path.write_text(json.dumps(write(pems, "www.example.org")))
+    shown = kzmitm("ooni", "convert", path, "--fingerprints", forger.overlay())
+    assert shown.code == 1, shown
+    assert "INTERCEPTION" in shown.out
+    assert "The Test Authority" in shown.out
+
+
+def test_hyperquack_finds_a_known_interceptor_at_a_server_that_is_not_the_site(kzmitm, tmp_path, forger):
+    pems = [f"{pem}-----END CERTIFICATE-----\n" for pem in _certificates(forger.site("www.example.org"))]
+    path = tmp_path / "found.json"
+    path.write_text(json.dumps(_hyperquack(pems[1:], "www.example.org")))
+    shown = kzmitm("ooni", "convert", path, "--fingerprints", forger.overlay())
+    assert shown.code == 1, shown
+
+
+def _certificates(path):
+    """The certificates in a file with a key in front, without their last lines."""
+    text = path.read_text()
+    return text[text.index("-----BEGIN CERTIFICATE") :].split("-----END CERTIFICATE-----\n")[:-1]
+
+
+def test_captures_with_a_key_log(kzmitm):
+    shown = convert(kzmitm, "handshakes.pcap", keylog=DATA / "handshakes.keys")
+    assert shown.code == 3
+    assert "1 passed over: the certificates are encrypted, and no key of theirs is there" in shown.out
+    assert "1 passed over: an earlier session goes on" in shown.out
+    assert shown.out.count("CLEAN") == 3
+    without = convert(kzmitm, "handshakes.pcap")
+    assert "2 passed over: the certificates are encrypted" in without.out
+
+
+def test_what_some_records_do_not_say_is_counted(kzmitm):
+    shown = convert(kzmitm, "tlsx.jsonl", now="2027-01-26")
+    assert "(of 3 of 7)" in shown.out
+    assert "when it was; you said it with --now (of 1 of 7)" in shown.out
+
+
+def test_a_leaf_alone_accuses_nobody(kzmitm):
+    shown = convert(kzmitm, "sslyze-6.3.1.json.gz", "nmap-7.93.xml", "testssl-3.0.8-pretty.json")
+    assert shown.code == 3
+    assert shown.out.count("INCONCLUSIVE  www.example.org:18443  certificates of the site were not kept") >= 2
+    assert "BROKEN" not in shown.out
+
+
+def test_hyperquack_accuses_no_site(kzmitm, tmp_path):
+    line = json.loads((DATA / "hyperquack-v2.jsonl").read_text().splitlines()[0])
+    rows = [line | {"test_url": f"www.a{i}.example{i}.org", "vp": f"192.0.2.{i % 7}"} for i in range(60)]
+    path = tmp_path / "x"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for more in ((), OWN_ROOT, (*OWN_ROOT, DATA / "sslyze-6.3.1.json.gz")):
+        shown = kzmitm("ooni", "convert", path, *more)
+        assert shown.out.count("INCONCLUSIVE  www.a") >= 60
+        assert "INTERCEPTION  " not in shown.out
+
+
+def test_bad_records_are_named_and_counted(kzmitm, tmp_path):
+    good = (DATA / "zgrab2.jsonl").read_text().splitlines()[0]
+    path = tmp_path / "mixed.jsonl"
+    path.write_text("\n".join([good, *['{"data": 1}'] * 14, "broken", good]))
+    shown = kzmitm("ooni", "convert", path, *OWN_ROOT)
+    assert shown.code == 3
+    assert shown.err.splitlines()[:2] == [
+        f"{path}:2: $.data: no result of a module",
+        f"{path}:3: $.data: no result of a module",
+    ]
+    assert len(shown.err.splitlines()) == 11
+    assert shown.err.endswith("and 5 more records that cannot be used\n")
+    assert shown.out.count("CLEAN") == 2
+
+
+def test_the_document(kzmitm):
+    document = kzmitm("ooni", "convert", DATA / "ripe-atlas.json", *OWN_ROOT, "--json").json
+    assert list(document)[:2] == ["schema", "version"]
+    assert (document["schema"], document["complete"]) == ("kzmitm.conversion/1.0", True)
+    (file,) = document["files"]
+    assert (file["format"], file["imported"], file["problems"]) == ("ripe-atlas", 7, 1)
+    assert file["passed_over"] == {"a measurement of another type": 1}
+    assert file["cannot_know"]["sni"] == 7
+    assert document["problems"]["count"] == 1
+    rows = document["targets"]
+    assert sorted(row["number"] for row in rows) == list(range(7))
+    assert sum(document["summary"].values()) == 7
+    first = next(row for row in rows if row["number"] == 0)
+    assert (first["outcome"], first["line"], len(first["chain"])) == ("clean", 1, 2)
+    assert "dns" in first["cannot_know"]
+
+
+def test_lines_of_ooni(kzmitm, tmp_path):
+    out = tmp_path / "out.jsonl"
+    shown = convert(kzmitm, "ripe-atlas.json", out=out)
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert len(lines) == 7
+    assert lines[0]["annotations"]["imported_from"] == "ripe-atlas"
+    assert "sni" in lines[0]["annotations"]["cannot_know"].split(",")
+    assert lines[0]["test_keys"]["x_kzmitm"]["versions"]["rules"]
+    measurement = decode(lines[0])
+    assert measurement.vantage.id == "ripe-atlas:1003454"
+    assert len(measurement.tls[0].presented_chain) == 2
+    assert "203.0.113.9" not in out.read_text()
+    again = convert(kzmitm, "ripe-atlas.json", out=out)
+    assert (again.code, again.out) == (2, "")
+    assert "exists already" in again.err
+    assert shown.code == 3
+
+
+def test_nothing_is_left_of_what_failed(kzmitm, tmp_path):
+    out = tmp_path / "out.jsonl"
+    shown = kzmitm("ooni", "convert", DATA / "ripe-atlas.json", DATA / "README.md", "--out", out)
+    assert shown.code == 2
+    assert "README.md: not a file that can be read here; name its format with --format (" in shown.err
+    assert not [path for path in tmp_path.iterdir() if path.name != "home"]
+
+
+def test_stdin_packed(kzmitm, monkeypatch):
+    packed = gzip.compress((DATA / "tlsx.jsonl").read_bytes())
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(packed)))
+    shown = kzmitm("ooni", "convert", "-", *OWN_ROOT)
+    assert "- (tlsx): cannot know: " in shown.out
+    assert "-:6: $.timestamp: it does not say when it was measured" in shown.err
+
+
+def test_a_format_can_be_said(kzmitm, tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes((DATA / "zgrab2.jsonl").read_bytes())
+    shown = kzmitm("ooni", "convert", path, "--format", "ripe-atlas")
+    assert shown.code == 3
+    assert "7 passed over: a measurement of another type" in shown.out
+    wrong = kzmitm("ooni", "convert", path, "--format", "nonsense")
+    assert wrong.code == 2
+    assert "invalid choice" in wrong.err
+
+
+def test_a_file_that_could_be_two(kzmitm, tmp_path):
+    path = tmp_path / "x"
+    path.write_text('{"type":"sslcert","handshake_log": 1}\n')
+    shown = kzmitm("ooni", "convert", path)
+    assert shown.code == 2
+    assert "it could be ripe-atlas, zgrab2" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ((), "no file is named"),
+        (("/nonexistent",), "/nonexistent: No such file or directory"),
+        (("/",), "/: Is a directory"),
+        (("a\0b",), "embedded null byte"),
+        (("x", "--now", "yesterday"), "--now: not a time"),
+        (("x", "--keylog", "/nonexistent"), "--keylog: /nonexistent: No such file"),
+    ],
+)
+def test_wrong_words(kzmitm, words, complaint):
+    shown = kzmitm("ooni", "convert", *words)
+    assert (shown.code, shown.out) == (2, "")
+    assert complaint in shown.err
+
+
+def test_a_damaged_file_of_an_unknown_format(kzmitm, tmp_path):
+    path = tmp_path / "x.gz"
+    path.write_bytes(gzip.compress(b"hello")[:12])
+    shown = kzmitm("ooni", "convert", path)
+    assert shown.code == 2
+    assert "the file is cut off" in shown.err
+
+
+def test_an_empty_list(kzmitm, tmp_path):
+    path = tmp_path / "x"
+    path.write_text("[]")
+    shown = kzmitm("ooni", "convert", path, "--format", "ripe-atlas")
+    assert shown.code == 3
+    assert f"{path}: nothing is in it" in shown.err
+
+
+def test_names_of_strangers_steer_no_terminal(kzmitm, tmp_path):
+    row = json.loads((DATA / "ripe-atlas.json").read_text())[0] | {"dst_name": "a\x1b[31m\u202e"}
+    path = tmp_path / "\x1b[2Jx\udcff"
+    path.write_text(json.dumps(row))
+    shown = kzmitm("ooni", "convert", path, "--format", "ripe-atlas")
+    assert "\x1b" not in shown.out + shown.err
+    assert "not a host name" in shown.err
+    shown = kzmitm("ooni", "convert", path, "--format", "ripe-atlas", "--json")
+    assert shown.json["problems"]["count"] == 1
+
+
+def test_it_can_be_judged_at_another_time(kzmitm):
+    shown = convert(kzmitm, "ripe-atlas.json", now="2040-01-01T00:00:00Z")
+    assert "CLEAN" not in shown.out
+
+
+def test_ctrl_c_keeps_what_was_read(kzmitm, tmp_path, monkeypatch):
+    original = ripe_atlas.read
+
+    def stopped(source, reading):
+        records = original(source, reading)
+        yield next(records)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ripe_atlas, "read", stopped)
+    out = tmp_path / "out.jsonl"
+    shown = convert(kzmitm, "ripe-atlas.json", out=out)
+    assert shown.code == 3
+    assert "stopped; what was read by then was judged" in shown.err
+    assert len(out.read_text().splitlines()) == 1
+    assert "CLEAN" in shown.out
+
+
+def test_many_suspicious_records_are_settled(kzmitm, tmp_path):
+    """More than are held until the end: the first ones are judged again with all the rest."""
+    row = json.loads((DATA / "ripe-atlas.json").read_text())[0]
+    rows = [
+        row | {"dst_name": f"host{i}.example{i}.org", "dst_addr": f"192.0.2.{i % 200}"} for i in range(300)
+    ]
+    path = tmp_path / "x"
+    path.write_text("".join(json.dumps(each) + "\n" for each in [*rows, row]))
+    shown = kzmitm("ooni", "convert", path, *OWN_ROOT)
+    assert shown.out.splitlines()[-1].startswith("301 targets: ")
+    assert shown.out.count("www.example.org") >= 1
