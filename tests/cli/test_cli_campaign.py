@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 import zstandard
@@ -301,3 +302,13 @@ def test_a_folder_without_a_campaign(kzmitm, tmp_path, action):
     done = kzmitm("campaign", action, tmp_path)
     assert done.code == 2
     assert "no campaign is there" in done.err
+
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.toml")))
+def test_the_examples_are_right(kzmitm, name):
+    done = kzmitm("campaign", "check", EXAMPLES / name)
+    assert done.code == 0, done.err
+    assert f"{name.removesuffix('.toml')}" in done.out
