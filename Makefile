@@ -5,10 +5,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test scan lint unit fuzz bench format golden locks clean help
+.PHONY: demo test scan lint unit fuzz bench bench-archive format golden locks clean help
 
 help:  ## what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: $(VENV)/.run .venv-mitmproxy/.done  ## a real interceptor on this computer, and what the scanner says (no Internet)
 	@status=0; $(BIN)/kzmitm lab demo --auto || status=$$?; \
@@ -43,6 +43,9 @@ fuzz: .venv-fuzz/.done  ## coverage-guided fuzzing of every parser (FUZZ_SECONDS
 
 bench: $(VENV)/.dev .venv-bench/.done  ## the figures of bench/README.md
 	$(BIN)/python bench/handshakes.py $(ARGS)
+
+bench-archive: $(VENV)/.dev .venv-oonidata/.done .venv-archive-bench/.done  ## the figures of reading archives (ARGS='--megabytes 2000')
+	$(BIN)/python bench/archive.py $(ARGS)
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

@@ -52,9 +52,9 @@ def run(command: list[str]) -> Cost:
     cost = [sys.executable, str(HERE / "cost.py"), CLIENT_CORE]
     done = subprocess.run([*cost, *command], stdout=subprocess.PIPE, check=True)
     seen = json.loads(done.stdout)
-    if seen.pop("status") != 0:
+    if seen["status"] != 0:
         raise SystemExit(f"bench: {command[0]} failed")
-    return Cost(**seen)
+    return Cost(seen["wall"], seen["cpu"], seen["memory"])
 
 
 def check_rows(path: Path, count: int) -> None:

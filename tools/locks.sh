@@ -7,7 +7,7 @@ extras=(--extra fast --extra hives --extra lab --extra seal --extra stamp)
 compile pyproject.toml "${extras[@]}" --group build --output-file requirements/run.txt
 compile pyproject.toml "${extras[@]}" --group dev --output-file requirements/dev.txt
 compile pyproject.toml requirements/fuzz.in "${extras[@]}" --group dev --output-file requirements/fuzz.txt
-for name in bench mitmproxy; do
+for name in archive-bench bench mitmproxy; do
   compile "requirements/$name.in" --output-file "requirements/$name.txt"
 done
 # oonidata asks for an lxml that has no wheel for Python 3.13.

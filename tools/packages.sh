@@ -32,6 +32,7 @@ needs=(
   "nmap nmap the tests against Nmap"
   "testssl testssl.sh the tests against testssl.sh"
   "bsdtar libarchive-tools the tests of results that were packed again"
+  "igzip isal the bench of archives"
 )
 PATH="$PATH:/usr/sbin:/sbin"
 there() { case $1 in /*) compgen -G "$1" >/dev/null ;; *) command -v "$1" >/dev/null ;; esac; }

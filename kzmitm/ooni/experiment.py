@@ -12,6 +12,12 @@ OTHER_NAME = "other_name"
 TRACE = "trace"
 """Role: with a TTL that may be too low to arrive, so a timeout says nothing."""
 
+UNCHECKED = "NoTLSVerify=true"
+"""urlgetter's option: no handshake of the measurement was checked."""
+
+USUAL = "web_connectivity"
+"""A test that keeps its handshakes where most do."""
+
 MAX_OBJECTS = 4096
 """Rows of one kind that are looked at; OONI's largest measurements have some hundred."""
 
@@ -43,3 +49,14 @@ def experiments() -> Mapping[str, Handshakes]:
     from kzmitm.ooni import experiments as package  # noqa: PLC0415 (its modules import this one)
 
     return {name: module.handshakes for module in discover(package) for name in module.TESTS}
+
+
+def handshakes_of(test: str) -> Handshakes:
+    """Where the handshakes of a test are: a test that has no module keeps them where most do."""
+    known = experiments()
+    return known.get(test, known[USUAL])
+
+
+def is_usual(test: str) -> bool:
+    """A test keeps its handshakes where most do."""
+    return handshakes_of(test) is handshakes_of(USUAL)

@@ -242,11 +242,14 @@ class TestLevels:
 
 def test_each_schema_is_one_and_bears_its_name():
     assert schema_names() == (
+        "archive",
         "control",
         "environment",
         "fetch",
         "inspection",
         "measurement",
+        "merge",
+        "query",
         "roots",
         "scan",
         "sharing",

@@ -10,9 +10,12 @@ from kzmitm.cli.progress import SPARSE_INTERVAL_S
 from kzmitm.cli.terminal import is_plain, say
 from kzmitm.ooni.archive.planning import Task
 from kzmitm.report.language import _
+from kzmitm.report.safe import harmless
 
 MAX_NAMED = 10
 """Bad lines that are named on the way; all of them are in the result."""
+MAX_NAME = 600
+"""Characters of such a line: whoever packed the archive chose the names in it."""
 
 
 class Reading:
@@ -41,7 +44,8 @@ class Reading:
         self._bad += summary["bad"]
         for problem in summary["problems"][: MAX_NAMED - self._named]:
             self._named += 1
-            say(_("{source}:{line}: {why}").format(**problem))
+            told = _("{source}:{line}: {why}").format(**problem)
+            say(harmless(told, MAX_NAME))
         now = time.monotonic()
         if now - self._said >= (1.0 if not is_plain(sys.stderr) else SPARSE_INTERVAL_S):
             self._said = now

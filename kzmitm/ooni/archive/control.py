@@ -1,9 +1,8 @@
 """What the control of a measurement tells of an address: the test helper's words, of all ages."""
 
-from collections.abc import Collection
-
 from kzmitm.ooni.archive.documents import Control
 from kzmitm.ooni.archive.failures import Kind, kind_of
+from kzmitm.ooni.archive.rows import MAX_TEXT
 
 PAGE = "page"
 """The page came over TLS from one of the site's addresses: the word of a control that lists no handshakes."""
@@ -19,7 +18,8 @@ class ControlView:
     def __init__(self, control: Control | None, *, https: bool) -> None:
         control = control if control is not None else _NONE
         dns = control.dns
-        self.addresses: Collection[str] = (dns.addrs or ()) if dns is not None and not dns.failure else ()
+        found = dns.addrs if dns is not None and not dns.failure else None
+        self.addresses = frozenset(found or ())
         """Those that the control found for the host."""
         self.lookup = "" if dns is None else dns.failure or "ok"
         """`ok`, the failure of the control's lookup, or "" where it made none."""
@@ -42,9 +42,9 @@ class ControlView:
     def has(self, ip: str) -> bool | None:
         """The address is one of the control's, good for the host, or in a network of the control's addresses.
 
-        None where the control looked nothing up.
+        None where the control looked nothing up, or the address is not known.
         """
-        if not self.addresses:
+        if not (self.addresses and ip):
             return None
         if ip in self.addresses:
             return True
@@ -74,4 +74,4 @@ class ControlView:
             return ""
         if not page.failure:
             return PAGE
-        return page.failure if kind_of(page.failure) is Kind.CERTIFICATE else ""
+        return page.failure if kind_of(page.failure[:MAX_TEXT]) is Kind.CERTIFICATE else ""

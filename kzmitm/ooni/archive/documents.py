@@ -9,36 +9,38 @@ from typing import Any
 
 import msgspec
 
+from kzmitm.ooni.archive.loose_json import UNREADABLE
 from kzmitm.ooni.archive.search import find
+from kzmitm.ooni.experiment import UNCHECKED, is_usual
 
 MAX_ROWS = 4096
-"""Handshakes, lookups or connects of one measurement; OONI's largest have some hundred."""
+"""Handshakes, lookups, connects or events of one measurement; OONI's largest have some hundred."""
 
-_NULL = b"null"
-NOTHING = msgspec.Raw(_NULL)
+NOTHING = msgspec.Raw(b"null")
+_OWN = "kzmitm.measurement/1."
 
 
-class Answer(msgspec.Struct):
+class Answer(msgspec.Struct, gc=False):
     ipv4: str | None = None
     ipv6: str | None = None
 
 
-class Query(msgspec.Struct):
+class Query(msgspec.Struct, gc=False):
     engine: str | None = None
     failure: str | None = None
     hostname: str | None = None
     answers: list[Answer] | None = None
 
 
-class TCPStatus(msgspec.Struct):
+class TCPStatus(msgspec.Struct, gc=False):
     failure: str | None = None
 
 
-class Connect(msgspec.Struct):
+class Connect(msgspec.Struct, gc=False):
     status: TCPStatus | None = None
 
 
-class Handshake(msgspec.Struct):
+class Handshake(msgspec.Struct, gc=False):
     """A df-006 row; `peer_certificates` stays as it came, since most chains were seen before."""
 
     address: str | None = None
@@ -54,34 +56,34 @@ class Handshake(msgspec.Struct):
     transaction_id: int | None = None
 
 
-class ControlDNS(msgspec.Struct):
+class ControlDNS(msgspec.Struct, gc=False):
     failure: str | None = None
     addrs: list[str] | None = None
 
 
-class ControlTCP(msgspec.Struct):
+class ControlTCP(msgspec.Struct, gc=False):
     status: bool | None = None
     failure: str | None = None
 
 
-class ControlTLS(msgspec.Struct):
+class ControlTLS(msgspec.Struct, gc=False):
     server_name: str | None = None
     status: bool | None = None
     failure: str | None = None
 
 
-class AddressInfo(msgspec.Struct):
+class AddressInfo(msgspec.Struct, gc=False):
     """`flags` has 2 if the helper itself found the address, 8 if a handshake there was good for the host."""
 
     asn: int | None = None
     flags: int | None = None
 
 
-class ControlPage(msgspec.Struct):
+class ControlPage(msgspec.Struct, gc=False):
     failure: str | None = None
 
 
-class Control(msgspec.Struct):
+class Control(msgspec.Struct, gc=False):
     dns: ControlDNS | None = None
     tcp_connect: dict[str, ControlTCP] | None = None
     tls_handshake: dict[str, ControlTLS] | None = None
@@ -89,7 +91,7 @@ class Control(msgspec.Struct):
     ip_info: dict[str, AddressInfo] | None = None
 
 
-class Event(msgspec.Struct):
+class Event(msgspec.Struct, gc=False):
     """A df-008 row, of old documents only: newer handshakes tell their address themselves."""
 
     address: str | None = None
@@ -99,7 +101,7 @@ class Event(msgspec.Struct):
     transaction_id: int | None = None
 
 
-class Surroundings(msgspec.Struct):
+class Surroundings(msgspec.Struct, gc=False):
     """What else a measurement saw: asked only where its handshakes do not settle everything by themselves."""
 
     queries: Sequence[Query] = ()
@@ -107,7 +109,11 @@ class Surroundings(msgspec.Struct):
     control: Control | None = None
 
 
-class TestKeys(msgspec.Struct):
+class _Own(msgspec.Struct, gc=False):
+    format: str = ""
+
+
+class TestKeys(msgspec.Struct, gc=False):
     queries: msgspec.Raw = NOTHING
     tcp_connect: msgspec.Raw = NOTHING
     tls_handshakes: list[Handshake] | None = None
@@ -115,12 +121,9 @@ class TestKeys(msgspec.Struct):
     control_failure: str | None = None
     network_events: msgspec.Raw = NOTHING
     x_kzmitm: msgspec.Raw = NOTHING
-    iterative_trace: msgspec.Raw = NOTHING
-    pings: msgspec.Raw = NOTHING
-    target: msgspec.Raw = NOTHING
 
 
-class Document(msgspec.Struct):
+class Document(msgspec.Struct, gc=False):
     """One measurement. `input` is a text; where old data has a list, the tolerant reading takes it out."""
 
     test_name: str
@@ -136,6 +139,7 @@ class Document(msgspec.Struct):
     measurement_uid: str | None = None
     report_id: str | None = None
     test_runtime: float | None = None
+    options: list[str] | None = None
 
 
 _decode = msgspec.json.Decoder(Document).decode
@@ -144,37 +148,79 @@ _decode_events = msgspec.json.Decoder(list[Event] | None).decode
 _decode_queries = msgspec.json.Decoder(list[Query] | None).decode
 _decode_connects = msgspec.json.Decoder(list[Connect] | None).decode
 _decode_control = msgspec.json.Decoder(Control | None).decode
+_decode_own = msgspec.json.Decoder(_Own).decode
 
 _PAGE = b'"response":{"body":"'
 _PAGE_END = b'","body_is_truncated":'
+_MEASUREMENT_KIT = b'"ssl_error'
+"""Begins the failure of a handshake before 2020, when only requests told of it."""
 
 
 def decode_typed(line: bytes) -> Document | None:
     """The document in a line, or None if it is not of the usual shape; raises nothing."""
+    text = without_pages(line)
+    document = _decoded(text)
+    if text is not line and (document is None or _misses_much(document)):
+        document = _decoded(line)  # what was taken for a page was more than that
+    return document if document is not None and _is_usual(document, line) else None
+
+
+def _decoded(text: bytes) -> Document | None:
     try:
-        document = _decode(without_pages(line))
-    except (msgspec.DecodeError, RecursionError):
-        try:
-            document = _decode(line)
-        except (msgspec.DecodeError, RecursionError):
-            return None
-    return document if _is_usual(document.test_keys) else None
+        return _decode(text)
+    except UNREADABLE:
+        return None
+
+
+def _misses_much(document: Document) -> bool:
+    """Something is not there that every probe writes."""
+    keys = document.test_keys
+    return (
+        keys.tls_handshakes is None
+        or keys.queries is NOTHING
+        or keys.tcp_connect is NOTHING
+        or keys.control is NOTHING
+        or keys.network_events is NOTHING
+        or document.input is None
+        or document.probe_asn is None
+        or document.probe_cc is None
+        or document.probe_network_name is None
+        or document.software_name is None
+        or document.software_version is None
+        or document.test_version is None
+        or document.report_id is None
+        or document.test_runtime is None
+    )
 
 
 def surroundings_of(keys: TestKeys) -> Surroundings:
-    """What else was seen; raises msgspec.DecodeError if it is not of the usual shape."""
+    """What else was seen; raises one of UNREADABLE if it is not of the usual shape."""
+    control = _decode_control(keys.control)
     return Surroundings(
         _decode_queries(keys.queries) or (),
         _decode_connects(keys.tcp_connect) or (),
-        _decode_control(keys.control),
+        control if control is not None and _tells_anything(control) else None,
     )
+
+
+def _tells_anything(told: Control) -> bool:
+    return any((told.dns, told.http_request, told.tcp_connect, told.tls_handshake, told.ip_info))
+
+
+def is_own(keys: TestKeys) -> bool:
+    """The measurement is one of ours, in a format that we read."""
+    try:
+        return keys.x_kzmitm is not NOTHING and _decode_own(keys.x_kzmitm).format.startswith(_OWN)
+    except UNREADABLE:
+        return False
 
 
 def without_pages(line: bytes) -> bytes:
     """The line without the text of the pages it carries, which are nine tenths of an archive.
 
-    An unescaped quote cannot stand in a JSON text, so where the second mark matches, the text that began at
-    the first one is at its end. Looking for marks costs a tenth of reading over the text.
+    An unescaped quote cannot stand in a JSON text, so where the second mark matches, a text is at its end:
+    the page's, unless that was followed by something else than probes write. Then rows are missing,
+    and whoever called reads the whole line. Looking for marks costs a tenth of reading over the text.
     """
     start = find(line, _PAGE, 0)
     if start < 0:
@@ -192,18 +238,20 @@ def without_pages(line: bytes) -> bytes:
     return b"".join(pieces)
 
 
-def _is_usual(keys: TestKeys) -> bool:
+def _is_usual(document: Document, line: bytes) -> bool:
     """Handshakes are where they belong, all with an address, which events may have to give."""
-    if any(bytes(each) != _NULL for each in (keys.iterative_trace, keys.pings, keys.target)):
+    if not is_usual(document.test_name) or (document.options and UNCHECKED in document.options):
         return False
-    handshakes = keys.tls_handshakes or []
+    handshakes = document.test_keys.tls_handshakes
+    if handshakes is None:
+        return find(line, _MEASUREMENT_KIT, 0) < 0
     if len(handshakes) > MAX_ROWS:
         return False
     if all(each.address is not None for each in handshakes):
         return True
     try:
-        events = _decode_events(keys.network_events) or []
-    except (msgspec.DecodeError, RecursionError):
+        events = (_decode_events(document.test_keys.network_events) or [])[:MAX_ROWS]
+    except UNREADABLE:
         return False
     for place, each in enumerate(handshakes):
         if each.address is None:

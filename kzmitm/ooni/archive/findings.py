@@ -38,6 +38,8 @@ _VIEWS: Final = {
 }
 """Files of `verdicts` and what they are called in SQL."""
 
+_OWN_RUNS: Final = "SELECT part, doc, source FROM all_measurements WHERE own"
+
 _INTERCEPTIONS: Final = """
 CREATE VIEW interceptions AS
 SELECT h.*, f.* EXCLUDE (sha256), a.* EXCLUDE (authority) FROM handshakes h
@@ -76,7 +78,8 @@ def _write_verdicts(
         load(connection, "chain_facts", chains, certificates.CHAIN_COLUMNS, place)
         load(connection, "certificate_facts", shown, certificates.CERTIFICATE_COLUMNS, place)
         parts = [part for extract in extracts for part in parts_of(extract)]
-        load(connection, "own_verdicts", list(own_verdicts(parts, grounds)), OWN_COLUMNS, place)
+        runs = {(part, doc): source for part, doc, source in connection.execute(_OWN_RUNS).fetchall()}
+        load(connection, "own_verdicts", list(own_verdicts(parts, grounds, runs)), OWN_COLUMNS, place)
         networks = list(certificates.networks_of(grounds.registry))
         load(connection, "known_networks", networks, certificates.NETWORK_COLUMNS, place)
         authorities = list(certificates.authorities_of(grounds.registry))
@@ -110,18 +113,23 @@ def _sql(name: str) -> str:
 
 def _open_verdicts(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     for name, view in _VIEWS.items():
-        path = quoted(folder / VERDICTS / f"{name}.parquet")
-        connection.execute(f"CREATE VIEW {view} AS SELECT * FROM read_parquet({path})")  # noqa: S608
+        connection.execute(_view(view, folder / VERDICTS / f"{name}.parquet"))
     connection.execute(_INTERCEPTIONS)
+
+
+def _view(name: str, path: Path) -> str:
+    """A file as a view; a folder that is called `asn=1` is no column."""
+    return f"CREATE VIEW {name} AS SELECT * FROM read_parquet({quoted(path)}, hive_partitioning = false)"  # noqa: S608
 
 
 def open_findings(folder: Path, *, threads: int = 1) -> duckdb.DuckDBPyConnection:
     """A database over an analysis: its verdicts, the tables, `interceptions`; it can read nothing else."""
     connection = duckdb.connect(":memory:", config={"threads": threads})
+    connection.execute("SET python_enable_replacements = false")  # a table is none of our variables
+    connection.execute("SET TimeZone = 'UTC'")
     _open_verdicts(connection, folder)
     for name, _ in queries():
-        path = quoted(folder / TABLES / f"{name}.parquet")
-        connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({path})")  # noqa: S608
+        connection.execute(_view(name, folder / TABLES / f"{name}.parquet"))
     connection.execute(f"SET allowed_directories = [{quoted(folder.resolve())}, {quoted(folder)}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")

@@ -236,6 +236,6 @@ def load(
     kinds = ", ".join(f"{name}: '{kind}'" for name, kind in columns.items())
     connection.execute(
         f"CREATE TEMP TABLE {table} AS SELECT * FROM read_json({quoted(path)},"  # noqa: S608
-        f" format = 'newline_delimited', columns = {{{kinds}}})"
+        f" format = 'newline_delimited', hive_partitioning = false, columns = {{{kinds}}})"
     )
     path.unlink()

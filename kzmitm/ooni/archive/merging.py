@@ -17,6 +17,7 @@ from typing import Any, Final
 import duckdb
 
 from kzmitm.ooni.archive.chains import MAX_DER
+from kzmitm.ooni.archive.complaints import full_disk, one_line
 from kzmitm.ooni.archive.parts import EXTRACT, OWN, ROW_GROUPS, SUMMARY, parts_of, quoted, read_summary
 from kzmitm.ooni.archive.rows import COLUMNS, MAX_TEXT
 from kzmitm.ooni.archive.tables import connect
@@ -30,11 +31,17 @@ _NAME: Final = re.compile(r"(measurements|handshakes|chains|certificates)-\d{1,6
 _CHECKS: Final = {
     "certificates": f"sha256(der) = sha256 AND octet_length(der) BETWEEN 1 AND {MAX_DER}",
     "chains": "len(certificates) BETWEEN 1 AND 64"
-    " AND left(sha256(unhex(array_to_string(certificates, ''))), 32) = chain",
+    " AND len(list_filter(certificates, lambda x: coalesce(regexp_full_match(x, '[0-9a-f]{64}'), false)))"
+    " = len(certificates) AND left(sha256(unhex(array_to_string(certificates, ''))), 32) = chain",
     "handshakes": "true",
     "measurements": "length(uid) BETWEEN 1 AND 300 AND time IS NOT NULL",
 }
 """What must be true of every row."""
+_KEYS: Final = {
+    "measurements": "doc",
+    "handshakes": "doc, n",
+}
+"""What no two rows of a part have both: they are joined by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +66,10 @@ def merge(folders: Sequence[Path], out: Path) -> Iterator[Merged]:
         for part in _parts(folders):
             try:
                 name = _take(part, target, connection)
-            except (BadPartError, OSError, ValueError, duckdb.Error) as exc:
-                yield Merged(str(part), None, str(exc).partition("\n")[0][:300])
+            except (BadPartError, OSError, ValueError, RecursionError, duckdb.Error) as exc:
+                if full_disk(exc):
+                    raise
+                yield Merged(str(part), None, one_line(exc))
             else:
                 yield Merged(str(part), name)
 
@@ -78,6 +87,7 @@ def _take(part: Path, target: Path, connection: duckdb.DuckDBPyConnection) -> st
     files = _files(part)
     name = _content_name(part, files)
     if (target / name / SUMMARY).is_file():
+        _settle_summary(part, target / name)
         return name
     place = target / f".unfinished-{name}"
     shutil.rmtree(place, ignore_errors=True)
@@ -90,7 +100,9 @@ def _take(part: Path, target: Path, connection: duckdb.DuckDBPyConnection) -> st
             else:
                 table = file.name.partition("-")[0]
                 counts[table] += _copy_table(table, file, place / file.name, connection)
-        (place / SUMMARY).write_text(json.dumps(_summary(part, counts), indent=1), encoding="utf-8")
+        for table, key in _KEYS.items():
+            _demand_distinct(table, key, place, connection)
+        _write_summary(place, _summary(part, counts))
         place.rename(target / name)
     finally:
         shutil.rmtree(place, ignore_errors=True)
@@ -99,6 +111,8 @@ def _take(part: Path, target: Path, connection: duckdb.DuckDBPyConnection) -> st
 
 def _files(part: Path) -> list[Path]:
     """The files of a part, in order; no link and nothing that has another name is looked at."""
+    if part.is_symlink():
+        raise BadPartError("a link and no folder")
     found = []
     for path in sorted(part.iterdir()):
         if path.is_symlink() or not path.is_file():
@@ -130,7 +144,7 @@ def _content_name(part: Path, files: Sequence[Path]) -> str:
 
 def _copy_table(table: str, file: Path, copy: Path, connection: duckdb.DuckDBPyConnection) -> int:
     """Write the rows again: of the stranger's file only they come in. Returns how many there are."""
-    source = f"read_parquet({quoted(file)})"
+    source = f"read_parquet({quoted(file)}, hive_partitioning = false)"
     there = dict(row[:2] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall())  # noqa: S608
     if there != COLUMNS[table]:
         raise BadPartError(f"{file.name}: its columns are not those of {table}")
@@ -151,6 +165,31 @@ def _condition(table: str) -> str:
     texts = [name for name, kind in COLUMNS[table].items() if kind == "VARCHAR"]
     lengths = [f"coalesce(length({name}), 0) <= {MAX_TEXT + 1000}" for name in texts]
     return " AND ".join((_CHECKS[table], *lengths))
+
+
+def _demand_distinct(table: str, key: str, place: Path, connection: duckdb.DuckDBPyConnection) -> None:
+    files = ", ".join(quoted(file) for file in sorted(place.glob(f"{table}-*.parquet")))
+    if not files:
+        return
+    row = connection.execute(
+        f"SELECT count(*) - count(DISTINCT ({key})) FROM read_parquet([{files}], hive_partitioning = false)"  # noqa: S608
+    ).fetchone()
+    if row and row[0]:
+        raise BadPartError(f"{row[0]} rows of {table} bear the number of another")
+
+
+def _settle_summary(part: Path, there: Path) -> None:
+    """Of two parts of one content the summary that sorts first stays: their order is nothing."""
+    known = read_summary(there)
+    told = _summary(part, known["counts"])
+    if json.dumps(told) < json.dumps(known):
+        _write_summary(there, told)
+
+
+def _write_summary(place: Path, summary: dict[str, Any]) -> None:
+    new = place / f".{SUMMARY}"
+    new.write_text(json.dumps(summary, indent=1), encoding="utf-8")
+    new.replace(place / SUMMARY)
 
 
 def _copy_own(file: Path, copy: Path) -> None:

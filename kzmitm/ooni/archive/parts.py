@@ -4,18 +4,17 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from functools import cache
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import IO, Any, Final, Self
 
-import duckdb
 import msgspec
 
 from kzmitm.ooni.archive.chains import Chain
+from kzmitm.ooni.archive.parquet import Writer
 from kzmitm.ooni.archive.rows import (
     COLUMNS,
-    DEFAULTS,
     EXTRACT_FORMAT,
     CertificateRow,
     ChainRow,
@@ -34,29 +33,30 @@ MAX_DISTINCT: Final = 20_000
 """Certificates remembered as written: beyond it the next file of the part begins."""
 MAX_MEASUREMENTS: Final = 100_000
 """Measurements of one file of a part."""
-ROW_GROUPS: Final = {"measurements": 20_480, "handshakes": 20_480, "chains": 8_192, "certificates": 2_048}
-"""Rows that are in memory at once while they are turned into columns."""
-MAX_ROW: Final = 256 << 10
-"""Octets of a row as JSON: a certificate of MAX_DER octets in base64 is the longest."""
+ROW_GROUPS: Final = {"measurements": 8_192, "handshakes": 8_192, "chains": 8_192, "certificates": 1_024}
+"""Rows that are in memory at once, until they are turned into columns."""
+MAX_HELD: Final = 4 << 20
+"""Octets of certificates that are in memory at once; 1,024 ordinary ones have less than half of it."""
+ABANDONED_S: Final = 86_400
+"""Age of what is unfinished beyond which nobody is at it any more: a task takes minutes."""
 _BUFFERED: Final = 256 << 10
 _TEMPORARY: Final = ".unfinished-"
-
-_COMPRESSION: Final = "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE"
 
 
 class Part:
     """A part being written below `folder`; use it as a context: what is not committed leaves nothing."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, scratch: str | None = None) -> None:
         self._final = folder / name
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder = Path(mkdtemp(prefix=_TEMPORARY, dir=folder))
-        self._encoder = msgspec.json.Encoder()
-        self._files: dict[str, IO[bytes]] = {}
+        self._folder = Path(mkdtemp(prefix=_TEMPORARY, dir=scratch or folder))
+        self._own: IO[bytes] | None = None
+        self._rows: dict[str, list[msgspec.Struct]] = {table: [] for table in COLUMNS}
+        self._writers: dict[str, Writer] = {}
         self._number = 0
         self._chains: set[str] = set()
         self._certificates: set[str] = set()
-        self._rows = 0
+        self._measurements = self._held = 0
         self.counts = dict.fromkeys(("measurements", "handshakes", "chains", "certificates", "own"), 0)
         self.problems: list[dict[str, Any]] = []
         self.bad = 0
@@ -66,14 +66,16 @@ class Part:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for file in self._files.values():
-            file.close()
+        for file in (self._own, *(writer.file for writer in self._writers.values())):
+            if file is not None:
+                with suppress(OSError):  # a full disk takes what was buffered no more than the rest
+                    file.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def measurement(self, row: MeasurementRow) -> None:
-        if self._rows >= MAX_MEASUREMENTS or len(self._certificates) >= MAX_DISTINCT:
-            self._to_parquet()
-        self._rows += 1
+        if self._measurements >= MAX_MEASUREMENTS or len(self._certificates) >= MAX_DISTINCT:
+            self._end_files()
+        self._measurements += 1
         self._write("measurements", row)
 
     def handshake(self, row: HandshakeRow) -> None:
@@ -88,11 +90,16 @@ class Part:
         for digest, der in zip(chain.hashes, chain.ders, strict=True):
             if digest not in self._certificates:
                 self._certificates.add(digest)
+                self._held += len(der)
                 self._write("certificates", CertificateRow(sha256=digest, der=der))
+                if self._held >= MAX_HELD:
+                    self._flush("certificates")
 
     def own(self, doc: int, line: bytes) -> None:
-        """Keeps a measurement of ours whole, behind its number."""
-        self._file(OWN).write(b"%d " % doc + line.rstrip(b"\r\n") + b"\n")
+        """Keeps a measurement of ours whole, behind its number. In JSON, line ends are but spaces."""
+        if self._own is None:
+            self._own = (self._folder / OWN).open("wb", buffering=_BUFFERED)
+        self._own.write(b"%d " % doc + line.replace(b"\n", b" ") + b"\n")
         self.counts["own"] += 1
 
     def problem(self, source: str, number: int, why: str) -> None:
@@ -103,7 +110,9 @@ class Part:
 
     def commit(self, **about: Any) -> dict[str, Any]:
         """Makes the part appear, with a summary of it; a part that is there already stays as it is."""
-        self._to_parquet()
+        self._end_files()
+        if self._own is not None:
+            self._own.close()
         summary = {
             "format": EXTRACT_FORMAT,
             **about,
@@ -112,9 +121,6 @@ class Part:
             "bad": self.bad,
             "problems": self.problems,
         }
-        for file in self._files.values():
-            file.close()
-        self._files.clear()
         path = self._folder / SUMMARY
         path.write_text(json.dumps(summary, indent=1), encoding="utf-8")
         for each in self._folder.iterdir():
@@ -128,29 +134,58 @@ class Part:
         _synchronise(self._final.parent)
         return summary
 
-    def _file(self, name: str) -> IO[bytes]:
-        file = self._files.get(name)
-        if file is None:
-            file = self._files[name] = (self._folder / name).open("wb", buffering=_BUFFERED)
-        return file
-
     def _write(self, table: str, row: msgspec.Struct) -> None:
-        self._file(table).write(self._encoder.encode(row) + b"\n")
+        rows = self._rows[table]
+        rows.append(row)
         self.counts[table] += 1
+        if len(rows) >= ROW_GROUPS[table]:
+            self._flush(table)
 
-    def _to_parquet(self) -> None:
-        """Turns the rows written so far into columns."""
+    def _flush(self, table: str) -> None:
+        """Turns the rows that are in memory into columns."""
+        rows = self._rows[table]
+        if not rows:
+            return
+        writer = self._writers.get(table)
+        if writer is None:
+            path = self._folder / f"{table}-{self._number}.parquet"
+            writer = self._writers[table] = Writer(path.open("wb"), COLUMNS[table])
+        writer.write(rows)
+        rows.clear()
+        if table == "certificates":
+            self._held = 0
+
+    def _end_files(self) -> None:
+        """Begins the next file of every table."""
         for table in COLUMNS:
-            file = self._files.pop(table, None)
-            if file is not None:
-                file.close()
-                rows = self._folder / table
-                _copy(table, rows, self._folder / f"{table}-{self._number}.parquet")
-                rows.unlink()
+            self._flush(table)
+        for writer in self._writers.values():
+            writer.close()
+        self._writers.clear()
         self._number += 1
-        self._rows = 0
+        self._measurements = 0
         self._chains.clear()
         self._certificates.clear()
+
+
+@contextmanager
+def scratch_in(folder: str) -> Iterator[str]:
+    """A place for what is unfinished, gone at the end with whatever killed workers left there.
+
+    Those of runs that were killed themselves go with the first run a day later; a run that is alive makes and
+    moves parts all the time, so that its place is never that old.
+    """
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    place = Path(mkdtemp(prefix=_TEMPORARY, dir=folder))
+    try:
+        now = place.stat().st_mtime  # the clock of the file system, which others may share
+        for other in Path(folder).glob(f"{_TEMPORARY}*"):
+            with suppress(OSError):
+                if now - other.stat().st_mtime > ABANDONED_S:
+                    shutil.rmtree(other)
+        yield str(place)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _synchronise(path: Path) -> None:
@@ -160,36 +195,6 @@ def _synchronise(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-@cache
-def _engine() -> duckdb.DuckDBPyConnection:
-    """One connection for all parts of a process: one thread, and memory for one group of rows."""
-    return duckdb.connect(":memory:", config={"threads": 1, "preserve_insertion_order": True})
-
-
-def _copy(table: str, rows: Path, parquet: Path) -> None:
-    columns = COLUMNS[table]
-    types = ", ".join(f"{name}: '{'VARCHAR' if kind == 'BLOB' else kind}'" for name, kind in columns.items())
-    chosen = ", ".join(_selected(table, name, kind) for name, kind in columns.items())
-    _engine().execute(
-        f"COPY (SELECT {chosen} FROM read_json({quoted(rows)}, format = 'newline_delimited',"  # noqa: S608
-        f" columns = {{{types}}}, maximum_object_size = {MAX_ROW})) TO {quoted(parquet)}"
-        f" ({_COMPRESSION} {ROW_GROUPS[table]})"
-    )
-
-
-def _selected(table: str, name: str, kind: str) -> str:
-    """A column, with what it means to be left out."""
-    if kind == "BLOB":
-        return f"from_base64({name}) AS {name}"
-    default = DEFAULTS.get(table, {}).get(name)
-    if default is None:
-        return name
-    literal = f"'{default}'" if isinstance(default, str) else str(default).lower()
-    return (
-        f"NULLIF({name}, NULL) AS {name}" if kind == "TIMESTAMP" else f"COALESCE({name}, {literal}) AS {name}"
-    )
 
 
 def quoted(path: Path | str) -> str:

@@ -1,5 +1,6 @@
 """What is to be read, cut into tasks: the same files give the same tasks on every machine."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -19,7 +20,7 @@ PIECES = 32
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file and what it is called in rows: its path below the folder that was given."""
+    """A file and what it is called in rows: its path below the folder that was given, in UTF-8."""
 
     path: str
     shown: str
@@ -49,37 +50,42 @@ def sources_in(paths: Sequence[Path]) -> list[Source]:
 
 def _sources(path: Path) -> Iterator[Source]:
     if path.is_file():
-        yield Source(str(path), path.name, path.stat().st_size)
+        yield Source(str(path), _text(path.name), path.stat().st_size)
     elif path.is_dir():
         for each in sorted(path.rglob("*")):
             below = each.relative_to(path)
             hidden = any(part.startswith(".") for part in below.parts)
             named = each.name.lower().endswith(SUFFIXES) and each.name not in NOT_MEASUREMENTS
             if named and not hidden and each.is_file():
-                yield Source(str(each), below.as_posix(), each.stat().st_size)
+                yield Source(str(each), _text(below.as_posix()), each.stat().st_size)
     else:
         raise UsageError(f"{path}: no such file or folder")
 
 
+def _text(name: str) -> str:
+    """Without what is no character: names of files may be any octets."""
+    return name.encode("utf-8", "replace").decode()
+
+
 def plan(sources: Iterable[Source]) -> list[Task]:
     """The tasks: neighbours together up to a size; a larger file is a task of its own."""
-    tasks: list[Task] = []
-    group: list[Source] = []
-    ordered = sorted(sources, key=lambda each: (each.shown, each.path))
+    groups: list[list[Source]] = [[]]
+    ordered = sorted(sources, key=lambda each: (each.shown, each.size, each.path))
     most = min(max(sum(each.size for each in ordered) // PIECES, MIN_TASK), MAX_TASK)
     for source in ordered:
-        if group and sum(each.size for each in group) + source.size > most:
-            tasks.append(_task(group))
-            group = []
-        group.append(source)
-    if group:
-        tasks.append(_task(group))
-    return tasks
+        if groups[-1] and sum(each.size for each in groups[-1]) + source.size > most:
+            groups.append([])
+        groups[-1].append(source)
+    seen: Counter[str] = Counter()
+    return [_task(group, seen) for group in groups if group]
 
 
-def _task(group: Sequence[Source]) -> Task:
+def _task(group: Sequence[Source], seen: Counter[str]) -> Task:
+    """Two groups of the same names and sizes are two tasks: files of two folders may be called alike."""
     names = "\n".join(f"{source.shown}\t{source.size}" for source in group)
-    return Task(sha256(names.encode("utf-8", "surrogateescape")).hexdigest()[:24], tuple(group))
+    copy = f"\n{seen[names]}" if seen[names] else ""
+    seen[names] += 1
+    return Task(sha256((names + copy).encode()).hexdigest()[:24], tuple(group))
 
 
 @dataclass(frozen=True, slots=True)

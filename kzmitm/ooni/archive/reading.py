@@ -4,14 +4,15 @@ What a file is, its first octets say, never its name: OONI's bucket has tar file
 compressed. Memory is bounded by the longest line, and lines by MAX_DOCUMENT.
 """
 
-import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 from typing import BinaryIO
 
 import msgspec
 import zstandard
 from isal import igzip_lib
+
+from kzmitm.ooni.archive.tar import DamagedTarError, members
 
 MAX_DOCUMENT = 64 << 20
 """Octets of one measurement. OONI's own limit for a submission is below 20 MiB."""
@@ -21,6 +22,10 @@ _READ = 64 << 10
 MAX_WINDOW = 128 << 20
 """Octets of a Zstandard window; `zstd --long` writes up to this by default."""
 _BOM = b"\xef\xbb\xbf"
+_HEAD = 4096
+"""Octets by which it is told what a file is, however they came."""
+_END_TEXT = b"the end of the file"
+_END = zstandard.ZstdCompressor(write_checksum=True).compress(_END_TEXT)
 
 Chunks = Iterator[bytes]
 Documents = Iterator[tuple[str, int, bytes]]
@@ -37,9 +42,7 @@ class TooLong(bytes):
 
 def documents(file: BinaryIO) -> Documents:
     """Every document of a file in order; raises DamagedFileError where it breaks."""
-    chunks = decompressed(file)
-    head = next(chunks, b"")
-    chunks = chain((head,), chunks)
+    head, chunks = _with_head(decompressed(file))
     if head[257:262] == b"ustar":
         yield from _members(chunks)
     else:
@@ -47,12 +50,30 @@ def documents(file: BinaryIO) -> Documents:
             yield "", number, document
 
 
+def _with_head(chunks: Chunks) -> tuple[bytes, Chunks]:
+    """The first octets, and all chunks, these among them. What breaks meanwhile does so behind them."""
+    head = b""
+    try:
+        while len(head) < _HEAD and (chunk := next(chunks, b"")):
+            head = head + chunk if head else chunk
+    except (DamagedFileError, DamagedTarError, OSError) as exc:
+        chunks = _raising(exc)
+    return head, chain((head,), chunks)
+
+
+def _raising(exc: Exception) -> Chunks:
+    def fail() -> bytes:
+        raise exc
+
+    return iter(fail, b"")
+
+
 def decompressed(file: BinaryIO) -> Chunks:
     """The content of a file in chunks, decompressed if it is compressed; raises DamagedFileError."""
     head = file.read(_READ)
     if head.startswith(b"\x1f\x8b"):
         return _gunzip(head, file)
-    if head.startswith(b"\x28\xb5\x2f\xfd"):
+    if _is_zstd(head):
         return _unzstd(head, file)
     return chain((head,), iter(lambda: file.read(CHUNK), b""))
 
@@ -76,69 +97,59 @@ def _gunzip(data: bytes, file: BinaryIO) -> Chunks:
             data = b""
 
 
+def _is_zstd(head: bytes) -> bool:
+    """A frame, or one that is to be skipped: parallel compressors write such before the first."""
+    return head.startswith(b"\x28\xb5\x2f\xfd") or (head[1:4] == b"\x2a\x4d\x18" and 0x50 <= head[0] <= 0x5F)
+
+
 def _unzstd(head: bytes, file: BinaryIO) -> Chunks:
-    """All frames of a Zstandard file (RFC 8878)."""
+    """All frames of a Zstandard file (RFC 8878).
+
+    The library takes it for the end where a file was cut off. So a frame of ours is put behind the last one:
+    if its text is not what comes last, the frame before it was not whole.
+    """
+    last = b""
     try:
         reader = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW).stream_reader(
             _Joined(head, file),  # type: ignore[arg-type]
+            read_size=_READ,
             read_across_frames=True,
         )
-        while chunk := reader.read(CHUNK):
-            yield chunk
+        while chunk := reader.read1(CHUNK):  # `read` would lose what stands before an error
+            if last and len(chunk) >= len(_END_TEXT):
+                yield last
+                last = b""
+            last += chunk
     except zstandard.ZstdError as exc:
+        if last:
+            yield last
         raise DamagedFileError(f"the compressed file is damaged: {exc}") from None
+    whole = last.removesuffix(_END_TEXT)
+    if whole:
+        yield whole
+    if whole == last:
+        raise DamagedFileError("the compressed file ends too early")
 
 
 class _Joined:
-    """A file whose first octets were read already."""
+    """A file whose first octets were read already, and behind it a frame of ours."""
 
     def __init__(self, head: bytes, file: BinaryIO) -> None:
-        self._head = head
-        self._file = file
+        self._parts = chain((head,), iter(lambda: file.read(_READ), b""), (_END,))
 
-    def read(self, size: int = -1) -> bytes:
-        if not self._head:
-            return self._file.read(size)
-        head, self._head = self._head[:size] if size >= 0 else self._head, b""
-        return head
-
-
-class _ChunkFile:
-    """Chunks as a file that is read from front to end."""
-
-    def __init__(self, chunks: Chunks) -> None:
-        self._chunks = chunks
-        self._rest = b""
-
-    def read(self, size: int = -1) -> bytes:
-        while size < 0 or len(self._rest) < size:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                break
-            self._rest += chunk
-        taken = self._rest if size < 0 else self._rest[:size]
-        self._rest = self._rest[len(taken) :]
-        return taken
+    def read(self, size: int) -> bytes:
+        assert size >= _READ  # noqa: S101 - so it was told
+        return next(self._parts, b"")
 
 
 def _members(chunks: Chunks) -> Documents:
     """The files in a tar file (a postcan holds one measurement in each)."""
     try:
-        with tarfile.open(fileobj=_ChunkFile(chunks), mode="r|") as archive:  # type: ignore[call-overload]
-            for member in archive:
-                content = archive.extractfile(member) if member.isreg() else None
-                if content is None:
-                    continue
-                head = content.read(CHUNK)
-                rest = chain((head,), iter(_reader(content), b""))
-                for number, document in _documents(head, rest):
-                    yield member.name, number, document
-    except tarfile.TarError as exc:
+        for name, content in members(chunks):
+            for number, document in _documents(*_with_head(content)):
+                yield name, number, document
+    except DamagedTarError as exc:
         raise DamagedFileError(f"the tar file is damaged: {exc}") from None
-
-
-def _reader(file: BinaryIO | object) -> Callable[[], bytes]:
-    return lambda: file.read(CHUNK)  # type: ignore[union-attr]
 
 
 def _documents(head: bytes, chunks: Chunks) -> Iterator[tuple[int, bytes]]:
@@ -158,10 +169,13 @@ def _documents(head: bytes, chunks: Chunks) -> Iterator[tuple[int, bytes]]:
 
 
 def _is_whole(head: bytes) -> bool:
-    """An array, or an object over several lines."""
+    """An array, or an object over several lines; in a file of lines, each but the damaged begins with `{`."""
     text = head.removeprefix(_BOM).lstrip()
-    first, newline, _ = text.partition(b"\n")
-    return text[:1] == b"[" or (bool(newline) and not first.rstrip().endswith(b"}"))
+    first, newline, rest = text.partition(b"\n")
+    if text[:1] == b"[":
+        return True
+    is_open = text[:1] == b"{" and not first.rstrip().endswith(b"}")
+    return is_open and bool(newline) and not rest.lstrip().startswith(b"{")
 
 
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])

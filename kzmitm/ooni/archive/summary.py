@@ -9,7 +9,7 @@ from kzmitm.ooni.archive.findings import open_findings, rows_of
 from kzmitm.ooni.archive.parts import parts_of, read_summary
 
 SCHEMA: Final = "kzmitm.archive/1.0"
-VERSION: Final = 1
+VERSION: Final = "1.0"
 MAX_PROBLEMS: Final = 100
 """Bad lines that the document names; the rest is counted there and lies in the parts."""
 
@@ -28,7 +28,10 @@ SELECT count(*) AS sightings, count(DISTINCT uid) AS measurements, count(DISTINC
 FROM interceptions {where}
 """
 _ATTRIBUTED: Final = "WHERE match IN ('certificate', 'key', 'signature', 'family')"
-_SHARE: Final = "SELECT sum(share) AS share FROM networks WHERE intercepted > 0"
+_SHARE: Final = f"""
+SELECT round(sum(share), 2) AS share FROM known_networks
+WHERE asn IN (SELECT asn FROM interceptions {_ATTRIBUTED})
+"""  # noqa: S608
 
 
 def summary(folder: Path) -> dict[str, Any]:

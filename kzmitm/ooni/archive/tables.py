@@ -73,10 +73,9 @@ def _view(table: str, columns: dict[str, str], files: Sequence[Path]) -> str:
         return f"CREATE VIEW {name} AS SELECT {fields}, NULL::VARCHAR AS part WHERE false"
     fields = ", ".join(f"{column}::{kind} AS {column}" for column, kind in columns.items())
     paths = ", ".join(map(quoted, files))
-    part = "parse_filename(parse_dirpath(filename))"
     return (
-        f"CREATE VIEW {name} AS SELECT {fields}, {part} AS part"  # noqa: S608
-        f" FROM read_parquet([{paths}], filename = true, union_by_name = true)"
+        f"CREATE VIEW {name} AS SELECT {fields}, parse_dirpath(filename) AS part"  # noqa: S608
+        f" FROM read_parquet([{paths}], filename = true, union_by_name = true, hive_partitioning = false)"
     )
 
 

@@ -1,15 +1,14 @@
 """Any measurement of any age as the document that the fast reading gives: wrong fields are left out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from kzmitm.ooni.archive.documents import Document, Event, address_from, as_document
-from kzmitm.ooni.experiment import Found, Row, experiments, objects
-
-MAX_CERTIFICATES = 64
-"""Of one chain; real ones have up to six."""
+from kzmitm.ooni.archive.chains import texts_of
+from kzmitm.ooni.archive.documents import MAX_ROWS, Document, Event, address_from, as_document
+from kzmitm.ooni.archive.loose_json import UNREADABLE, decode_loosely
+from kzmitm.ooni.experiment import Found, Row, handshakes_of, objects
 
 _TOP = (
     "probe_asn", "probe_cc", "probe_network_name", "software_name", "software_version", "test_version",
@@ -23,21 +22,25 @@ class NoMeasurementError(ValueError):
 
 def decode_tolerant(text: bytes) -> Document:
     """The measurement in a JSON text, bare or in an envelope; raises NoMeasurementError."""
+    return document_of(object_in(text))
+
+
+def object_in(text: bytes) -> dict[str, Any]:
+    """The object in a JSON text, taken out of its envelope; raises NoMeasurementError."""
     try:
-        value = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as exc:
+        value = decode_loosely(text)
+        if isinstance(value, dict) and value.get("format") == "json" and "content" in value:
+            value = value["content"]  # a .post envelope; its content may be JSON in a text
+            value = decode_loosely(value.encode()) if isinstance(value, str) else value
+    except UNREADABLE as exc:
         raise NoMeasurementError(f"not JSON: {exc}") from None
-    return document_of(value)
-
-
-def document_of(value: Any) -> Document:
-    """The measurement in a value decoded from JSON; raises NoMeasurementError."""
-    if isinstance(value, dict) and value.get("format") == "json" and "content" in value:
-        value = value["content"]  # a .post envelope; its content may be JSON in a text
-        if isinstance(value, str):
-            return decode_tolerant(value.encode("utf-8", "replace"))
     if not isinstance(value, dict):
         raise NoMeasurementError("not an object")
+    return value
+
+
+def document_of(value: Row) -> Document:
+    """The measurement in an object decoded from JSON; raises NoMeasurementError."""
     name, start = value.get("test_name"), value.get("measurement_start_time")
     if not isinstance(name, str) or not isinstance(start, str):
         raise NoMeasurementError("no OONI measurement: test_name or measurement_start_time is missing")
@@ -61,17 +64,20 @@ def _input(value: Any) -> str | None:
 
 
 def _test_keys(keys: Row, name: str, options: Any) -> dict[str, Any]:
-    found = experiments().get(name)
-    chosen = frozenset(each for each in options if isinstance(each, str)) if isinstance(options, list) else ()
-    handshakes = list(found(keys, frozenset(chosen))) if found else []
+    chosen = [each for each in options if isinstance(each, str)] if isinstance(options, list) else []
+    handshakes = list(handshakes_of(name)(keys, frozenset(chosen)))[:MAX_ROWS]
+    events = {id(each.events): each.events for each in handshakes}
+    read = {key: [_event(row) for row in rows] for key, rows in events.items()}
     own = keys.get("x_kzmitm")
     return {
         "queries": _raw([_query(row) for row in objects(keys.get("queries"))]),
         "tcp_connect": _raw([_connect(row) for row in objects(keys.get("tcp_connect"))]),
-        "tls_handshakes": [_handshake(each, place) for place, each in enumerate(handshakes)],
+        "tls_handshakes": [
+            _handshake(each, place, read[id(each.events)]) for place, each in enumerate(handshakes)
+        ],
         "control": _raw(_control(keys.get("control"), handshakes)),
         "control_failure": _text(keys.get("control_failure")),
-        "x_kzmitm": _raw(own if isinstance(own, dict) else None),
+        "x_kzmitm": _raw({"format": _text(own.get("format")) or ""} if isinstance(own, dict) else None),
     }
 
 
@@ -93,55 +99,47 @@ def _connect(row: Row) -> dict[str, Any]:
     return {"status": {"failure": _text(status.get("failure"))} if isinstance(status, dict) else None}
 
 
-def _handshake(found: Found, place: int) -> dict[str, Any]:
+def _handshake(found: Found, place: int, events: Sequence[Event]) -> dict[str, Any]:
     row = found.row
     address = _text(row.get("address"))
+    number = _integer(row.get("transaction_id"))
+    if address is None:
+        address = address_from(events, number, _number(row.get("t")), place)
     unverified = row.get("no_tls_verify") is True or not found.verified
     tags = row.get("tags")
     return {
-        "address": _event_address(found, place) if address is None else address,
+        "address": address,
         "server_name": _text(row.get("server_name")),
         "failure": _text(row.get("failure")),
         "no_tls_verify": unverified,
         "tls_version": _text(row.get("tls_version")),
-        "peer_certificates": _raw(_certificates(row.get("peer_certificates"))),
+        "peer_certificates": _raw([{"data": each} for each in texts_of(row.get("peer_certificates"))]),
         "tags": [each for each in tags if isinstance(each, str)] if isinstance(tags, list) else None,
         "x_role": found.role or _text(row.get("x_role")),
         "x_network_failure": _text(row.get("x_network_failure")),
-        "transaction_id": _integer(row.get("transaction_id")),
+        "transaction_id": number,
     }
 
 
-def _certificates(value: Any) -> list[dict[str, str]]:
-    """Those up to the first that lost its data, as when long texts were cut out of the file."""
-    kept = []
-    for each in objects(value)[:MAX_CERTIFICATES]:
-        data = each.get("data")
-        if not isinstance(data, str):
-            break
-        kept.append({"data": data})
-    return kept
-
-
-def _event_address(found: Found, place: int) -> str:
-    events = [
-        Event(_text(each.get("address")), _text(each.get("failure")), _text(each.get("operation")),
-              _number(each.get("t")), _integer(each.get("transaction_id")))
-        for each in found.events
-    ]  # fmt: skip
-    row = found.row
-    return address_from(events, _integer(row.get("transaction_id")), _number(row.get("t")), place)
+def _event(row: Row) -> Event:
+    return Event(
+        _text(row.get("address")),
+        _text(row.get("failure")),
+        _text(row.get("operation")),
+        _number(row.get("t")),
+        _integer(row.get("transaction_id")),
+    )
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if type(value) in (int, float) and abs(value) < 1e15 else None
+    return float(value) if type(value) in (int, float) and abs(value) < 1e308 else None
 
 
 def _integer(value: Any) -> int | None:
     return value if type(value) is int else None
 
 
-def _control(value: Any, handshakes: Iterable[Found]) -> dict[str, Any] | None:
+def _control(value: Any, handshakes: Iterable[Found]) -> dict[str, Any]:
     """The control of the test helper; or what the experiment itself knows of the same address."""
     control = value if isinstance(value, dict) else {}
     dns = control.get("dns")
@@ -167,7 +165,7 @@ def _control(value: Any, handshakes: Iterable[Found]) -> dict[str, Any] | None:
         address, name = _text(each.row.get("address")), _text(each.row.get("server_name"))
         if each.control and address:
             told["tls_handshake"][address] = {"server_name": name, "status": True, "failure": None}
-    return told if any(told.values()) else None
+    return told
 
 
 def _info(info: Row) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
 
-from kzmitm.ooni.archive.extraction import Extractor
+from kzmitm.ooni.archive.extraction import Extractor, cut
 from kzmitm.ooni.archive.parts import Part, read_summary
 from kzmitm.ooni.archive.planning import Source, Task
 from kzmitm.ooni.archive.reading import DamagedFileError, documents
@@ -13,15 +13,16 @@ from kzmitm.ooni.archive.reading import DamagedFileError, documents
 STDIN = "-"
 
 
-def extract(task: Task, folder: str) -> dict[str, Any]:
+def extract(task: Task, folder: str, scratch: str | None = None) -> dict[str, Any]:
     """Read the files of a task into `folder`/<id of the task>; returns the part's summary.
 
     Done once: a part that is there is not made again. A file that cannot be read is a problem of the part.
+    What is unfinished lies in `scratch`, a folder of the same file system, or in `folder`.
     """
     place = Path(folder) / task.id
     if place.is_dir():
         return read_summary(place)
-    with Part(Path(folder), task.id) as part:
+    with Part(Path(folder), task.id, scratch) as part:
         extractor = Extractor(part)
         for source in task.sources:
             _read(source, extractor, part)
@@ -42,7 +43,7 @@ def _read(source: Source, extractor: Extractor, part: Part) -> None:
 def _read_file(file: BinaryIO, name: str, extractor: Extractor, part: Part) -> None:
     for member, number, document in documents(file):
         part.octets += len(document) + 1
-        shown = f"{name}:{member}" if member else name
+        shown = cut(f"{name}:{member}" if member else name)
         why = extractor.add(document, source=shown, number=number)
         if why is not None:
             part.problem(shown, number, why)

@@ -5,7 +5,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,14 +14,14 @@ from kzmitm.cli.exits import Exit
 from kzmitm.cli.ooni.extras import demand_archive
 from kzmitm.cli.ooni.reading import Reading
 from kzmitm.cli.parser import filled, filled_path
-from kzmitm.cli.sources import registry_of, store_of
 from kzmitm.cli.terminal import print_json, print_lines, say
 from kzmitm.errors import UsageError
 from kzmitm.report.archive import findings_lines
 from kzmitm.report.language import _
 
 if TYPE_CHECKING:
-    from kzmitm.ooni.archive.running import Opener
+    from kzmitm.ooni.archive.judging import Grounds
+    from kzmitm.ooni.archive.running import Workers
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -51,20 +51,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     demand_archive()
-    from kzmitm.ooni.archive import analysis  # noqa: PLC0415 (its libraries are an extra)
+    from kzmitm.ooni.archive.complaints import told_plainly  # noqa: PLC0415 (its libraries are an extra)
 
     _check(args)
-    with ExitStack() as stack:
+    # Whatever may be wrong with the words is found before hours of reading.
+    tasks = _tasks(args) if args.paths else []
+    grounds = _grounds(args) if args.store or args.fingerprints else None
+    with ExitStack() as stack, told_plainly():
         out = args.out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kzmitm-")))
         out.mkdir(parents=True, exist_ok=True)
-        if args.paths:
-            _read(args, out)
+        if tasks:
+            _read(args, tasks, out)
         if args.extract_only or args.shard:
             say(_("read; when all is read, judge it with: kzmitm ooni analyze --out {out}").format(out=out))
             return Exit.OK
-        grounds = analysis.Grounds(registry_of(args.fingerprints), store_of(args.store))
-        choice = analysis.Choice(args.since, args.until, args.cc, tuple(args.asn))
-        document = analysis.judge_folder(out, grounds, choice, threads=_jobs_of(args))
+        document = _judge(args, out, grounds)
     if args.json:
         print_json(document)
     else:
@@ -72,30 +73,46 @@ def run(args: argparse.Namespace) -> int:
     return _exit(document)
 
 
+def _grounds(args: argparse.Namespace) -> "Grounds":
+    from kzmitm.cli.sources import registry_of, store_of  # noqa: PLC0415
+    from kzmitm.ooni.archive.judging import Grounds  # noqa: PLC0415
+
+    return Grounds(registry_of(args.fingerprints), store_of(args.store))
+
+
+def _judge(args: argparse.Namespace, out: Path, grounds: "Grounds | None") -> dict[str, Any]:
+    """The second pass. What it needs is loaded here, and not while files are read."""
+    from kzmitm.ooni.archive import analysis  # noqa: PLC0415
+
+    choice = analysis.Choice(args.since, args.until, args.cc, tuple(args.asn))
+    return analysis.judge_folder(out, grounds or _grounds(args), choice, threads=_jobs_of(args))
+
+
 def _check(args: argparse.Namespace) -> None:
+    from kzmitm.ooni.archive.parts import EXTRACT  # noqa: PLC0415
+
     if not args.paths and args.out is None:
         raise UsageError("nothing to read", hint="name files or folders, or --out of an earlier run")
     if "-" in args.paths and (len(args.paths) > 1 or args.shard or args.scheduler):
         raise UsageError("- is read alone and here", hint="save stdin to a file first")
     if (args.extract_only or args.shard or args.scheduler) and args.out is None:
         raise UsageError("what is read must be kept", hint="add --out DIR")
+    if not args.paths and not (args.out / EXTRACT).is_dir():
+        raise UsageError(f"{args.out}: nothing was read into it", hint="kzmitm ooni analyze PATH --out DIR")
 
 
-def _read(args: argparse.Namespace, out: Path) -> None:
+def _read(args: argparse.Namespace, tasks: list[Any], out: Path) -> None:
     """The first pass: whatever of the files is not in the extract yet."""
     from kzmitm.ooni.archive import running  # noqa: PLC0415
     from kzmitm.ooni.archive.parts import EXTRACT  # noqa: PLC0415
 
-    tasks = _tasks(args)
     folder = str((out / EXTRACT).resolve())
     jobs = min(_jobs_of(args), len(tasks)) or 1
-    with Reading(tasks) as reading, _workers(args, jobs) as opener:
-        if opener is None:
-            results: Iterator[dict[str, Any]] = running.run_here(tasks, folder)
-        else:
-            results = running.run_all(tasks, folder, opener, width=jobs)
-        for summary in results:
-            reading.advance(summary)
+    with Reading(tasks) as reading, _workers(args, jobs) as workers:
+        results = running.run_all(tasks, folder, workers) if workers else running.run_here(tasks, folder)
+        with closing(results):
+            for summary in results:
+                reading.advance(summary)
 
 
 def _tasks(args: argparse.Namespace) -> list[Any]:
@@ -121,13 +138,13 @@ def _tasks(args: argparse.Namespace) -> list[Any]:
 
 
 @contextmanager
-def _workers(args: argparse.Namespace, jobs: int) -> Iterator["Opener | None"]:
+def _workers(args: argparse.Namespace, jobs: int) -> Iterator["Workers | None"]:
     """What starts the workers; None for this very process."""
     from kzmitm.ooni.archive import running  # noqa: PLC0415
 
     if args.scheduler:
-        with running.cluster(args.scheduler) as opener:
-            yield opener
+        with running.cluster(args.scheduler) as workers:
+            yield workers
     else:
         yield running.processes(jobs) if jobs > 1 else None
 

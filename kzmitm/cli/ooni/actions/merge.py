@@ -9,6 +9,10 @@ from kzmitm.cli.parser import filled_path
 from kzmitm.cli.terminal import print_json, say
 from kzmitm.errors import UsageError
 from kzmitm.report.language import _
+from kzmitm.report.safe import harmless
+
+MAX_NAME = 600
+"""Characters of a line on a part that was left out: strangers chose its name."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -21,25 +25,29 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     demand_archive()
-    from kzmitm.ooni.archive.merging import merge  # noqa: PLC0415 (its libraries are an extra)
+    # The libraries are an extra.
+    from kzmitm.ooni.archive.complaints import told_plainly  # noqa: PLC0415
+    from kzmitm.ooni.archive.merging import merge  # noqa: PLC0415
 
     for folder in args.folders:
         if not folder.is_dir():
             raise UsageError(f"{folder}: no such folder")
     taken, refused = [], []
-    for each in merge(args.folders, args.out):
-        if each.name is None:
-            refused.append(each)
-            say(_("left out: {part}: {why}").format(part=each.source, why=each.why))
-        else:
-            taken.append(each)
+    with told_plainly():
+        for each in merge(args.folders, args.out):
+            if each.name is None:
+                refused.append(each)
+                told = _("left out: {part}: {why}").format(part=each.source, why=each.why)
+                say(harmless(told, MAX_NAME))
+            else:
+                taken.append(each)
     if not taken and not refused:
         raise UsageError(_("there is no extract in {folders}").format(folders=_names(args.folders)))
     if args.json:
         print_json(
             {
                 "schema": "kzmitm.merge/1.0",
-                "version": 1,
+                "version": "1.0",
                 "parts": sorted({each.name for each in taken if each.name}),
                 "refused": [{"part": each.source, "why": each.why} for each in refused],
             }

@@ -2,8 +2,10 @@
 
 import argparse
 import base64
+import math
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from typing import Any
 
@@ -13,6 +15,9 @@ from kzmitm.cli.parser import filled, filled_path
 from kzmitm.cli.terminal import print_json
 from kzmitm.errors import UsageError
 from kzmitm.report.safe import harmless
+
+READING = frozenset({"SELECT", "CREATE", "INSERT", "UPDATE", "DELETE", "DROP"})
+"""Statements that touch no file; tables and views that they make are gone with the command."""
 
 EPILOG = """tables:
   handshakes, measurements    a row each, with the verdict
@@ -37,24 +42,42 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     demand_archive()
-    import duckdb  # noqa: PLC0415 (an extra)
-
+    # The libraries are an extra.
+    from kzmitm.ooni.archive.complaints import told_plainly  # noqa: PLC0415
     from kzmitm.ooni.archive.findings import VERDICTS, open_findings  # noqa: PLC0415
 
     if not (args.folder / VERDICTS).is_dir():
         raise UsageError(f"{args.folder}: no analysis is there", hint="kzmitm ooni analyze PATH --out DIR")
     sql = sys.stdin.read() if args.sql == "-" else args.sql
-    try:
-        with open_findings(args.folder) as connection:
-            cursor = connection.execute(sql)
-            names = [column[0] for column in cursor.description or ()]
-            if args.json:
-                print_json(_document(names, cursor.fetchall()))
-            else:
-                _print(names, _batches(cursor))
-    except duckdb.Error as exc:
-        raise UsageError(harmless(str(exc).strip().replace("\n", " "), 300)) from None
+    with told_plainly(), open_findings(args.folder) as connection:
+        _demand_reading(connection, sql)
+        cursor = _executed(connection, sql)
+        names = [column[0] for column in cursor.description or ()]
+        if args.json:
+            print_json(_document(names, cursor.fetchall()))
+        else:
+            _print(names, _batches(cursor))
     return Exit.OK
+
+
+def _demand_reading(connection: Any, sql: str) -> None:
+    """Raises UsageError for what would write into the analysis: files of its folder can be reached."""
+    kinds = {statement.type.name for statement in connection.extract_statements(sql)}
+    if not kinds:
+        raise UsageError("no query", hint="as 'SELECT * FROM authorities'")
+    if not kinds <= READING:
+        raise UsageError(f"{min(kinds - READING)} is no query; findings are only read")
+
+
+def _executed(connection: Any, sql: str) -> Any:
+    """The cursor of a query; Ctrl-C ends it at once, and not between two steps of DuckDB's."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        future = pool.submit(connection.execute, sql)
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            connection.interrupt()
+            raise
 
 
 def _batches(cursor: Any) -> Iterator[Sequence[Any]]:
@@ -65,7 +88,7 @@ def _batches(cursor: Any) -> Iterator[Sequence[Any]]:
 def _document(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
     return {
         "schema": "kzmitm.query/1.0",
-        "version": 1,
+        "version": "1.0",
         "columns": list(names),
         "rows": [[_value(value) for value in row] for row in rows],
     }
@@ -77,7 +100,9 @@ def _value(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
-    if isinstance(value, list):
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # JSON has no number for it
+    if isinstance(value, list | tuple):
         return [_value(each) for each in value]
     if isinstance(value, dict):
         return {str(key): _value(each) for key, each in value.items()}

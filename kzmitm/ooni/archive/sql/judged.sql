@@ -1,8 +1,16 @@
--- One row per handshake: what was measured, and what it means. Ours have the verdict of the scan's rules.
+-- One row per handshake: what was measured, and what it means. Ours have the verdict of the scan's rules;
+-- of a line of ours that cannot be read any more, nothing is said.
+CREATE VIEW own_rows AS
+SELECT * FROM own_verdicts
+UNION ALL BY NAME
+SELECT m.part, m.doc, -1 AS n, 'inconclusive' AS outcome, '' AS confidence, '' AS scope, '' AS authority,
+       '' AS match, 'archive.own_line_is_damaged' AS rule, '' AS label, '' AS asks
+FROM measurements m ANTI JOIN own_verdicts o ON o.part = m.part AND o.doc = m.doc WHERE m.own;
+
 CREATE VIEW verdict_rows AS
 SELECT k.part, k.doc, k.n, v.* EXCLUDE (situation)
-FROM keyed k JOIN verdicts v USING (situation) ANTI JOIN own_verdicts o ON o.part = k.part AND o.doc = k.doc
-UNION ALL BY NAME SELECT o.* REPLACE (o.n::USMALLINT AS n) FROM own_verdicts o WHERE o.n >= 0;
+FROM keyed k JOIN verdicts v USING (situation) ANTI JOIN own_rows o ON o.part = k.part AND o.doc = k.doc
+UNION ALL BY NAME SELECT o.* REPLACE (o.n::USMALLINT AS n) FROM own_rows o WHERE o.n >= 0;
 
 CREATE VIEW handshake_verdicts AS
 SELECT m.uid, k.n, k.time, m.cc, k.asn, k.test, k.software, k.host, k.role, k.depth, k.ip, k.port, k.private,

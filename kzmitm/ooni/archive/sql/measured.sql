@@ -58,4 +58,4 @@ SELECT m.uid, m.source, m.line, m.time, m.cc, m.asn, m.network, m.test, m.test_v
        coalesce(w.clean, 0)::USMALLINT AS clean, coalesce(w.intercepted, 0)::USMALLINT AS intercepted,
        coalesce(w.blocked, 0)::USMALLINT AS blocked, coalesce(w.outside_validity, false) AS outside_validity
 FROM measurements m JOIN before b USING (part, doc) LEFT JOIN worst w USING (uid)
-LEFT JOIN own_verdicts o ON o.part = m.part AND o.doc = m.doc AND o.n < 0;
+LEFT JOIN own_rows o ON o.part = m.part AND o.doc = m.doc AND o.n < 0;

@@ -1,5 +1,5 @@
 -- What each network does, and its share of the country's users: who could be exposed, never who was.
-SELECT m.asn, coalesce(any_value(n.operator), any_value(m.network)) AS operator, any_value(n.share) AS share,
+SELECT m.asn, coalesce(any_value(n.operator), min(nullif(m.network, ''))) AS operator, any_value(n.share) AS share,
        count(*) AS measurements, count(*) FILTER (outcome = 'interception') AS intercepted,
        count(*) FILTER (outcome = 'blocked') AS blocked, count(*) FILTER (outcome = 'clean') AS clean,
        count(DISTINCT host) FILTER (outcome = 'interception') AS domains_intercepted,

@@ -1,0 +1,40 @@
+"""What DuckDB complains of, as exceptions that say whose fault it is."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from kzmitm.errors import UsageError
+
+MAX_COMPLAINT = 300
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def full_disk(error: Exception) -> OSError | None:
+    """The error of a disk that takes no more, as the system says it; None if it is another one."""
+    if isinstance(error, OSError):
+        return error if error.errno in _FULL else None
+    told = str(error)
+    number = next((each for each in _FULL if os.strerror(each) in told), None)
+    return OSError(number, os.strerror(number)) if number is not None else None
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """Raises OSError for a full disk, KeyboardInterrupt for Ctrl-C, UsageError for what cannot be read."""
+    try:
+        yield
+    except duckdb.Error as exc:
+        raise full_disk(exc) or UsageError(one_line(exc), hint="was a file altered?") from None
+    except RuntimeError as exc:
+        if str(exc) != "Query interrupted":
+            raise
+        raise KeyboardInterrupt from None
+
+
+def one_line(error: Exception) -> str:
+    """The first line of what is wrong; the others show the SQL."""
+    return str(error).strip().partition("\n")[0][:MAX_COMPLAINT]

@@ -1,0 +1,213 @@
+"""Where each of OONI's experiments keeps its handshakes, and what the row itself does not tell."""
+
+import pytest
+from archive_samples import both, document, enveloped, read, row, sample, without
+
+from kzmitm.ooni.experiment import (
+    MAX_OBJECTS,
+    OTHER_NAME,
+    TRACE,
+    UNCHECKED,
+    experiments,
+    handshakes_of,
+    is_usual,
+    objects,
+)
+
+CONNECT = {"operation": "connect", "failure": None, "address": "95.59.1.9:443", "t": 0.1}
+TESTS = {
+    "web_connectivity": True,
+    "urlgetter": True,
+    "echcheck": True,
+    "kzmitm": True,
+    "sni_blocking": False,
+    "tlsmiddlebox": False,
+    "tlsping": False,
+}
+
+
+def found_in(test, keys, *options: str):
+    return list(handshakes_of(test)(keys, frozenset(options)))
+
+
+def test_every_experiment_has_one_file():
+    assert set(experiments()) == set(TESTS)
+    assert {name: is_usual(name) for name in experiments()} == TESTS
+    assert is_usual("signal")
+    assert handshakes_of("signal") is handshakes_of("web_connectivity")
+
+
+def handshakes(made):
+    """Rows of a whole measurement, as far as experiments differ in them."""
+    names = ("ip", "name", "failure", "role", "verified", "control")
+    return [tuple(each[name] for name in names) for each in both(made)[1]]
+
+
+REAL = {
+    "isca_no_tls_verify": [("", "", False, "")],
+    "clean_no_tls_verify": [("", "", False, "")],
+    "isca_tlsmiddlebox": [("generic_timeout_error", TRACE, False, "ok")] * 4 + [("", TRACE, False, "ok")],
+    "isca_tlsping": [("ssl_unknown_authority", "", True, "")] * 2,
+    "isca_sni_blocking": [("ssl_unknown_authority", OTHER_NAME, True, "ok")],
+    "clean_sni_blocking": [("ssl_invalid_hostname", OTHER_NAME, True, "ok")],
+    "isca_echcheck": [("ssl_unknown_authority", "", True, "")] * 2,
+    "isca_intermediate": [("ssl_unknown_authority", "", True, "ok")],
+}
+
+
+@pytest.mark.parametrize(("name", "expected"), REAL.items(), ids=REAL)
+def test_documents_as_they_are_written(name, expected):
+    made = sample(name)
+    found = both(made)[1]
+    assert [(each["failure"], each["role"], each["verified"]) for each in found] == [
+        each[:3] for each in expected
+    ]
+    assert {each["test"] for each in found} == {made["test_name"]}
+    assert all(each["ip"] and each["name"] for each in found)
+    assert found[-1]["chain"]
+    if made["test_name"] in ("sni_blocking", "web_connectivity"):
+        assert [each["control"] for each in found] == [each[3] for each in expected]
+
+
+def trace(name="example.kz", address="95.59.1.1:443", **handshake):
+    made = {"ttl": 1, "handshake": row(**handshake)}
+    other = {"server_name": "example.com", "iterations": [{"ttl": 1, "handshake": row(failure="control")}]}
+    return {
+        "address": address,
+        "target_trace": {"server_name": name, "iterations": [made]},
+        "control_trace": other,
+    }
+
+
+TRACES = {
+    "list": ([trace(), trace(name="b.kz")], ["example.kz", "example.kz"]),
+    "object": (trace(), ["example.kz"]),
+    "name-of-the-trace": ([trace("c.kz") | {"x": 1}], ["example.kz"]),
+    "null": (None, []),
+    "other": (["x", 5, None, [], {}], []),
+    "no-target": ([{"target_trace": None, "control_trace": {}}], []),
+    "no-iterations": ([{"target_trace": {"server_name": "a", "iterations": None}}], []),
+    "no-handshake": ([{"target_trace": {"iterations": [{"ttl": 1, "handshake": None}, {"ttl": 2}, 5]}}], []),
+}
+
+
+@pytest.mark.parametrize(("traces", "names"), TRACES.values(), ids=TRACES)
+def test_traces_of_the_targets_name_count(traces, names):
+    made = document(iterative_trace=traces) | {"test_name": "tlsmiddlebox"}
+    found = both(made)[1]
+    assert [each["name"] for each in found] == names
+    assert {each["role"] for each in found} <= {TRACE}
+    assert not any(each["verified"] for each in found)
+
+
+def test_a_trace_tells_address_and_name_where_its_handshakes_do_not():
+    bare = trace("example.kz")
+    bare["target_trace"]["iterations"][0]["handshake"] = {"failure": "eof_error"}
+    made = document(iterative_trace=[bare]) | {"test_name": "tlsmiddlebox"}
+    assert handshakes(made) == [("95.59.1.1", "example.kz", "eof_error", TRACE, False, "")]
+
+
+PINGS = {
+    "two": ([{"tls_handshake": row()}, {"tls_handshake": row(failure=None)}], ["ssl_unknown_authority", ""]),
+    "no-connection": (
+        [{"tls_handshake": None, "tcp_connect": {}}, {"tls_handshake": row()}],
+        ["ssl_unknown_authority"],
+    ),
+    "null": (None, []),
+    "other": ({"a": 1}, []),
+}
+
+
+@pytest.mark.parametrize(("pings", "failures"), PINGS.values(), ids=PINGS)
+def test_every_ping_is_a_handshake(pings, failures):
+    assert [each[2] for each in handshakes(document(pings=pings) | {"test_name": "tlsping"})] == failures
+
+
+def test_the_events_of_a_ping_are_its_own():
+    old = without(row(), "address", "transaction_id")
+    pings = [
+        {"tls_handshake": old, "network_events": [CONNECT | {"address": f"95.59.1.{number}:443"}]}
+        for number in (1, 2)
+    ]
+    found = handshakes(document(pings=pings[:1]) | {"test_name": "tlsping"})
+    assert [each[0] for each in found] == ["95.59.1.1"]
+    assert found_in("tlsping", {"pings": pings})[1].events == [CONNECT | {"address": "95.59.1.2:443"}]
+
+
+def parts(target, control):
+    return document(target={"tls_handshakes": target}, control={"tls_handshakes": control}) | {
+        "test_name": "sni_blocking"
+    }
+
+
+SNI = {
+    "control-answered": ([row()], [row(failure=None)], ["ok"]),
+    "control-failed": ([row()], [row(failure="eof_error")], [""]),
+    "one-of-two": ([row()], [row(), row(failure=None)], ["ok"]),
+    "no-control": ([row()], None, [""]),
+    "cached-control": ([row()], [], [""]),
+    "no-target": (None, [row(failure=None)], []),
+    "no-address": ([row(address="")], [row(failure=None)], [""]),
+}
+
+
+@pytest.mark.parametrize(("target", "control", "words"), SNI.values(), ids=SNI)
+def test_the_control_of_another_name_is_the_contrast(target, control, words):
+    found = handshakes(parts(target, control))
+    assert [each[5] for each in found] == words
+    assert {each[3] for each in found} <= {OTHER_NAME}
+
+
+@pytest.mark.parametrize(
+    "keys", [{}, {"target": None, "control": None}, {"target": [], "control": 5}], ids=repr
+)
+def test_sni_blocking_without_its_parts_has_no_handshakes(keys):
+    assert found_in("sni_blocking", keys) == []
+
+
+@pytest.mark.parametrize(
+    "test", ["web_connectivity", "urlgetter", "echcheck", "kzmitm", "facebook_messenger"]
+)
+def test_most_have_a_list(test):
+    assert [
+        each[2]
+        for each in handshakes(document(tls_handshakes=[row(), row(failure="a")]) | {"test_name": test})
+    ] == [
+        "ssl_unknown_authority",
+        "a",
+    ]
+    assert [each.verified for each in found_in(test, {"tls_handshakes": [row()]}, UNCHECKED)] == [False]
+    assert [each.verified for each in found_in(test, {"tls_handshakes": [row()]}, "NoTLSVerify=false")] == [
+        True
+    ]
+
+
+REQUESTS = {
+    "refused": ("ssl_error: error:14007086:SSL routines:CONNECT_CR_CERT:certificate verify failed", 1),
+    "no-tls": ("ssl_error: error:1400410B:SSL routines:CONNECT_CR_SRVR_HELLO:wrong version number", 1),
+    "reset": ("connection_reset", 0),
+    "null": (None, 0),
+    "number": (5, 0),
+}
+
+
+@pytest.mark.parametrize(("failure", "count"), REQUESTS.values(), ids=REQUESTS)
+def test_measurement_kit_told_of_handshakes_by_requests(failure, count):
+    assert [
+        each.row["failure"] for each in found_in("web_connectivity", {"requests": [{"failure": failure}]})
+    ] == [failure] * count
+    assert found_in("web_connectivity", {"requests": [{"failure": failure}], "tls_handshakes": None}) == []
+
+
+def test_only_objects_of_a_list_are_looked_at_and_not_too_many():
+    assert objects([{"a": 1}, None, 5, "x", [], {}]) == [{"a": 1}, {}]
+    assert [objects(value) for value in (None, {}, "x", 5)] == [[]] * 4
+    assert len(objects([{}] * (MAX_OBJECTS + 1))) == MAX_OBJECTS
+
+
+def test_all_pings_and_traces_together_are_bounded():
+    """Each trace may have as many as there may be, and so may there be traces."""
+    one = trace()
+    one["target_trace"]["iterations"] *= 100
+    made = document(iterative_trace=[one] * 100) | {"test_name": "tlsmiddlebox"}
+    assert len(read(enveloped(made)).handshakes) == MAX_OBJECTS
