@@ -21,7 +21,7 @@ from kzmitm.netio.links._local import plain_socket
 BATCH = 32
 """Sockets made at a time: going to the thread and back costs as much as making ten of them."""
 
-_CLONE_NEWNET = 0x40000000
+CLONE_NEWNET = 0x40000000
 """linux/sched.h"""
 
 _ROUTES = (Path("/proc/thread-self/net/route"), Path("/proc/thread-self/net/ipv6_route"))
@@ -113,12 +113,16 @@ def _enter(path: str) -> tuple[int, int]:
 def _setns(fd: int) -> None:
     native: Any = getattr(os, "setns", None)
     if native is not None:  # Python 3.12
-        native(fd, _CLONE_NEWNET)
+        native(fd, CLONE_NEWNET)
         return
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.setns(fd, _CLONE_NEWNET):
+    if libc().setns(fd, CLONE_NEWNET):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
+
+
+def libc() -> ctypes.CDLL:
+    """The C library; it keeps errno for ctypes."""
+    return ctypes.CDLL(None, use_errno=True)
 
 
 def _some_sockets(family: int) -> list[socket.socket]:

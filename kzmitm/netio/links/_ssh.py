@@ -19,8 +19,8 @@ from kzmitm.netio.vantage import Blame, ProxyError, VantageLink
 RETRY_S = 2.0
 """After a login has failed, how long all are told so: a thousand targets must not ask a thousand times."""
 
-SILENCE_S = 1.5
-"""Round trip allowed to the answer of a keepalive."""
+ROUND_TRIP_S = 1.5
+"""Allowed to the answer of a keepalive."""
 
 _BROKE_OFF = "the ssh connection broke off"
 
@@ -66,6 +66,8 @@ class SSHLink(VantageLink):
     vantage: Vantage
     address: SSHAddress
     retry_s: float = RETRY_S
+    silence_s: float = KEEPALIVE_S + ROUND_TRIP_S
+    """After so much silence the server is taken for dead; its answers to keepalives come more often."""
     _state: _State = field(default_factory=_State, init=False)
 
     def __repr__(self) -> str:
@@ -176,7 +178,7 @@ class SSHLink(VantageLink):
             silence_ms: int = struct.unpack_from("=I", info, _LAST_DATA_RECEIVED)[0]
         except (OSError, AttributeError, struct.error):
             return False
-        return silence_ms > (KEEPALIVE_S + SILENCE_S) * 1000
+        return silence_ms > self.silence_s * 1000
 
     async def aclose(self) -> None:
         state = self._state
