@@ -37,16 +37,19 @@ class Place:
     cc: str
 
 
-async def ask_place(link: VantageLink, url: str, *, root_pem: str, ip: str | None = None) -> Place:
+async def ask_place(
+    link: VantageLink, url: str, *, root_pem: str, ip: str | None = None, wait_s: float = TIMEOUT_S
+) -> Place:
     """Ask the service at `url` through the link; raises LocateError.
 
-    Its certificate is checked against `root_pem`. `ip` is its address, for links that resolve no names.
+    Its certificate is checked against `root_pem`. `ip` is its address, for links whose names are resolved
+    here. `wait_s` is the patience with each step.
     """
     host = urlsplit(url).hostname or ""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=root_pem.encode("ascii", "ignore").decode())
     backend = LinkedBackend(link, {host: ip} if ip else None)
-    waits = dict.fromkeys(("connect", "read", "write", "pool"), TIMEOUT_S)
+    waits = dict.fromkeys(("connect", "read", "write", "pool"), wait_s)
     body = b""
     try:
         async with (

@@ -7,7 +7,7 @@ import select
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,34 +79,38 @@ class Server:
             data = os.read(self.process.stderr.fileno(), 4096)
             assert data, said
             said += data
-        self._said = said
-
-    def wait_until_said(self, words: bytes) -> None:
-        """Return when the log holds the words."""
-        while words not in self._said:
-            assert select.select([self.process.stderr], [], [], 10)[0], self._said
-            self._said += os.read(self.process.stderr.fileno(), 65536)
 
     def stop(self) -> None:
         """Let it be there and say nothing; who connects to the kernel is not refused."""
-        for pid in _family(self.process.pid):
-            os.kill(pid, signal.SIGSTOP)
+        while any(state != "T" for state in _family(self.process.pid).values()):
+            _signal(_family(self.process.pid), signal.SIGSTOP)
 
     def kill(self) -> None:
         """End it and all its connections."""
         if self.process is not None:
-            for pid in _family(self.process.pid):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            _signal(_family(self.process.pid), signal.SIGKILL)
             self.process.wait()
             self.process.stderr.close()
             self.process = None
 
 
-def _family(pid: int) -> list[int]:
-    """A process and its descendants."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(each for child in children for each in _family(int(child)))]
+def _family(pid: int) -> dict[int, str]:
+    """The state of a process and of its descendants; some may end meanwhile."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return {}
+    found = {} if state == "Z" else {pid: state}
+    for child in children:
+        found |= _family(int(child))
+    return found
+
+
+def _signal(pids: Iterable[int], number: int) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 @contextlib.contextmanager

@@ -331,29 +331,136 @@ def test_the_targets_end_of_file_stays_the_targets(server):
     asyncio.run(check())
 
 
-def test_more_than_the_socket_takes_arrives_whole(server):
-    """Flow control in both directions: what is not taken waits at its sender."""
-    octets = bytes(range(256)) * 40_000
+OCTETS = bytes(range(256)) * 120_000
+"""More than all buffers on the way hold."""
 
-    async def behaviour(reader, writer):
-        assert await reader.readexactly(len(octets)) == octets
-        writer.write(octets)
-        await writer.drain()
-        writer.write_eof()
+
+async def until_stalled(step):
+    """Call `step` until it has not moved for a thousand turns of the loop."""
+    stalled = 0
+    while stalled < 1000:
+        stalled = 0 if step() else stalled + 1
+        await asyncio.sleep(0)
+
+
+def test_what_the_target_does_not_take_waits_here(server):
+    read_now = asyncio.Event()
 
     async def check():
+        done = asyncio.get_running_loop().create_future()
+
+        async def behaviour(reader, writer):
+            await read_now.wait()
+            done.set_result(await reader.readexactly(len(OCTETS)))
+
         async with hostile.serving(behaviour) as port:
             link = open_vantage(server.uri())
             sock = await link.connect(Endpoint("127.0.0.1", port), 5)
-            reader, writer = await asyncio.open_connection(sock=sock)
-            writer.write(octets)
-            await writer.drain()
-            assert await reader.read(-1) == octets
-            writer.close()
-            await writer.wait_closed()
+            sent = 0
+
+            def send():
+                nonlocal sent
+                try:
+                    count = sock.send(OCTETS[sent : sent + 100_000])
+                except BlockingIOError:
+                    return False
+                sent += count
+                return True
+
+            await until_stalled(send)
+            assert 0 < sent < len(OCTETS)
+            read_now.set()
+            await asyncio.get_running_loop().sock_sendall(sock, memoryview(OCTETS)[sent:])
+            assert await done == OCTETS
+            sock.close()
             await link.aclose()
 
     asyncio.run(check())
+
+
+def test_what_we_do_not_take_waits_there(server):
+    async def check():
+        moved = [0]
+
+        async def behaviour(reader, writer):
+            for start in range(0, len(OCTETS), 100_000):
+                writer.write(OCTETS[start : start + 100_000])
+                await writer.drain()
+                moved[0] += 1
+            writer.write_eof()
+            await hostile.forever(reader)
+
+        async with hostile.serving(behaviour) as port:
+            link = open_vantage(server.uri())
+            sock = await link.connect(Endpoint("127.0.0.1", port), 5)
+            seen = [-1]
+
+            def has_moved():
+                before, seen[0] = seen[0], moved[0]
+                return before != seen[0]
+
+            await until_stalled(has_moved)
+            assert seen[0] * 100_000 < len(OCTETS)
+            loop = asyncio.get_running_loop()
+            received = bytearray()
+            while data := await loop.sock_recv(sock, 1 << 20):
+                received += data
+            assert received == OCTETS
+            sock.close()
+            await link.aclose()
+
+    asyncio.run(check())
+
+
+def test_a_socket_that_is_closed_closes_its_channel(server):
+    async def check():
+        gone = asyncio.Event()
+
+        async def behaviour(reader, writer):
+            writer.write(b"x")
+            await hostile.forever(reader)
+            gone.set()
+
+        async with hostile.serving(behaviour) as port:
+            link = open_vantage(server.uri())
+            sock = await link.connect(Endpoint("127.0.0.1", port), 5)
+            sock.close()
+            await asyncio.wait_for(gone.wait(), 5)
+            await link.aclose()
+
+    asyncio.run(check())
+
+
+def test_a_channel_that_opens_too_late_is_closed(server):
+    async def check():
+        gone = asyncio.Event()
+
+        async def behaviour(reader, writer):
+            await hostile.forever(reader)
+            gone.set()
+
+        async with hostile.serving(behaviour) as port:
+            link = open_vantage(server.uri())
+            await link.ready()
+            connecting = asyncio.create_task(link.connect(Endpoint("127.0.0.1", port), 5))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            connecting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await connecting
+            await asyncio.wait_for(gone.wait(), 5)
+            await link.aclose()
+
+    asyncio.run(check())
+
+
+def test_without_asyncssh_it_says_what_to_install(monkeypatch):
+    for name in ("_ssh", "_ssh_login", "_ssh_bridge"):
+        monkeypatch.delitem(sys.modules, f"kzmitm.netio.links.{name}", raising=False)
+    monkeypatch.setitem(sys.modules, "asyncssh", None)
+    with pytest.raises(UsageError, match="asyncssh") as caught:
+        open_vantage("ssh://host")
+    assert "kzmitm[ssh]" in caught.value.hint
 
 
 def test_nothing_listens_on_this_computer(server, certificate):

@@ -24,7 +24,7 @@ from kzmitm.model.observation import Role
 from kzmitm.model.target import Target
 from kzmitm.model.verdict import Outcome
 from kzmitm.netio.overrides import parse_overrides
-from kzmitm.netio.places import NetworkTable, check_service, read_table
+from kzmitm.netio.places import LocateError, NetworkTable, ask_place, check_service, read_table
 from kzmitm.netio.resolve import Resolver
 from kzmitm.netio.vantage import ProxyError, VantageLink, open_vantage
 from kzmitm.scan import Network, ScanOptions, scan
@@ -220,6 +220,42 @@ def test_a_service_with_another_certificate_is_not_believed(world, certificate):
     proof, _ = asyncio.run(located(world, certificate, TRACE, host="elsewhere.test"))
     assert "could not be asked" in proof.failure
     assert proof.address_seen == ""
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        hostile.silent,
+        hostile.close_at_once,
+        hostile.close_after_hello,
+        hostile.reset_after_hello,
+        hostile.echo,
+    ],
+)
+@pytest.mark.parametrize("tls", [True, False])
+def test_a_service_that_misbehaves(certificate, behaviour, tls):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+
+    async def check():
+        async with hostile.serving(behaviour, context=context if tls else None) as port:
+            with pytest.raises(LocateError, match="could not be asked"):
+                await ask_place(
+                    open_vantage("direct:"),
+                    f"https://localhost:{port}/",
+                    root_pem=certificate[0].read_text(),
+                    ip="127.0.0.1",
+                    wait_s=0.3,
+                )
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize("uri", ["direct:", "socks5h://127.0.0.1:1"])
+def test_a_service_that_is_not_there(certificate, uri):
+    asking = ask_place(open_vantage(uri), "https://127.0.0.1:1/", root_pem=certificate[0].read_text())
+    with pytest.raises(LocateError, match="could not be asked"):
+        asyncio.run(asking)
 
 
 def test_a_country_that_is_none(world, certificate):

@@ -94,10 +94,6 @@ class Inside:
             while spare:
                 spare.popleft().close()
 
-    def __del__(self) -> None:
-        with contextlib.suppress(AttributeError):
-            self._work.put(None)
-
 
 def _enter(path: str) -> tuple[int, int]:
     """Move this thread; device and inode number of the namespace tell it from all others."""
