@@ -22,6 +22,8 @@ needs=(
   "microsocks microsocks the tests through a SOCKS proxy"
   "age age some tests of sealing"
   "ssh-keygen openssh-client the tests against ssh-keygen"
+  "sshd openssh-server the tests through an ssh server, which they start themselves on loopback"
+  "ssh-agent openssh-client the tests through an ssh server"
   "trust p11-kit the tests against p11-kit"
   "update-ca-certificates ca-certificates the tests against the roots of Debian"
   "keytool default-jre-headless the tests against keytool"
