@@ -1,4 +1,4 @@
-"""The configuration of a nats-server for one campaign: an account for the coordinator, and one for each worker.
+"""The configuration of a nats-server for a campaign: an account for the coordinator, and one for each worker.
 
 Accounts are worlds of their own. A worker's holds three services and nothing else: giving results on its own
 subject, asking for its own work, and saying that work is done. With all users in one account, permissions
@@ -9,7 +9,8 @@ server shall send its answers.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kzmitm.campaign.work import MAX_RESULT, Subjects
+from kzmitm.campaign.subjects import Subjects
+from kzmitm.campaign.work import MAX_RESULT
 
 HEADERS = 4096
 """Octets that a message may have besides its body."""

@@ -5,7 +5,6 @@ value of the wrong form is an error that names its key.
 """
 
 import json
-from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, TypeVar
@@ -17,7 +16,7 @@ from kzmitm.campaign.share_store import MAX_JOBS
 from kzmitm.errors import KzmitmError
 from kzmitm.evidence.json_reader import MAX_COMMAS, UnreadableJSONError, parse_json
 from kzmitm.evidence.signing.keys import SigningKey
-from kzmitm.evidence.signing.sshsig import PublicKey, SignatureError, parse_public_key, sign, verify
+from kzmitm.evidence.signing.sshsig import PublicKey, SignatureError, sign, verify
 from kzmitm.model.target import Target, parse_target
 from kzmitm.wire.profiles import PROFILES
 
@@ -34,43 +33,6 @@ T = TypeVar("T")
 
 class WorkError(KzmitmError):
     """A message is not what it should be; says at which key, and what that must be."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subjects:
-    """What things are called on the server, for one vantage of a campaign."""
-
-    campaign: str
-    vantage: str
-
-    @property
-    def work_stream(self) -> str:
-        return f"kzmitm-{self.campaign}-work"
-
-    @property
-    def result_stream(self) -> str:
-        """Of this vantage alone: who fills it up fills nobody else's."""
-        return f"kzmitm-{self.campaign}-result-{self.vantage}"
-
-    @property
-    def work(self) -> str:
-        return f"kzmitm.{self.campaign}.work.{self.vantage}"
-
-    @property
-    def result(self) -> str:
-        return f"kzmitm.{self.campaign}.result.{self.vantage}"
-
-    @property
-    def next_work(self) -> str:
-        return f"$JS.API.CONSUMER.MSG.NEXT.{self.work_stream}.{self.vantage}"
-
-    @property
-    def acknowledge(self) -> str:
-        return f"$JS.ACK.{self.work_stream}.{self.vantage}.>"
-
-    @property
-    def inbox(self) -> str:
-        return f"_INBOX_{self.vantage}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,21 +164,9 @@ def parse_result(octets: bytes) -> WorkResult:
     return WorkResult(
         **_common(reading),
         line=reading.read("line", _line),
-        key=reading.read("key", public_key),
+        key=reading.read("key", forms.public_key),
         signature=reading.read("signature", _short).encode("ascii"),
     )
-
-
-def public_key(value: Any) -> PublicKey:
-    """The key of `ssh-ed25519 AAAA…`, without a comment; raises FormError."""
-    kind, _, text = _short(value).partition(" ")
-    try:
-        key = parse_public_key(b64decode(text, validate=True))
-    except (ValueError, SignatureError):
-        raise FormError("must be a public key, ssh-ed25519 AAAA…") from None
-    if key.line != f"{kind} {text}":
-        raise FormError("must be a public key, ssh-ed25519 AAAA…, and nothing else")
-    return key
 
 
 def _common(reading: "_Reading") -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where a queue's server is and as whom we come to it, read before anything is sent; and what it may answer."""
+"""Where a queue's server is, as whom we come to it, and what it may answer."""
 
 import os
 import re
@@ -81,7 +81,7 @@ def parse_server(text: str, *, ca_file: Path | None = None) -> ServerAddress:
     if parts.username or parts.password:
         raise UsageError("--server: a password does not belong there", hint="put USER:PASSWORD into --creds")
     if parts.scheme == "nats":
-        if not _is_here(host):
+        if not is_here(host):
             raise UsageError(
                 "--server: nats:// has no TLS, and the server is not on this computer",
                 hint="tls://HOST:4222",
@@ -117,7 +117,8 @@ def read_credentials(path: Path) -> Credentials:
     return Credentials(user=password[1], password=password[2], **notes)
 
 
-def _is_here(host: str) -> bool:
+def is_here(host: str) -> bool:
+    """The host is this computer."""
     if host == "localhost":
         return True
     try:
