@@ -80,6 +80,7 @@ class RemoteShare:
 
     async def _serve(self, paused: Callable[[], bool]) -> None:
         await self._patiently(lambda: prepare(self.remote, self.plan, self.names))
+        self.watcher.on_note(self.share, "offered")
         with Receipts(self.store.folder) as receipts:
             taking = asyncio.create_task(self._take_results(receipts))
             putting = asyncio.create_task(self._put_jobs(paused))
@@ -124,7 +125,8 @@ class RemoteShare:
             await self._keep(messages, receipts)
             self._is_taking = False
             since += len(messages)
-            if since >= DONE_PURGED:
+            if since >= DONE_PURGED or (since and not messages):
+                # Nothing may have come because there is no room for it.
                 since = 0
                 with suppress(QueueError):
                     await queue.forget_done(names.result_stream, TAKER)

@@ -56,6 +56,8 @@ async def linked(server: ServerAddress, credentials: Credentials, inbox: str) ->
         what, _colon, why = code.partition(": ")
         if what == "unreachable":
             say(_("the server cannot be reached; trying again") + f": {harmless(why)}")
+        elif what == "forbidden":
+            say(_("the server does not allow it") + f": {harmless(why)}")
         else:
             say(WORDS.get(code, code))
 

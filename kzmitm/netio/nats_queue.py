@@ -7,7 +7,7 @@ asked again. https://docs.nats.io/nats-concepts/jetstream
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -94,7 +94,7 @@ class _Client(Client):
 
 
 class Queue:
-    """A link to the server; `told` hears of `lost`, `back` and `closed`."""
+    """A link to the server."""
 
     def __init__(self, client: _Client) -> None:
         self._client = client
@@ -191,7 +191,10 @@ class Queue:
 async def open_queue(
     server: ServerAddress, credentials: Credentials, *, inbox: str, told: Callable[[str], None]
 ) -> Queue:
-    """The link, as soon as the server is there; raises UsageError if it does not take us, or we not it."""
+    """The link, as soon as the server is there; raises UsageError if it does not take us, or we not it.
+
+    `told` hears `unreachable: WHY` before, and `lost`, `back`, `closed`, `forbidden: WHY` after.
+    """
     client = _Client(server, credentials)
     refused: asyncio.Future[NoReturn] = asyncio.get_running_loop().create_future()
     is_open = False
@@ -202,13 +205,16 @@ async def open_queue(
         complaint = _refusal(error)
         if complaint and not is_open and not refused.done():
             refused.set_exception(UsageError(f"{server.url}: {complaint}"))
-        elif not is_open and (why := _why(error)) != last:
+        elif (why := _why(error)) != last and (not is_open or "permissions" in why):
             last = why
-            told(f"unreachable: {why}")
+            told(f"{'forbidden' if is_open else 'unreachable'}: {why}")
 
-    async def on_change(code: str) -> None:
-        if is_open:
-            told(code)
+    def change(code: str) -> Callable[[], Awaitable[None]]:
+        async def on_change() -> None:
+            if is_open:
+                told(code)
+
+        return on_change
 
     opening = asyncio.ensure_future(
         client.connect(
@@ -217,9 +223,9 @@ async def open_queue(
             tls=server.context,
             inbox_prefix=inbox,
             error_cb=on_error,
-            disconnected_cb=lambda: on_change("lost"),
-            reconnected_cb=lambda: on_change("back"),
-            closed_cb=lambda: on_change("closed"),
+            disconnected_cb=change("lost"),
+            reconnected_cb=change("back"),
+            closed_cb=change("closed"),
             max_reconnect_attempts=-1,
             reconnect_time_wait=AGAIN_S,
             connect_timeout=5,

@@ -42,6 +42,7 @@ NOTES: Mapping[str, str] = {
     "paused": _("paused"),
     "resumed": _("going on"),
     "hook_failed": _("nobody could be told of a change"),
+    "offered": _("its jobs are on the server, for a worker to take"),
     "worker_key": _("results come signed by the key"),
     "worker_absent": _("no worker asks for work"),
     "worker_present": _("a worker is there again"),
