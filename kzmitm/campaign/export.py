@@ -1,7 +1,7 @@
 """A campaign as one signed file of data, for places without any link: what it asks, of whom, in which order.
 
-The first line is a JSON document, the rest the signature over that line with its end, as `ssh-keygen` verifies
-it. Nothing in it is a command, and nothing that it names is looked for where it is read.
+The first line is a JSON document, the rest the signature over that line with its end, as `ssh-keygen`
+verifies it. Nothing in it is a command, and nothing that it names is looked for where it is read.
 """
 
 import json
