@@ -15,6 +15,7 @@ from kzmitm.campaign import forms
 from kzmitm.campaign.forms import FormError, Key
 from kzmitm.campaign.places import Path, line_of, places
 from kzmitm.errors import UsageError
+from kzmitm.evidence.signing.sshsig import PublicKey
 from kzmitm.wire.profiles import PROFILES
 
 MAX_FILE = 1 << 20
@@ -42,6 +43,8 @@ class VantagePart:
     cc: str | None = None
     concurrency: int | None = None
     rate: float | None = None
+    key: PublicKey | None = None
+    """Whose results are taken, where a worker measures (`uri = "worker:"`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,6 +249,7 @@ _VANTAGE: Mapping[str, Key] = {
     "cc": Key(forms.text),
     "concurrency": Key(_SMALL),
     "rate": Key(_RATE),
+    "key": Key(forms.public_key),
 }
 
 

@@ -2,10 +2,13 @@
 
 import math
 import re
+from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
+
+from kzmitm.evidence.signing.sshsig import PublicKey, SignatureError, parse_public_key
 
 T = TypeVar("T")
 Reader = Callable[[Any], T]
@@ -54,6 +57,18 @@ def moment(value: Any) -> datetime:
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise FormError("must be a time with an offset, as 2026-12-01T00:00:00Z, not in quotes")
     return value.astimezone(UTC)
+
+
+def public_key(value: Any) -> PublicKey:
+    """The key of `ssh-ed25519 AAAA…`, without a comment; raises FormError."""
+    kind, _, blob = text(value).partition(" ")
+    try:
+        key = parse_public_key(b64decode(blob, validate=True))
+    except (ValueError, SignatureError):
+        raise FormError("must be a public key, ssh-ed25519 AAAA…") from None
+    if key.line != f"{kind} {blob}":
+        raise FormError("must be a public key, ssh-ed25519 AAAA…, and nothing else")
+    return key
 
 
 def whole(least: int, most: int) -> Reader[int]:

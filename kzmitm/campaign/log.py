@@ -6,7 +6,7 @@ nobody could tell what is missing. What belongs together is one record, so that 
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -61,6 +61,11 @@ def read_log(path: Path) -> Iterator[dict[str, Any]]:
     """The records of a log in order; a torn end is passed over. Raises OSError, LogDamagedError."""
     with path.open("rb") as file:
         yield from (record for record, _ in _records(file.read, path))
+
+
+def read_records(read: Callable[[int], bytes], name: Path) -> Iterator[dict[str, Any]]:
+    """The records of a log that `read` gives octets of, as `read_log` does; raises LogDamagedError."""
+    yield from (record for record, _ in _records(read, name))
 
 
 def _whole(path: Path) -> int:

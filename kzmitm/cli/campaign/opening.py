@@ -5,6 +5,7 @@ from itertools import chain
 from pathlib import Path
 
 from kzmitm import __version__
+from kzmitm.campaign.export import is_export, parse_export
 from kzmitm.campaign.file import CampaignFile, parse_campaign
 from kzmitm.campaign.plan import Plan
 from kzmitm.campaign.state import CampaignFolder, Versions, read_folder
@@ -12,6 +13,7 @@ from kzmitm.campaign.target_table import TargetTable
 from kzmitm.cli.folders import home
 from kzmitm.cli.targets import CONTROLS
 from kzmitm.errors import UsageError
+from kzmitm.evidence.signing.sshsig import PublicKey
 from kzmitm.model.target import Target
 from kzmitm.pki.registry import Registry
 from kzmitm.pki.store import TrustStore
@@ -30,6 +32,8 @@ class Opened:
     plan: Plan
     sensitive: tuple[str, ...]
     """Those of its lists that expose who asks for them."""
+    signer: PublicKey | None = None
+    """Who signed it, where it is a signed file of data; whether to trust that key is still to be asked."""
 
 
 def open_file(path: Path, registry: Registry) -> Opened:
@@ -43,6 +47,9 @@ def open_file(path: Path, registry: Registry) -> Opened:
 
 def open_octets(octets: bytes, beside: Path, name: str, registry: Registry) -> Opened:
     """The campaign in these octets of a file called `name`."""
+    if is_export(octets):
+        exported = parse_export(octets, name)
+        return Opened(octets, exported.plan.campaign, exported.plan, (), exported.key)
     campaign = parse_campaign(octets, name=name)
     targets, sensitive = _targets(campaign, beside, name, registry)
     controls = campaign.controls.names or registry.watchlists[CONTROLS].names

@@ -10,6 +10,7 @@ from functools import partial
 from kzmitm import __version__
 from kzmitm.campaign.hooks import tell
 from kzmitm.campaign.plan import Job, Share
+from kzmitm.campaign.remote_setup import WORKER_URI
 from kzmitm.campaign.runner import Runner, World
 from kzmitm.campaign.state import CampaignFolder
 from kzmitm.cli import clock
@@ -41,6 +42,11 @@ NOTES: Mapping[str, str] = {
     "paused": _("paused"),
     "resumed": _("going on"),
     "hook_failed": _("nobody could be told of a change"),
+    "offered": _("its jobs are on the server, for a worker to take"),
+    "worker_key": _("results come signed by the key"),
+    "worker_absent": _("no worker asks for work"),
+    "worker_present": _("a worker is there again"),
+    "refused": _("a result was refused"),
 }
 
 
@@ -75,6 +81,8 @@ def world_of(args: argparse.Namespace, opened: Opened, registry: Registry, store
     overrides = parse_overrides(args.connect_to, args.resolve)
     networks = {}
     for part in campaign.vantages:
+        if part.uri == WORKER_URI:
+            continue
         link = open_vantage(part.uri, asn=part.asn or "AS0", cc=part.cc or "ZZ")
         resolver = None
         if link.resolves_names:

@@ -6,6 +6,7 @@ from typing import Any
 
 from kzmitm.campaign.estimate import estimate
 from kzmitm.campaign.file import CampaignFileError
+from kzmitm.campaign.remote_setup import WORKER_URI
 from kzmitm.cli.campaign.opening import Opened, open_file
 from kzmitm.cli.exits import Exit
 from kzmitm.cli.parser import filled_path
@@ -38,6 +39,10 @@ def run(args: argparse.Namespace) -> int:
     return Exit.OK
 
 
+def _kind(uri: str) -> str:
+    return "worker" if uri == WORKER_URI else open_vantage(uri).vantage.kind
+
+
 def document(opened: Opened) -> dict[str, Any]:
     """The plan as one document; the addresses and passwords of vantages are not in it."""
     plan, campaign = opened.plan, opened.campaign
@@ -51,9 +56,7 @@ def document(opened: Opened) -> dict[str, Any]:
         "controls": plan.controls_per_share,
         "sensitive": list(opened.sensitive),
         "rounds": campaign.rounds.count,
-        "vantages": [
-            {"name": each.name, "kind": open_vantage(each.uri).vantage.kind} for each in campaign.vantages
-        ],
+        "vantages": [{"name": each.name, "kind": _kind(each.uri)} for each in campaign.vantages],
         "limits": asdict(campaign.limits),
         "estimate": asdict(estimate(plan)),
     }
