@@ -22,8 +22,9 @@ class ServedRunner(Runner):
         watcher: Watcher,
         *,
         remote: Remote | None = None,
+        retry_failed: bool = False,
     ) -> None:
-        super().__init__(folder, world, watcher)
+        super().__init__(folder, world, watcher, retry_failed=retry_failed)
         self._remote = remote
 
     async def _share(self, share: Share) -> None:
@@ -32,6 +33,8 @@ class ServedRunner(Runner):
             await super()._share(share)
             return
         store = self._folder.store(share)
+        if self._retry_failed:
+            store.forget_failed()
         pinned = part.key or self._seen_key(share.vantage)
         remote = RemoteShare(
             share=share,

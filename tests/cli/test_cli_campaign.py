@@ -184,7 +184,7 @@ def test_a_webhook_is_posted_to_and_a_deaf_one_is_told_of(kzmitm, write, serve, 
             self.send_response(503 if len(taken) == 1 else 204)
             self.end_headers()
 
-        def log_message(self, *_arguments): ...  # noqa: ANN002
+        def log_message(self, *_arguments): ...
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
