@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import urllib.request
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -312,3 +313,61 @@ def test_the_examples_are_right(kzmitm, name):
     done = kzmitm("campaign", "check", EXAMPLES / name)
     assert done.code == 0, done.err
     assert f"{name.removesuffix('.toml')}" in done.out
+
+
+def test_watch_shows_it_once_or_until_the_end(kzmitm, write, serve, forger, tmp_path):
+    out = tmp_path / "out"
+    port = serve(forger.site("a.test"))
+    kzmitm("campaign", "run", write(), "--out", out, "--i-understand", *resolve(port))
+    once = kzmitm("campaign", "watch", out, "--once")
+    assert once.out.startswith("round 1, here: 3 of 3 done")
+    assert kzmitm("campaign", "watch", out).out == once.out
+
+
+def test_watch_serves_metrics(write, kzmitm, serve, forger, tmp_path):
+    out = tmp_path / "out"
+    path = write(rounds=2)
+    path.write_text(path.read_text().replace('every = "100ms"', 'every = "1h"'))
+    port = serve(forger.site("a.test"))
+    words = ["campaign", "run", path, "--out", out, "--i-understand", *resolve(port)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "kzmitm", *map(str, words)],
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    ) as child:
+        while not (out / "rounds/0001/here/manifest.json").exists():
+            assert child.poll() is None
+        with subprocess.Popen(
+            [sys.executable, "-m", "kzmitm", "campaign", "watch", str(out), "--metrics", "0"],
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+        ) as watching:
+            told = watching.stderr.readline()
+            address = told.partition("http://")[2].strip()
+            with urllib.request.urlopen(f"http://{address}", timeout=10) as answer:  # noqa: S310
+                text = answer.read().decode()
+            watching.send_signal(signal.SIGINT)
+            watching.wait(timeout=10)
+        child.send_signal(signal.SIGINT)
+        child.wait(timeout=20)
+    assert 'kzmitm_campaign_jobs{campaign="weekly",round="1",state="done",vantage="here"} 3.0' in text
+    assert "kzmitm_campaign_paused" in text
+
+
+@pytest.mark.parametrize("where", ["nowhere", "127.0.0.1:99999", "203.0.113.1:1"])
+def test_metrics_where_they_cannot_be_served(kzmitm, write, serve, forger, tmp_path, where):
+    out = tmp_path / "out"
+    kzmitm("campaign", "run", write(), "--out", out, "--i-understand", *resolve(serve(forger.site("a.test"))))
+    done = kzmitm("campaign", "watch", out, "--once", "--metrics", where)
+    assert done.code == 2
+    assert len(done.err.strip().splitlines()) == 1
+
+
+def test_retry_is_a_run_that_tries_what_failed(kzmitm, write, serve, forger, tmp_path):
+    out = tmp_path / "out"
+    port = serve(forger.site("a.test"))
+    words = (write(), "--out", out, "--i-understand", *resolve(port))
+    first = kzmitm("campaign", "run", *words)
+    assert kzmitm("campaign", "retry", "--failed", *words).code == first.code
+    assert len(lines_of(out)) == 3
