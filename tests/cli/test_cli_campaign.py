@@ -345,7 +345,7 @@ def test_watch_serves_metrics(write, kzmitm, serve, forger, tmp_path):
         ) as watching:
             told = watching.stderr.readline()
             address = told.partition("http://")[2].strip()
-            with urllib.request.urlopen(f"http://{address}", timeout=10) as answer:  # noqa: S310
+            with urllib.request.urlopen(f"http://{address}", timeout=10) as answer:
                 text = answer.read().decode()
             watching.send_signal(signal.SIGINT)
             watching.wait(timeout=10)
