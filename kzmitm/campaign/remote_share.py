@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -175,7 +175,9 @@ class RemoteShare:
                 self._failed(job)
             return
         self._open.discard(job.number)
-        if self.store.add(result_of(job, judged), accepted.result.line):
+        # When it was measured is the worker's word, as far as that can be.
+        result = replace(result_of(job, judged), at=judged.facts.now.timestamp())
+        if self.store.add(result, accepted.result.line):
             receipts.add(job.number, accepted.result)
             self.watcher.on_result(job, judged)
 

@@ -21,17 +21,20 @@ class ServedRunner(Runner):
         world: World,
         watcher: Watcher,
         *,
-        remote: Remote | None = None,
+        remote: Remote,
+        retry_failed: bool = False,
     ) -> None:
-        super().__init__(folder, world, watcher)
+        super().__init__(folder, world, watcher, retry_failed=retry_failed)
         self._remote = remote
 
     async def _share(self, share: Share) -> None:
         part = part_of(self._plan, share.vantage)
-        if self._remote is None or part.uri != WORKER_URI:
+        if part.uri != WORKER_URI:
             await super()._share(share)
             return
         store = self._folder.store(share)
+        if self._retry_failed:
+            store.forget_failed()
         pinned = part.key or self._seen_key(share.vantage)
         remote = RemoteShare(
             share=share,

@@ -107,7 +107,8 @@ class Worker:
             finally:
                 stop.cancel()
                 taking.cancel()
-            if taking.done() and not taking.cancelled():
+                await asyncio.gather(taking, stop, return_exceptions=True)
+            if not taking.cancelled():
                 taking.result()
         return None
 

@@ -68,7 +68,7 @@ class Authority:
         self.pem = folder / f"{name.replace(' ', '-')}.pem"
         self.pem.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
-    def leaf(self, *names):
+    def leaf(self, *names: str):
         """Files of a certificate and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])

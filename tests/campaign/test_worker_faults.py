@@ -19,7 +19,7 @@ from kzmitm.netio.nats_keys import new_nkey
 from kzmitm.netio.queue_access import Credentials, QueueError, parse_server
 
 
-def command(*words, **environment):
+def command(*words: object, **environment):
     return subprocess.Popen(
         [sys.executable, "-m", "kzmitm", *map(str, words)],
         stdin=subprocess.DEVNULL,
@@ -29,7 +29,7 @@ def command(*words, **environment):
     )
 
 
-def worker_command(made, vantage, *more):
+def worker_command(made, vantage, *more: object):
     overrides = [word for each in made.sites.overrides for word in ("--connect-to", each)]
     creds = made.server.write_credentials(made.folder / f"{vantage}.creds", vantage)
     words = ("worker", "--server", made.server.url, "--creds", creds, "--i-understand", "--rate", 1000)
