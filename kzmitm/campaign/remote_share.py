@@ -60,6 +60,8 @@ class RemoteShare:
     _was_idle: bool = False
     _is_deserted: bool = False
     _useless: int = 0
+    _complaint: str = ""
+    """What the server said last when it did not do something."""
 
     @property
     def names(self) -> Subjects:
@@ -100,7 +102,10 @@ class RemoteShare:
         while True:
             try:
                 return await action()
-            except QueueError:
+            except QueueError as exc:
+                if str(exc) != self._complaint:
+                    self._complaint = str(exc)
+                    self.watcher.on_note(self.share, "server_refuses", self._complaint)
                 await self._pause()
 
     async def _pause(self) -> None:

@@ -18,7 +18,14 @@ from nats.js import JetStreamContext, api
 from nats.js.errors import NotFoundError
 
 from kzmitm.errors import UsageError
-from kzmitm.netio.queue_access import Backlog, Credentials, QueueError, QueueFullError, ServerAddress
+from kzmitm.netio.queue_access import (
+    Backlog,
+    Credentials,
+    MessageTooLargeError,
+    QueueError,
+    QueueFullError,
+    ServerAddress,
+)
 
 ASK_S = 5.0
 """Seconds for the server to answer."""
@@ -184,8 +191,7 @@ class Queue:
         try:
             return await question
         except (nats.errors.Error, TimeoutError, OSError) as exc:
-            kind = QueueFullError if "maximum" in str(exc) else QueueError
-            raise kind(f"the server did not answer: {_why(exc)}") from None
+            raise _kind(exc)(f"the server did not do it: {_why(exc)}") from None
 
 
 async def open_queue(
@@ -249,6 +255,13 @@ async def open_queue(
                 await client.close()
     is_open = True
     return Queue(client)
+
+
+def _kind(error: Exception) -> type[QueueError]:
+    text = str(error).lower()
+    if "payload" in text or "message size" in text:
+        return MessageTooLargeError
+    return QueueFullError if "maximum" in text else QueueError
 
 
 def _identity(credentials: Credentials) -> dict[str, Any]:

@@ -29,6 +29,10 @@ class QueueFullError(QueueError):
     """The server takes no more until somebody takes what is there."""
 
 
+class MessageTooLargeError(QueueError):
+    """The server never takes a message of this size."""
+
+
 @dataclass(frozen=True, slots=True)
 class Backlog:
     """What waits for a consumer, what it was given and has not done, and how many ask for more."""

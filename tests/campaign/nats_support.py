@@ -29,7 +29,8 @@ from kzmitm.campaign.share_store import results_of
 from kzmitm.campaign.state import CampaignFolder, Versions
 from kzmitm.campaign.subjects import Subjects
 from kzmitm.campaign.target_table import TargetTable
-from kzmitm.campaign.worker import Ceiling, Worker
+from kzmitm.campaign.work_manner import Ceiling
+from kzmitm.campaign.worker import Worker
 from kzmitm.evidence.signing.keys import new_key
 from kzmitm.netio.nats_keys import new_nkey
 from kzmitm.netio.nats_queue import open_queue
@@ -157,7 +158,7 @@ class Sites:
 class NatsServer:
     """A nats-server of our own; `kill` is as hard as a loss of power."""
 
-    def __init__(self, folder, campaign="camp", vantages=("a", "b"), tls=None):
+    def __init__(self, folder, campaign="camp", vantages=("a", "b"), tls=None, max_store=None):
         if shutil.which("nats-server") is None:
             pytest.skip("nats-server is not installed")
         folder.mkdir()
@@ -169,6 +170,7 @@ class NatsServer:
             store=str(folder / "data"),
             certificate=str(tls[0]) if tls else "",
             key=str(tls[1]) if tls else "",
+            max_store=max_store,
         )
         users = [ServerUser(each, self.keys[each].public) for each in vantages]
         self.config = folder / "nats.conf"
@@ -352,8 +354,9 @@ class Setting:
 @contextmanager
 def setting(folder, **options):
     """A server and a campaign on it."""
-    tls = options.pop("tls", None)
-    with server_for(folder, vantages=options.get("vantages", ("a", "b")), tls=tls) as server:
+    max_store = options.pop("max_store", None)
+    vantages = options.get("vantages", ("a", "b"))
+    with server_for(folder, vantages=vantages, max_store=max_store) as server:
         made = Setting(folder, server, **options)
         try:
             yield made
