@@ -21,7 +21,7 @@ class ServedRunner(Runner):
         world: World,
         watcher: Watcher,
         *,
-        remote: Remote,
+        remote: Remote | None = None,
         retry_failed: bool = False,
     ) -> None:
         super().__init__(folder, world, watcher, retry_failed=retry_failed)
@@ -29,7 +29,7 @@ class ServedRunner(Runner):
 
     async def _share(self, share: Share) -> None:
         part = part_of(self._plan, share.vantage)
-        if part.uri != WORKER_URI:
+        if self._remote is None or part.uri != WORKER_URI:
             await super()._share(share)
             return
         store = self._folder.store(share)

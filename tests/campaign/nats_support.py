@@ -224,7 +224,7 @@ def server_for(folder, **options):
         server.kill()
 
 
-def campaign_text(names, vantages=("a", "b"), keys=None, **limits):
+def campaign_text(names, vantages=("a", "b"), keys=None, rounds=1, **limits):
     told = "".join(f"{key} = {value}\n" for key, value in limits.items())
     parts = "".join(
         f'[[vantages]]\nname = "{each}"\nuri = "worker:"\n'
@@ -235,6 +235,7 @@ def campaign_text(names, vantages=("a", "b"), keys=None, **limits):
         '[campaign]\nname = "camp"\ncontact = "nobody@example.org"\nseed = 7\n'
         f"[targets]\nnames = {list(names)!r}\n"
         "[controls]\nevery = 0\n"
+        f'[rounds]\ncount = {rounds}\nevery = "1ms"\n'
         "[collect]\nfollow_ups = false\nfamilies = [4]\ndoh = false\n"
         f'[limits]\nrate = 1000.0\nendpoint_gap = "0s"\ntimeout = "5s"\n{told}{parts}'
     ).replace("'", '"')

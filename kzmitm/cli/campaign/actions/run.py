@@ -65,9 +65,8 @@ def run(args: argparse.Namespace) -> int:
     with alone(folder):
         folder.begin(opened.octets, versions_of(registry, store))
         stop = asyncio.Event()
-        ended = run_until_stopped(
-            serving.plain_errors(_work(folder, world, server, stop, retry_failed=args.retry_failed)), stop
-        )
+        work = _work(folder, world, server, stop, retry_failed=args.retry_failed)
+        ended = run_until_stopped(serving.plain_errors(work), stop)
     document = state_document(folder)
     if args.json:
         print_json(document)
