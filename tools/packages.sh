@@ -28,6 +28,7 @@ needs=(
   "update-ca-certificates ca-certificates the tests against the roots of Debian"
   "keytool default-jre-headless the tests against keytool"
   "/etc/ssl/certs/java/cacerts ca-certificates-java the tests against keytool"
+  "nats-server nats-server the tests of workers, against a real server"
   "zip zip the tests of results that were packed again"
   "unzip unzip the tests of checking a result by hand"
   "7z p7zip-full the tests of results that were packed again"

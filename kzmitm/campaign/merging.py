@@ -7,11 +7,9 @@ smallest hash is taken, and every share is judged and written in the order of th
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
-
-import zstandard
 
 from kzmitm.campaign.intake import BoundedJudge, Reason, RefusedError, measurement_of
 from kzmitm.campaign.packing import Pack
@@ -105,7 +103,7 @@ class Merge:
                 self._consider(pack, share, number, line, chosen)
         except RefusedError as exc:
             self._refuse(pack, exc.reason)
-        except (KzmitmError, zstandard.ZstdError, ValueError, RecursionError):
+        except (KzmitmError, ValueError, RecursionError):
             self._refuse(pack, "damaged")
 
     def _consider(self, pack: Pack, share: Share, number: int, line: bytes, chosen: Chosen) -> None:
@@ -148,5 +146,5 @@ class Merge:
         except RefusedError as exc:
             self.told.refused["", exc.reason] += 1
             return
-        if store.add(result_of(job, judged), line):
+        if store.add(replace(result_of(job, judged), at=judged.facts.now.timestamp()), line):
             self.told.taken += 1

@@ -18,7 +18,8 @@ TAKE_AT_ONCE: Final = 16
 RESULTS_KEPT: Final = 2048
 RESULT_OCTETS: Final = 256 << 20
 """Of results that wait on the server for one vantage: beyond it the server takes no more from this worker."""
-TAKING_S: Final = 60.0
+TAKING_S: Final = 30.0
+"""After which results that a coordinator took and did not store, as it died, are given again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

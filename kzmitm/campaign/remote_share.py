@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -60,6 +60,8 @@ class RemoteShare:
     _was_idle: bool = False
     _is_deserted: bool = False
     _useless: int = 0
+    _complaint: str = ""
+    """What the server said last when it did not do something."""
 
     @property
     def names(self) -> Subjects:
@@ -100,7 +102,10 @@ class RemoteShare:
         while True:
             try:
                 return await action()
-            except QueueError:
+            except QueueError as exc:
+                if str(exc) != self._complaint:
+                    self._complaint = str(exc)
+                    self.watcher.on_note(self.share, "server_refuses", self._complaint)
                 await self._pause()
 
     async def _pause(self) -> None:
@@ -175,7 +180,9 @@ class RemoteShare:
                 self._failed(job)
             return
         self._open.discard(job.number)
-        if self.store.add(result_of(job, judged), accepted.result.line):
+        # When it was measured is the worker's word, as far as that can be.
+        result = replace(result_of(job, judged), at=judged.facts.now.timestamp())
+        if self.store.add(result, accepted.result.line):
             receipts.add(job.number, accepted.result)
             self.watcher.on_result(job, judged)
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from kzmitm.campaign.subjects import Subjects
 from kzmitm.campaign.work import MAX_RESULT
 
+STORE, STORE_OF_WORKER = 1 << 30, 320 << 20
+"""Octets that the server may use on its disk: it takes no stream whose limit is above what is left."""
 HEADERS = 4096
 """Octets that a message may have besides its body."""
 
@@ -25,8 +27,8 @@ class ServerSettings:
     store: str
     certificate: str = ""
     key: str = ""
-    max_store: int = 10 << 30
-    """Octets of all that waits on the server."""
+    max_store: int | None = None
+    """Octets of all that waits on the server; None for what the streams of all workers may hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ write_deadline: "10s"
 {tls}jetstream {{
   store_dir: {_quoted(settings.store)}
   max_memory_store: {64 << 20}
-  max_file_store: {settings.max_store}
+  max_file_store: {settings.max_store or STORE + STORE_OF_WORKER * len(subjects)}
 }}
 accounts {{
   {_quoted(account_of(campaign))}: {{

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any, BinaryIO, Final
 
-import zstandard
-
+from kzmitm.campaign.compression import bounded_reader, is_damage
 from kzmitm.campaign.intake import Reason, RefusedError
 from kzmitm.campaign.log import read_records
 from kzmitm.campaign.packing import Pack
@@ -16,8 +15,6 @@ FAILED: Final = "failed"
 DONE: Final = "done"
 MAX_LINE: Final = 4 << 20
 """Octets of a line: a worker's have at most one megabyte."""
-MAX_WINDOW: Final = 1 << 23
-"""Octets that a compressed stranger may have us keep in memory to decompress it."""
 MAX_CLAIMS: Final = 4
 """Claims for each job of a share: it may have failed and been tried again."""
 _BLOCK: Final = 1 << 16
@@ -42,19 +39,24 @@ def claims_of(pack: Pack, share: Share, plan: Plan) -> Iterator[tuple[int, str]]
 
 
 def lines_of(pack: Pack, segments: list[str]) -> Iterator[bytes]:
-    """The lines of segments, one after another; raises BundleError, ZstdError, ValueError."""
+    """The lines of segments, one after another; raises BundleError, ValueError."""
     for name in segments:
-        decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW)
-        with (
-            pack.container.open(name) as file,
-            decompressor.stream_reader(file, read_size=_BLOCK, read_across_frames=True) as reader,
-        ):
+        with pack.container.open(name) as file, bounded_reader(file) as reader:
             rest = b""
-            while block := reader.read(_BLOCK):
+            while block := _read(reader):
                 *lines, rest = (rest + block).split(b"\n")
                 if len(rest) > MAX_LINE:
                     raise ValueError("a line longer than any")
                 yield from lines
+
+
+def _read(reader: Any) -> bytes:
+    try:
+        return bytes(reader.read(_BLOCK))
+    except Exception as exc:
+        if is_damage(exc):
+            raise ValueError(f"not compressed as it should be: {exc}") from None
+        raise
 
 
 def _rows(record: dict[str, Any]) -> list[Any]:

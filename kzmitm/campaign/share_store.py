@@ -14,8 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Self
 
-import zstandard
-
+from kzmitm.campaign.compression import compressor
 from kzmitm.campaign.log import Log, read_log
 from kzmitm.errors import UsageError
 
@@ -58,7 +57,7 @@ class ShareStore:
         """By number: 0 nothing, 1 done, 2 failed."""
         self._segment, self._end = "", 0
         self._batch: list[tuple[Result, bytes]] = []
-        self._compressor = zstandard.ZstdCompressor(level=LEVEL)
+        self._compressor = compressor(LEVEL)
         for result in self._replay():
             self._mark(result)
         self._log = Log(folder / LOG)

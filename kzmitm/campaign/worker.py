@@ -5,28 +5,25 @@ into the network that it stands in. Its verdicts stay here; the coordinator judg
 """
 
 import asyncio
-import json
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import ip_address
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from kzmitm import __version__
 from kzmitm.campaign.file import LimitsPart
 from kzmitm.campaign.politeness import Politeness
 from kzmitm.campaign.subjects import Subjects
-from kzmitm.campaign.work import WorkError, WorkItem, WorkOptions, parse_item, result_of_work
+from kzmitm.campaign.work import WorkError, WorkItem, parse_item, result_of_work
+from kzmitm.campaign.work_manner import BothPacers, Ceiling, limits_of, line_of_work, scan_options
 from kzmitm.errors import UsageError
 from kzmitm.evidence.signing.keys import SigningKey
-from kzmitm.model.target import Endpoint, Target, is_ip
-from kzmitm.netio.pump import Limits
-from kzmitm.netio.queue_access import QueueError, QueueFullError
-from kzmitm.ooni.emit import emit
-from kzmitm.scan import Judged, Network, Pacer, ScanJudge, ScanOptions, scan
+from kzmitm.model.target import Target, is_ip
+from kzmitm.netio.queue_access import MessageTooLargeError, QueueError, QueueFullError
+from kzmitm.scan import Judged, Network, ScanJudge, scan
 
 if TYPE_CHECKING:  # nats-py is an extra
     from kzmitm.netio.nats_queue import Mailbox, Message, Queue
@@ -39,16 +36,6 @@ IN_THE_POST: Final = 16
 """Results that may wait for the link; measuring waits beyond."""
 REMEMBERED: Final = 4096
 FAREWELL_S: Final = 0.3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ceiling:
-    """What this worker does at most, whatever it is asked for."""
-
-    concurrency: int = 10
-    rate: float = 10.0
-    local_targets: bool = False
-    """Take addresses of this network as targets, as laboratories do."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -107,7 +94,8 @@ class Worker:
             finally:
                 stop.cancel()
                 taking.cancel()
-            if taking.done() and not taking.cancelled():
+                await asyncio.gather(taking, stop, return_exceptions=True)
+            if not taking.cancelled():
                 taking.result()
         return None
 
@@ -168,7 +156,7 @@ class Worker:
             rng=Random(),  # noqa: S311 (nonsense names)
             now=self.now,
             stop=stopping,
-            pace=_BothPacers(self._own.pacer(), Politeness(limits_of(options)).pacer()),
+            pace=BothPacers(self._own.pacer(), Politeness(limits_of(options)).pacer()),
         )
         async with aclosing(stream):
             async for judged in stream:
@@ -200,12 +188,11 @@ class Worker:
         """Sign a result, have the server keep it, and only then say that the job is done."""
         result = result_of_work(item, line_of_work(item, judged, self.key), self.key)
         try:
-            octets = result.encoded()
-        except WorkError as exc:
+            await self._put(result.encoded(), item.message_id(self.key.public))
+        except (WorkError, MessageTooLargeError) as exc:
             self.told("too_long", f"{item.target}: {exc}")
             await message.never()
         else:
-            await self._put(octets, item.message_id(self.key.public))
             await message.done()
             self._done[self._token(item)] = None
             if len(self._done) > REMEMBERED:
@@ -219,6 +206,8 @@ class Worker:
         while True:
             try:
                 await self.queue.put(self.names.result, octets, message_id)
+            except MessageTooLargeError:
+                raise
             except QueueError as exc:
                 self.told("full" if isinstance(exc, QueueFullError) else "lost", str(exc))
                 await asyncio.sleep(self.again_s)
@@ -243,56 +232,3 @@ class Worker:
             async with asyncio.timeout(FAREWELL_S):
                 for _item, message in (*self._under_way.values(), *self._at_hand):
                     await message.again(0)
-
-
-@dataclass(frozen=True, slots=True)
-class _BothPacers:
-    """Waits until both allow it."""
-
-    first: Pacer
-    second: Pacer
-
-    def turn(self, endpoint: Endpoint) -> AbstractAsyncContextManager[None]:
-        return self._turn(endpoint)
-
-    @asynccontextmanager
-    async def _turn(self, endpoint: Endpoint) -> AsyncIterator[None]:
-        async with self.second.turn(endpoint), self.first.turn(endpoint):
-            yield
-
-
-def limits_of(options: WorkOptions) -> LimitsPart:
-    """What an item asks for of gentleness."""
-    return LimitsPart(
-        concurrency=options.concurrency,
-        vantage_concurrency=options.concurrency,
-        rate=options.rate,
-        endpoint_gap=options.endpoint_gap,
-        network_concurrency=options.network_concurrency,
-    )
-
-
-def scan_options(options: WorkOptions, ceiling: Ceiling) -> ScanOptions:
-    """How the scanner measures an item; its names for follow-ups are the coordinator's."""
-    return ScanOptions(
-        limits=Limits(*(options.timeout,) * 3),
-        concurrency=min(options.concurrency, ceiling.concurrency),
-        families=frozenset(options.families),
-        max_addresses=options.max_addresses,
-        profile=options.profile,
-        follow_ups=options.follow_ups,
-        benign_sni=options.benign,
-        software_version=__version__,
-    )
-
-
-def line_of_work(item: WorkItem, judged: Judged, key: SigningKey) -> bytes:
-    """The measurement as a line of OONI's format; it bears the key, so that nobody else can sign it."""
-    measurement = judged.measurement
-    document = emit(
-        measurement,
-        test_start_time=measurement.started_at,
-        failures=judged.facts.failures,
-        annotations=item.annotations | {"campaign_key": key.public.fingerprint},
-    )
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()

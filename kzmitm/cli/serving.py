@@ -52,7 +52,11 @@ async def linked(server: ServerAddress, credentials: Credentials, inbox: str) ->
     """The link, closed at the end; says when it is lost and when it comes back."""
     from kzmitm.netio.nats_queue import open_queue  # noqa: PLC0415 (an extra)
 
+    closing = False
+
     def told(code: str) -> None:
+        if closing:
+            return
         what, _colon, why = code.partition(": ")
         if what == "unreachable":
             say(_("the server cannot be reached; trying again") + f": {harmless(why)}")
@@ -65,6 +69,7 @@ async def linked(server: ServerAddress, credentials: Credentials, inbox: str) ->
     try:
         yield queue
     finally:
+        closing = True
         await asyncio.shield(queue.close())
 
 

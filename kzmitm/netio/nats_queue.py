@@ -18,7 +18,7 @@ from nats.js import JetStreamContext, api
 from nats.js.errors import NotFoundError
 
 from kzmitm.errors import UsageError
-from kzmitm.netio.queue_access import Backlog, Credentials, QueueError, QueueFullError, ServerAddress
+from kzmitm.netio.queue_access import Backlog, Credentials, QueueError, ServerAddress, kind_of
 
 ASK_S = 5.0
 """Seconds for the server to answer."""
@@ -99,6 +99,7 @@ class Queue:
     def __init__(self, client: _Client) -> None:
         self._client = client
         self._stream = client.jetstream(timeout=ASK_S)
+        self._mailboxes: dict[tuple[str, str], Mailbox] = {}
 
     @property
     def is_closed(self) -> bool:
@@ -157,8 +158,14 @@ class Queue:
         await self._asked(self._stream.add_consumer(stream, config))
 
     async def mailbox(self, stream: str, consumer: str) -> Mailbox:
-        """The messages of a consumer, which exists; asks the server nothing yet."""
-        return Mailbox(await self._asked(self._stream.pull_subscribe_bind(consumer=consumer, stream=stream)))
+        """The messages of a consumer, which exists; asks the server nothing yet.
+
+        The same one for whoever asks again: what comes for a question that was broken off is kept there.
+        """
+        if (stream, consumer) not in self._mailboxes:
+            bound = await self._asked(self._stream.pull_subscribe_bind(consumer=consumer, stream=stream))
+            self._mailboxes[stream, consumer] = Mailbox(bound)
+        return self._mailboxes[stream, consumer]
 
     async def put(self, subject: str, octets: bytes, message_id: str) -> None:
         """Give a message and have it on the server's disk; twice the same id is one message."""
@@ -184,8 +191,7 @@ class Queue:
         try:
             return await question
         except (nats.errors.Error, TimeoutError, OSError) as exc:
-            kind = QueueFullError if "maximum" in str(exc) else QueueError
-            raise kind(f"the server did not answer: {_why(exc)}") from None
+            raise kind_of(exc)(f"the server did not do it: {_why(exc)}") from None
 
 
 async def open_queue(

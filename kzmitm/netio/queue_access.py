@@ -29,6 +29,18 @@ class QueueFullError(QueueError):
     """The server takes no more until somebody takes what is there."""
 
 
+class MessageTooLargeError(QueueError):
+    """The server never takes a message of this size."""
+
+
+def kind_of(error: Exception) -> type[QueueError]:
+    """Which of ours a complaint of the server or its library is, by its words: most have no other mark."""
+    text = str(error).lower()
+    if "payload" in text or "message size" in text:
+        return MessageTooLargeError
+    return QueueFullError if "maximum" in text else QueueError
+
+
 @dataclass(frozen=True, slots=True)
 class Backlog:
     """What waits for a consumer, what it was given and has not done, and how many ask for more."""

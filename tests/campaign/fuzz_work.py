@@ -7,26 +7,34 @@ What is read must be written to the same, and nothing but the errors that the re
 
 import sys
 import tempfile
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from work_samples import AT, FILE, KEY, result_for, sample_plan
+try:
+    import atheris
+except ImportError:  # the seeds are a test of their own
+    instrumented = nullcontext
+else:
+    instrumented = atheris.instrument_imports
 
-from kzmitm.campaign.export import export_octets, parse_export
-from kzmitm.campaign.intake import Intake, Reason, RefusedError
-from kzmitm.campaign.plan import Share
-from kzmitm.campaign.remote_setup import item_of
-from kzmitm.campaign.work import WorkError, parse_item, parse_result
-from kzmitm.errors import UsageError
-from kzmitm.netio.nats_keys import NkeyError, parse_nkey
-from kzmitm.pki.registry import parse_registry
-from kzmitm.pki.store import pinned_store
-from kzmitm.resources import fingerprint_files, truststore_files
-from kzmitm.verdict.judge import Judge
+with instrumented():
+    from work_samples import AT, FILE, KEY, result_for, sample_plan
+
+    from kzmitm.campaign.export import export_octets, parse_export
+    from kzmitm.campaign.intake import Intake, Reason, RefusedError
+    from kzmitm.campaign.plan import Share
+    from kzmitm.campaign.remote_setup import item_of
+    from kzmitm.campaign.work import WorkError, parse_item, parse_result
+    from kzmitm.errors import UsageError
+    from kzmitm.netio.nats_keys import NkeyError, parse_nkey
+    from kzmitm.pki.registry import parse_registry
+    from kzmitm.pki.store import pinned_store
+    from kzmitm.resources import fingerprint_files, truststore_files
+    from kzmitm.verdict.judge import Judge
 
 PLAN = sample_plan()
 SHARE = Share(1, "a")
@@ -83,8 +91,6 @@ def seeds():
 
 
 if __name__ == "__main__":
-    import atheris
-
     with tempfile.TemporaryDirectory(prefix="kzmitm-fuzz-") as corpus:
         for number, octets in enumerate(seeds()):
             (Path(corpus) / str(number)).write_bytes(octets)

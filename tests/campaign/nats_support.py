@@ -29,7 +29,8 @@ from kzmitm.campaign.share_store import results_of
 from kzmitm.campaign.state import CampaignFolder, Versions
 from kzmitm.campaign.subjects import Subjects
 from kzmitm.campaign.target_table import TargetTable
-from kzmitm.campaign.worker import Ceiling, Worker
+from kzmitm.campaign.work_manner import Ceiling
+from kzmitm.campaign.worker import Worker
 from kzmitm.evidence.signing.keys import new_key
 from kzmitm.netio.nats_keys import new_nkey
 from kzmitm.netio.nats_queue import open_queue
@@ -68,7 +69,7 @@ class Authority:
         self.pem = folder / f"{name.replace(' ', '-')}.pem"
         self.pem.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
-    def leaf(self, *names):
+    def leaf(self, *names: str):
         """Files of a certificate and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
@@ -157,7 +158,7 @@ class Sites:
 class NatsServer:
     """A nats-server of our own; `kill` is as hard as a loss of power."""
 
-    def __init__(self, folder, campaign="camp", vantages=("a", "b"), tls=None):
+    def __init__(self, folder, campaign="camp", vantages=("a", "b"), tls=None, max_store=None):
         if shutil.which("nats-server") is None:
             pytest.skip("nats-server is not installed")
         folder.mkdir()
@@ -169,6 +170,7 @@ class NatsServer:
             store=str(folder / "data"),
             certificate=str(tls[0]) if tls else "",
             key=str(tls[1]) if tls else "",
+            max_store=max_store,
         )
         users = [ServerUser(each, self.keys[each].public) for each in vantages]
         self.config = folder / "nats.conf"
@@ -222,7 +224,7 @@ def server_for(folder, **options):
         server.kill()
 
 
-def campaign_text(names, vantages=("a", "b"), keys=None, **limits):
+def campaign_text(names, vantages=("a", "b"), keys=None, rounds=1, **limits):
     told = "".join(f"{key} = {value}\n" for key, value in limits.items())
     parts = "".join(
         f'[[vantages]]\nname = "{each}"\nuri = "worker:"\n'
@@ -233,6 +235,7 @@ def campaign_text(names, vantages=("a", "b"), keys=None, **limits):
         '[campaign]\nname = "camp"\ncontact = "nobody@example.org"\nseed = 7\n'
         f"[targets]\nnames = {list(names)!r}\n"
         "[controls]\nevery = 0\n"
+        f'[rounds]\ncount = {rounds}\nevery = "1ms"\n'
         "[collect]\nfollow_ups = false\nfamilies = [4]\ndoh = false\n"
         f'[limits]\nrate = 1000.0\nendpoint_gap = "0s"\ntimeout = "5s"\n{told}{parts}'
     ).replace("'", '"')
@@ -352,8 +355,9 @@ class Setting:
 @contextmanager
 def setting(folder, **options):
     """A server and a campaign on it."""
-    tls = options.pop("tls", None)
-    with server_for(folder, vantages=options.get("vantages", ("a", "b")), tls=tls) as server:
+    max_store = options.pop("max_store", None)
+    vantages = options.get("vantages", ("a", "b"))
+    with server_for(folder, vantages=vantages, max_store=max_store) as server:
         made = Setting(folder, server, **options)
         try:
             yield made

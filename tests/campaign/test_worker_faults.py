@@ -19,7 +19,7 @@ from kzmitm.netio.nats_keys import new_nkey
 from kzmitm.netio.queue_access import Credentials, QueueError, parse_server
 
 
-def command(*words, **environment):
+def command(*words: object, **environment):
     return subprocess.Popen(
         [sys.executable, "-m", "kzmitm", *map(str, words)],
         stdin=subprocess.DEVNULL,
@@ -29,7 +29,7 @@ def command(*words, **environment):
     )
 
 
-def worker_command(made, vantage, *more):
+def worker_command(made, vantage, *more: object):
     overrides = [word for each in made.sites.overrides for word in ("--connect-to", each)]
     creds = made.server.write_credentials(made.folder / f"{vantage}.creds", vantage)
     words = ("worker", "--server", made.server.url, "--creds", creds, "--i-understand", "--rate", 1000)
@@ -261,3 +261,31 @@ def test_a_server_that_takes_tls_away_hears_no_word_of_ours(tmp_path):
 def test_servers_that_cannot_be(text):
     with pytest.raises(UsageError):
         parse_server(text)
+
+
+def test_a_server_without_room_is_told_of_and_can_be_left(tmp_path):
+    with setting(tmp_path, count=1, vantages=("a",), max_store=1 << 20) as made:
+
+        async def work():
+            async with made.coordinator():
+                await made.events.until(lambda events: "server_refuses" in events.codes("a"))
+
+        run(work())
+        assert "insufficient" in next(
+            detail for _, code, detail in made.events.notes if code == "server_refuses"
+        )
+
+
+def test_a_result_that_the_server_never_takes_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr("kzmitm.campaign.work.WorkResult.encoded", lambda _: b"x" * (2 << 20))
+    heard = []
+    with setting(tmp_path, count=1, vantages=("a",)) as made:
+
+        async def work():
+            hear = lambda code, _: heard.append(code)  # noqa: E731
+            async with made.coordinator(ack_wait_s=0.4) as ended, made.worker("a", told=hear):
+                await ended
+
+        run(work())
+        assert {each.state for each in made.stored("a").values()} == {"failed"}
+        assert set(heard) == {"too_long"}

@@ -4,8 +4,10 @@ import json
 
 import zstandard
 from nats_support import run, setting
+from work_samples import KEY, OTHER_KEY, result_for
 
 from kzmitm.campaign.receipts import read_receipts
+from kzmitm.campaign.subjects import Subjects
 from kzmitm.campaign.work import NAMESPACE
 from kzmitm.evidence.signing.sshsig import verify
 
@@ -39,3 +41,50 @@ def test_two_workers_do_a_campaign(tmp_path):
         for number, key, signature in receipts:
             line = lines[made.plan.job(share, number).id]
             assert verify(line, signature.encode(), NAMESPACE).line == key == made.keys["a"].public.line
+
+
+def test_rounds_follow_each_other_and_a_result_is_of_one_alone(tmp_path):
+    with setting(tmp_path, count=3, vantages=("a",), rounds=2) as made:
+
+        async def work():
+            async with made.coordinator() as ended:
+                await made.events.until(lambda events: "offered" in events.codes("a"))
+                queue = await made.server.queue("a")
+                for number in range(3):
+                    old = result_for(made.plan, number)
+                    await queue.put(Subjects("camp", "a").result, old.encoded(), f"first {number}")
+                await made.events.until(lambda events: events.codes("a").count("offered") == 2)
+                for number in range(3):
+                    replayed = result_for(made.plan, number)
+                    await queue.put(Subjects("camp", "a").result, replayed.encoded(), f"again {number}")
+                await made.events.until(lambda events: "refused" in events.codes("a"))
+                for number in range(3):
+                    new = result_for(made.plan, number, round_number=2)
+                    await queue.put(Subjects("camp", "a").result, new.encoded(), f"second {number}")
+                await ended
+                await queue.close()
+
+        run(work())
+        for number in (1, 2):
+            assert sorted(made.stored("a", number=number)) == [0, 1, 2]
+        refused = [each for each in made.campaign_folder().events() if each.get("event") == "refused"]
+        assert [(each["round"], each["counts"][0][0]) for each in refused] == [(2, "other_share")]
+        assert made.events.codes("a").count("worker_key") == 1
+
+
+def test_a_key_in_the_file_is_the_only_one(tmp_path):
+    with setting(tmp_path, count=2, vantages=("a",), keys={"a": KEY}) as made:
+
+        async def work():
+            async with made.coordinator() as ended:
+                await made.events.until(lambda events: "offered" in events.codes("a"))
+                queue = await made.server.queue("a")
+                foreign = result_for(made.plan, 0, key=OTHER_KEY)
+                await queue.put(Subjects("camp", "a").result, foreign.encoded(), "1")
+                await made.events.until(lambda events: "refused" in events.codes("a"))
+                await queue.close()
+                async with made.worker("a"):
+                    await ended
+
+        run(work())
+        assert {each.outcome for each in made.stored("a").values()} == {"clean"}

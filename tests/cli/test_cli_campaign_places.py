@@ -249,3 +249,26 @@ def test_ssh_keygen_checks_a_signed_file(kzmitm, campaign, tmp_path, home):
         ["ssh-keygen", *words, "-s", tmp_path / "sig"], input=line + b"\n", capture_output=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_without_the_extra_the_command_starts_and_says_what_is_missing(campaign, tmp_path):
+    start = (
+        "import sys; sys.modules.update(nats=None, zstandard=None)\n"
+        "from kzmitm.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    )
+
+    def run(*words: object):
+        return subprocess.run(
+            [sys.executable, "-c", start, *map(str, words)], capture_output=True, text=True, check=False
+        )
+
+    assert run("--help").returncode == 0
+    where = ("--server", "nats://127.0.0.1:1", "--creds", creds(tmp_path, GOOD))
+    for words in (
+        ("worker", *where),
+        ("campaign", "run", campaign, "--out", tmp_path / "o", *where),
+        ("campaign", "run", campaign, "--vantage", "a", "--out", tmp_path / "o", "--i-understand"),
+    ):
+        done = run(*words)
+        assert done.returncode == 2, done.stderr
+        assert "kzmitm[campaign]" in done.stderr

@@ -43,6 +43,7 @@ NOTES: Mapping[str, str] = {
     "resumed": _("going on"),
     "hook_failed": _("nobody could be told of a change"),
     "offered": _("its jobs are on the server, for a worker to take"),
+    "server_refuses": _("trying again"),
     "worker_key": _("results come signed by the key"),
     "worker_absent": _("no worker asks for work"),
     "worker_present": _("a worker is there again"),

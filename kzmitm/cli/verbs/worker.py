@@ -6,7 +6,8 @@ import contextlib
 from pathlib import Path
 
 from kzmitm.campaign.subjects import Subjects
-from kzmitm.campaign.worker import Ceiling, Worker
+from kzmitm.campaign.work_manner import Ceiling
+from kzmitm.campaign.worker import Worker
 from kzmitm.cli import clock, consent, serving
 from kzmitm.cli.exits import Exit
 from kzmitm.cli.folders import keys_folder
