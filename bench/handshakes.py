@@ -76,7 +76,7 @@ class Job:
     prefix: tuple[str, ...] = ()
 
 
-def kzmitm(job: Job, pairs: Path, loop: str) -> Cost:
+def kzmitm(job: Job, pairs: Path, loop: str, via: str = "direct:") -> Cost:
     out = job.folder / "kz.jsonl"
     cost = run(
         [
@@ -88,6 +88,7 @@ def kzmitm(job: Job, pairs: Path, loop: str) -> Cost:
             f"--concurrency={job.concurrency}",
             f"--out={out}",
             f"--loop={loop}",
+            f"--via={via}",
         ]
     )
     check_rows(out, job.pairs)

@@ -53,7 +53,8 @@ def row(judged: Judged) -> str:
 async def run(arguments: argparse.Namespace) -> None:
     store = parse_store(arguments.roots.read_bytes(), name="bench", version="1", date="2026-01-01")
     judge = Judge(registry=parse_registry(fingerprint_files()), store=store)
-    network = Network(link=open_vantage("direct:"))
+    link = open_vantage(arguments.via)
+    network = Network(link=link)
     options = ScanOptions(concurrency=arguments.concurrency)
     clock = lambda: datetime.now(UTC)  # noqa: E731, TID251 - a bench measures now
     with arguments.out.open("w") as file:
@@ -62,6 +63,7 @@ async def run(arguments: argparse.Namespace) -> None:
             pairs, network=network, judge=judge, options=options, rng=Random(1), now=clock
         ):
             file.write(row(judged) + "\n")
+    await link.aclose()
 
 
 def main() -> None:
@@ -70,6 +72,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--concurrency", type=int, default=200)
+    parser.add_argument("--via", default="direct:")
     parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="asyncio")
     arguments = parser.parse_args()
     spare_the_collector()

@@ -13,7 +13,7 @@ def add_actions(parser: argparse.ArgumentParser, package: ModuleType, *, epilog:
     for module in discover(package):
         about = (module.__doc__ or "").partition("\n")[0]
         action = choices.add_parser(
-            module.__name__.rpartition(".")[2],
+            module.__name__.rpartition(".")[2].replace("_", "-"),
             help=about[:1].lower() + about[1:].rstrip("."),
             description=about,
             formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -12,6 +12,7 @@ from kzmitm.errors import UsageError
 from kzmitm.evidence.sealing import Recipient, read_recipients
 from kzmitm.evidence.signing.keys import DEFAULT_CAMPAIGN, check_campaign
 from kzmitm.model.observation import Split
+from kzmitm.netio.vantage import is_vantage
 from kzmitm.report.language import _
 from kzmitm.wire.profiles import PROFILES
 
@@ -34,7 +35,6 @@ CONTRADICTIONS = (
 
 _ASN = re.compile(r"(?:AS)?([1-9][0-9]{0,9})", re.ASCII | re.IGNORECASE)
 _COUNTRY = re.compile(r"[A-Za-z]{2}", re.ASCII)
-_URI = re.compile(r"direct:|[A-Za-z][A-Za-z0-9+.-]*://", re.ASCII)
 
 EXAMPLES = """examples:
   kzmitm scan                                     the default list, one site at a time, gently
@@ -86,7 +86,7 @@ def _configure_judging(group: argparse._ArgumentGroup) -> None:
     add("--fingerprints", metavar="DIR", type=filled_path, action="append", default=[],
         help="lay the files of DIR over our registry; may be repeated")  # fmt: skip
     add("--control", type=filled, metavar="FILE|URI",
-        help="what a clean place sees: a file of --record-control, or a proxy at such a place")  # fmt: skip
+        help="what a clean place sees: a file of --record-control, or a vantage at such a place")  # fmt: skip
     add(
         "--record-control",
         type=filled,
@@ -108,7 +108,8 @@ def _configure_way(group: argparse._ArgumentGroup) -> None:
         type=filled,
         metavar="URI",
         default="direct:",
-        help="direct: (default), socks5://, socks5h:// or http://HOST:PORT",
+        help="the way out: direct: (default), interface:NAME, netns:NAME, socks5://, socks5h:// or "
+        "http://[USER:PASSWORD@]HOST:PORT, ssh://[USER@]HOST, tor:",
     )
     add("--connect-to", metavar="HOST:PORT:ADDR:PORT", action="append", default=[],
         help="connect to ADDR:PORT for HOST:PORT (empty: any), as curl does; may be repeated")  # fmt: skip
@@ -192,15 +193,18 @@ def check(args: argparse.Namespace) -> Checked:
     for one, other in CONTRADICTIONS:
         if _is_given(args, one) and _is_given(args, other):
             raise UsageError(f"{one} and {other} contradict each other", hint="leave one of them out")
-    if args.pcap and (not _is_direct(args.via) or (args.control and not _is_direct(args.control))):
-        # Between here and a proxy, its password would be in the packets.
-        raise UsageError("--pcap keeps no packets to a proxy", hint="leave it out, or scan without --via")
+    if args.pcap and not (_has_own_packets(args.via) and _has_own_packets(args.control or "")):
+        # Between here and a proxy, its password would be in the packets; those of a namespace are not seen.
+        raise UsageError(
+            "--pcap keeps packets of this computer's own connections only",
+            hint="leave it out, or scan without --via",
+        )
     check_campaign(args.campaign)
     if args.engine == "openssl" and args.split != Split.NONE.value:
         raise UsageError("--split works with our own engine only", hint="leave out --engine openssl")
     if args.sni is not None and not 0 < len(args.sni.encode(errors="replace")) <= MAX_SNI_OCTETS:
         raise UsageError(f"--sni: not 1 to {MAX_SNI_OCTETS} octets", hint="give a shorter name, or `none`")
-    is_uri = args.control is not None and _URI.match(args.control) is not None
+    is_uri = args.control is not None and is_vantage(args.control)
     return Checked(
         control_file=None if is_uri else args.control,
         control_uri=args.control if is_uri else None,
@@ -216,9 +220,9 @@ def _is_given(args: argparse.Namespace, option: str) -> bool:
     return bool(getattr(args, option.removeprefix("--").replace("-", "_")))
 
 
-def _is_direct(uri: str) -> bool:
+def _has_own_packets(uri: str) -> bool:
     """True for a way without a proxy, and for a file."""
-    return uri.startswith("direct:") or _URI.match(uri) is None
+    return uri.partition(":")[0].lower() in ("direct", "interface") or not is_vantage(uri)
 
 
 def _within(option: str, value: float | None, least: float, most: float) -> None:

@@ -12,6 +12,7 @@ from kzmitm.cli.progress import RunProgress
 from kzmitm.cli.results import Results
 from kzmitm.cli.scan_setup import JudgeAt, Setup
 from kzmitm.cli.targets import Selection
+from kzmitm.cli.ways import close_ways
 from kzmitm.evidence.control import add as add_control
 from kzmitm.evidence.control import entry_of, is_worth_recording, write_control
 from kzmitm.model.measurement import Measurement
@@ -90,6 +91,7 @@ class ScanRun:
         finally:
             if self._network.resolver is not None:
                 await self._network.resolver.aclose()
+            await close_ways(self._network.link, self._network.control_link)
 
     def settle(self, *, complete: bool) -> None:
         """Judge again what the whole run explains, show what had to wait, close the result."""

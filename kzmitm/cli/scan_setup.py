@@ -58,7 +58,7 @@ class Setup:
         """The ways out; nothing is sent yet. Close its resolver at the end."""
         resolver = None
         if self.link.resolves_names:
-            resolver = open_resolver(root_pem=pinned_pem(), doh_servers=self.doh_servers)
+            resolver = open_resolver(root_pem=pinned_pem(), doh_servers=self.doh_servers, link=self.link)
         return Network(
             link=self.link, resolver=resolver, overrides=self.overrides, control_link=self.control_link
         )

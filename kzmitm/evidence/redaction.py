@@ -54,7 +54,8 @@ def public_frame(frame: Mapping[str, Any]) -> dict[str, Any]:
             "kind": vantage.get("kind"),
             "asn": vantage.get("asn"),
             "cc": vantage.get("cc"),
-        },
+        }
+        | {key: vantage[key] for key in ("dns",) if key in vantage},
         "options": _only(frame["options"], _OPTIONS),
     }
 

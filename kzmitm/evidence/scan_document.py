@@ -67,9 +67,14 @@ class ScanHeader:
             "rules_version": self.rules_version,
             "registry": {"version": self.registry_version},
             "store": {key: str(getattr(self.store, key)) for key in ("name", "version", "date", "sha256")},
-            "vantage": {key: getattr(self.vantage, key) for key in ("id", "kind", "asn", "cc")},
+            "vantage": _vantage(self.vantage),
             "options": {key: _without_fraction(to_json(value)) for key, value in self.options.items()},
         }
+
+
+def _vantage(vantage: Vantage) -> Row:
+    told = {key: getattr(vantage, key) for key in ("id", "kind", "asn", "cc")}
+    return told if vantage.dns is None else told | {"dns": vantage.dns}
 
 
 def week_of(moment: datetime) -> str:

@@ -2,6 +2,7 @@
 
 import ipaddress
 from dataclasses import dataclass
+from enum import StrEnum
 
 import idna
 
@@ -49,15 +50,28 @@ REFLECTED = "reflected"
 """`Vantage.kind` where a server is asked, from outside, for names that are not its own (Hyperquack)."""
 
 
+class DNSPlace(StrEnum):
+    """Where the names of a measurement became addresses."""
+
+    HERE = "here"
+    """On the computer that measures, by the ways that its other programs take."""
+    VANTAGE = "vantage"
+    """At the vantage: by the proxy itself, or by name servers asked through the link."""
+
+
 @dataclass(frozen=True, slots=True)
 class Vantage:
-    """Where a measurement was made; `asn` and `cc` are AS0 and ZZ unless the user gave them."""
+    """Where a measurement was made; `asn` and `cc` are AS0 and ZZ unless the user gave them.
+
+    `dns` is None in results from before it was told.
+    """
 
     id: str = "direct"
     kind: str = "direct"
     asn: str = "AS0"
     cc: str = "ZZ"
     network_name: str = ""
+    dns: DNSPlace | None = None
 
 
 def is_ip(text: str) -> bool:

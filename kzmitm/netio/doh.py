@@ -17,9 +17,10 @@ from kzmitm.model.failure import Failure
 from kzmitm.netio import opened
 from kzmitm.netio.answers import Reply, make_query, read_reply
 from kzmitm.netio.failures import classify, innermost
+from kzmitm.netio.vantage import ProxyError, VantageLink
 
 if TYPE_CHECKING:
-    import httpx
+    import httpcore
 
 DEFAULT_SERVERS = (
     "https://1.1.1.1/dns-query",
@@ -37,22 +38,29 @@ MAX_FAILURES = 3
 MAX_MESSAGE = 65535
 """A DNS message is no longer (RFC 8484, 6)."""
 
+_WAITS = ("connect", "read", "write", "pool")
+"""What httpcore waits for."""
+
 _PADDING = 128
 """Octets that queries are padded to a multiple of (RFC 8467, 4.1)."""
 
 
 class DoHResolver:
-    """DoH through httpx and dnspython. Call `aclose` at the end."""
+    """DoH through httpcore and dnspython. Call `aclose` at the end."""
 
     engine = "doh"
     query_types = ("A", "AAAA")
 
-    def __init__(self, servers: tuple[str, ...], *, root_pem: str) -> None:
-        """`root_pem` are the pinned roots; raises ssl.SSLError if they are none."""
+    def __init__(self, servers: tuple[str, ...], *, root_pem: str, link: VantageLink | None = None) -> None:
+        """`root_pem` are the pinned roots; raises ssl.SSLError if they are none.
+
+        `link` is the way to the servers, None for that of this computer.
+        """
         self._servers = servers
+        self._link = link
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._context.load_verify_locations(cadata=root_pem.encode("ascii", "ignore").decode())
-        self._client: httpx.AsyncClient | None = None
+        self._pool: httpcore.AsyncConnectionPool | None = None
         self._failures = 0
         self._turn = 0
 
@@ -81,36 +89,39 @@ class DoHResolver:
             self._turn = turn + 1
 
     async def _ask_server(self, server: str, hostname: str, query_type: str) -> Reply:
-        import httpx  # noqa: PLC0415 - a tenth of a second that a scan without DoH does not pay
+        import httpcore  # noqa: PLC0415 - a tenth of a second that a scan without DoH does not pay
 
-        if self._client is None:
-            self._client = _new_client(self._context)
+        if self._pool is None:
+            self._pool = _new_pool(self._context, self._link)
         try:
             query = make_query(hostname, query_type)
             query.use_edns(0, payload=MAX_MESSAGE, pad=_PADDING)
             query.id = 0  # RFC 8484, 4.1
-            wire = await self._post(self._client, server, query.to_wire())
+            wire = await self._post(self._pool, server, query.to_wire())
             message = dns.message.from_wire(wire)
             if not query.is_response(message):
                 return Reply(failure=Failure.DNS_SERVER_MISBEHAVING, resolver_address=server)
             return read_reply(message, query_type, resolver_address=server)
-        except httpx.TimeoutException:
+        except httpcore.TimeoutException:
             failure: str = Failure.GENERIC_TIMEOUT
-        except (httpx.HTTPError, httpx.InvalidURL) as exc:
-            failure = classify(innermost(exc))
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol) as exc:
+            inner = innermost(exc)
+            failure = Failure.PROXY_FAILED if isinstance(inner, ProxyError) else classify(inner)
         except (dns.exception.DNSException, ValueError):
             failure = Failure.DNS_SERVER_MISBEHAVING
         return Reply(failure=failure, resolver_address=server)
 
-    async def _post(self, client: "httpx.AsyncClient", server: str, query: bytes) -> bytes:
-        headers = {"content-type": "application/dns-message", "accept": "application/dns-message"}
+    async def _post(self, pool: "httpcore.AsyncConnectionPool", server: str, query: bytes) -> bytes:
+        headers = [("content-type", "application/dns-message"), ("accept", "application/dns-message")]
+        extensions: dict[str, Any] = {"timeout": dict.fromkeys(_WAITS, TIMEOUT_S)}
+        if opened.has_listeners():
+            extensions["trace"] = _tell_of_connects
         body = b""
-        extensions = {"trace": _tell_of_connects} if opened.has_listeners() else None
-        stream = client.stream("POST", server, content=query, headers=headers, extensions=extensions)
+        stream = pool.stream("POST", server, headers=headers, content=query, extensions=extensions)
         async with stream as response:
-            if response.status_code != 200:
+            if response.status != 200:
                 raise ValueError("not a DNS reply")
-            async for chunk in response.aiter_raw():
+            async for chunk in response.aiter_stream():
                 body += chunk
                 if len(body) > MAX_MESSAGE:
                     raise ValueError("reply too long")
@@ -118,9 +129,9 @@ class DoHResolver:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.aclose()
 
 
 async def _tell_of_connects(event: str, info: Mapping[str, Any]) -> None:
@@ -145,11 +156,11 @@ def parse_server(text: str) -> str:
     return text
 
 
-def _new_client(context: ssl.SSLContext) -> "httpx.AsyncClient":
-    import httpx  # noqa: PLC0415 - as above
+def _new_pool(context: ssl.SSLContext, link: VantageLink | None) -> "httpcore.AsyncConnectionPool":
+    import httpcore  # noqa: PLC0415 - as above
 
-    client = httpx.AsyncClient(
-        http2=True, verify=context, trust_env=False, timeout=TIMEOUT_S, follow_redirects=False
-    )
-    del client.headers["user-agent"]
-    return client
+    if link is None:
+        return httpcore.AsyncConnectionPool(ssl_context=context, http2=True)
+    from kzmitm.netio.linked import LinkedBackend  # noqa: PLC0415 - it needs httpcore
+
+    return httpcore.AsyncConnectionPool(ssl_context=context, http2=True, network_backend=LinkedBackend(link))

@@ -14,6 +14,7 @@ from kzmitm.netio import opened
 from kzmitm.netio.clock import Stopwatch
 from kzmitm.netio.failures import classify, classify_errno
 from kzmitm.netio.readiness import Readiness, readiness
+from kzmitm.netio.vantage import Blame
 from kzmitm.wire.driver import HandshakeDriver
 
 MAX_RECEIVED = 4 << 20
@@ -25,7 +26,8 @@ MAX_EVENTS = 64
 _IN_PROGRESS = frozenset({115, 36, 10035, 10036}) | {0}
 """EINPROGRESS of Linux and of macOS, WSAEWOULDBLOCK and WSAEINPROGRESS; 0 if it was connected at once."""
 
-_NONBLOCKING = getattr(socket, "SOCK_NONBLOCK", 0)
+_INTERNET = frozenset({socket.AF_INET, socket.AF_INET6})
+"""Families of TCP; links that wrap a connection in another hand out half of a pair of AF_UNIX."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Flight:
     """A connection on its way through `connect` or `adopt`, `ended`, `exchange` and `close`."""
 
     __slots__ = (
+        "_blame",
         "_buffer",
         "_connect_failure",
         "_driver",
@@ -76,7 +79,8 @@ class Flight:
         "ended",
     )
 
-    def __init__(self, driver: HandshakeDriver, stopwatch: Stopwatch, limits: Limits) -> None:
+    def __init__(self, driver: HandshakeDriver, stopwatch: Stopwatch, limits: Limits, blame: Blame) -> None:
+        self._blame = blame
         self._loop = asyncio.get_running_loop()
         self._readiness: Readiness = readiness()
         self._buffer = self._readiness.buffer
@@ -108,12 +112,13 @@ class Flight:
 
     # -- connecting
 
-    def connect(self, endpoint: Endpoint) -> None:
+    def connect(self, endpoint: Endpoint, new_socket: Callable[[int], socket.socket]) -> None:
+        """Begin to connect one of the link's sockets; raises ProxyError if it has none."""
         self._start_timer()
         is_v6 = ":" in endpoint.ip
         address = (endpoint.ip, endpoint.port, 0, 0) if is_v6 else (endpoint.ip, endpoint.port)
         try:
-            self._sock = sock = _new_socket(socket.AF_INET6 if is_v6 else socket.AF_INET)
+            self._sock = sock = new_socket(socket.AF_INET6 if is_v6 else socket.AF_INET)
             number = sock.connect_ex(address)
             opened.tell(sock, endpoint)
         except OSError as exc:
@@ -140,6 +145,7 @@ class Flight:
         self._begin()
 
     def end_connect(self, failure: str) -> None:
+        failure = self._whose(failure)
         self._connect_failure = failure
         self._note("connect", 0, failure)
         self._end()
@@ -155,12 +161,13 @@ class Flight:
         self._due = now + self._limits.handshake_s
         self._idle_s = self._limits.idle_s
         self._note("connect", 0)
-        try:
-            # Each segment of the hello is to leave as it is, and an alert at once.
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError as exc:
-            self._fail("write", classify(exc))
-            return
+        if sock.family in _INTERNET:
+            try:
+                # Each segment of the hello is to leave as it is, and an alert at once.
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            except OSError as exc:
+                self._fail("write", classify(exc))
+                return
         self._guard(lambda: self._send_all(self._driver.start()))
 
     def _send_all(self, segments: Iterable[bytes]) -> None:
@@ -204,6 +211,9 @@ class Flight:
         self._last = now = monotonic()
         t = now - self._zero
         if not count:
+            if self._blame(Failure.EOF):
+                self._fail("read", Failure.PROXY_FAILED)
+                return
             self._note("read", 0, Failure.EOF)
             self._guard(lambda: self._driver.receive_eof(t))
             self._end()
@@ -246,7 +256,11 @@ class Flight:
         else:
             self._fail("read", Failure.GENERIC_TIMEOUT)
 
+    def _whose(self, failure: str) -> str:
+        return Failure.PROXY_FAILED if self._blame(failure) else failure
+
     def _fail(self, operation: str, failure: str) -> None:
+        failure = self._whose(failure)
         t = monotonic() - self._zero
         self._note(operation, 0, failure)
         self._guard(lambda: self._driver.fail(failure, t))
@@ -282,11 +296,3 @@ class Flight:
         if sock is not None:
             self._readiness.drop(sock.fileno())
             sock.close()
-
-
-def _new_socket(family: int) -> socket.socket:
-    if _NONBLOCKING:
-        return socket.socket(family, socket.SOCK_STREAM | _NONBLOCKING)
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.settimeout(0)
-    return sock

@@ -31,19 +31,17 @@ async def run_handshake(
     Network failures end up in the Exchange (connect) or in the driver (handshake). Raises only what the
     driver raises, which would be a fault of ours. When cancelled, the connection is closed at once.
     """
-    flight = Flight(driver, stopwatch, limits)
+    flight = Flight(driver, stopwatch, limits, link.watch())
     try:
-        if link.is_direct:
-            flight.connect(endpoint)
-        else:
-            try:
-                sock = await link.connect(endpoint, limits.connect_s)
-            except OSError as exc:
-                flight.end_connect(classify(exc))
-            except ProxyError:
-                flight.end_connect(Failure.PROXY_FAILED)
+        try:
+            if link.is_direct:
+                flight.connect(endpoint, link.new_socket)
             else:
-                flight.adopt(sock)
+                flight.adopt(await link.connect(endpoint, limits.connect_s))
+        except OSError as exc:
+            flight.end_connect(classify(exc))
+        except ProxyError:
+            flight.end_connect(Failure.PROXY_FAILED)
         await flight.ended
     finally:
         flight.close()

@@ -12,8 +12,10 @@ from kzmitm.model.observation import DNSObservation
 from kzmitm.netio.answers import Reply
 from kzmitm.netio.clock import Stopwatch
 from kzmitm.netio.doh import DEFAULT_SERVERS, TIMEOUT_S, DoHResolver
-from kzmitm.netio.stubdns import StubResolver, configured_nameservers
+from kzmitm.netio.links._local import plain_socket
+from kzmitm.netio.stubdns import NewSocket, Servers, StubResolver, configured_nameservers
 from kzmitm.netio.sysdns import SystemResolver
+from kzmitm.netio.vantage import VantageLink
 
 LOOKUP_TIMEOUT_S = 5.0
 """Longest wait for one lookup (OONI's engine: 5 s for DNS over UDP)."""
@@ -146,15 +148,27 @@ def _hurry(scopes: Iterable[asyncio.Timeout], grace_s: float) -> None:
 
 
 def open_resolver(
-    *, root_pem: str, doh_servers: tuple[str, ...] = DEFAULT_SERVERS, patience: Patience | None = None
+    *,
+    root_pem: str,
+    doh_servers: tuple[str, ...] = DEFAULT_SERVERS,
+    patience: Patience | None = None,
+    link: VantageLink | None = None,
 ) -> Resolver:
-    """The resolver of a scan; without DoH if `doh_servers` is empty. `root_pem` are the pinned roots."""
-    engines: list[Engine] = [SystemResolver()]
-    nameservers = configured_nameservers()
-    if nameservers:
-        engines.append(StubResolver(nameservers))
+    """The resolver of a scan; without DoH if `doh_servers` is empty. `root_pem` are the pinned roots.
+
+    Where `link` has name servers of its own, these are asked through it, DoH too, and the system's
+    resolver is not: it would ask by whatever way it takes.
+    """
+    if link is not None and link.nameservers is not None:
+        doh = DoHResolver(doh_servers, root_pem=root_pem, link=link) if doh_servers else None
+        return Resolver(_stubs(link.nameservers, link.new_socket), doh=doh, patience=patience)
+    engines: list[Engine] = [SystemResolver(), *_stubs(configured_nameservers(), plain_socket)]
     doh = DoHResolver(doh_servers, root_pem=root_pem) if doh_servers else None
     return Resolver(engines, doh=doh, patience=patience)
+
+
+def _stubs(nameservers: Servers, new_socket: NewSocket) -> list[Engine]:
+    return [StubResolver(nameservers, new_socket)] if nameservers else []
 
 
 def addresses(rows: Iterable[DNSObservation]) -> tuple[str, ...]:

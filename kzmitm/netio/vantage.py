@@ -1,147 +1,137 @@
-"""Where connections leave from: this computer, or a proxy named by a URI.
+"""Where connections leave from: this computer, one of its ways out, or a proxy; named by a URI.
 
-`direct:`                       this computer
-`socks5://[user:password@]host:port`   a SOCKS5 proxy; names are resolved here
-`socks5h://[user:password@]host:port`  a SOCKS5 proxy; names are resolved by it
-`http://[user:password@]host:port`     an HTTP proxy with CONNECT; names are resolved by it
-
-A fragment names the vantage in the results (`socks5h://127.0.0.1:9050#tor`). Neither the credentials nor
-the address of the proxy appear in any result, message or representation.
+Each kind is a module of `kzmitm.netio.links` with the name of its scheme, loaded only when it is asked
+for. A fragment names the vantage in the results (`socks5h://127.0.0.1:1080#office`). Neither credentials
+nor the address of a proxy appear in any result, message or representation.
 """
 
 import re
 import socket
-from dataclasses import dataclass, field
-from typing import Protocol
-from urllib.parse import SplitResult, unquote, urlsplit
+from collections.abc import Callable
+from types import ModuleType
 
+from kzmitm._registry import load, names_in
 from kzmitm.errors import UsageError
-from kzmitm.model.target import Endpoint, Vantage, is_ip, to_ascii_hostname
+from kzmitm.model.target import Endpoint, Vantage
 
-DEFAULT_PORTS = {"socks5": 1080, "socks5h": 1080, "http": 8080}
-
-MAX_CREDENTIAL = 255
-"""Octets of a SOCKS5 user name or password (RFC 1929, 2)."""
+Blame = Callable[[str], bool]
+"""Says whether a failure of a connection is the link's own and not the target's."""
 
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,40}")
+_URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://", re.ASCII)
+_OPAQUE = re.compile(r"(?:direct|interface|netns|tor):", re.ASCII | re.IGNORECASE)
 
 
 class ProxyError(Exception):
-    """The proxy itself failed: it says nothing of the target."""
+    """The link itself failed: it says nothing of the target.
+
+    `reason` is a line without addresses and secrets, "" if there is nothing to add; `hint` what to do.
+    """
+
+    def __init__(self, reason: str = "", *, hint: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.hint = hint
 
 
-class VantageLink(Protocol):
-    """A way to the Internet."""
+class AddressError(ValueError):
+    """Why a URI cannot be used, without any part of it."""
 
-    @property
-    def vantage(self) -> Vantage:
-        """What results say of it."""
-        ...
+
+class VantageLink:
+    """A way to the Internet; a kind of link overrides what is different with it."""
+
+    __slots__ = ()
+
+    vantage: Vantage
+    """What results say of it."""
 
     @property
     def is_direct(self) -> bool:
-        """The caller may open plain sockets itself."""
-        ...
+        """The caller may make connections itself, with sockets of `new_socket`."""
+        return False
 
     @property
     def resolves_names(self) -> bool:
-        """Names are resolved here; if not, they go to the proxy unresolved."""
-        ...
+        """Names are resolved by us; if not, they go to the proxy unresolved."""
+        return False
+
+    @property
+    def nameservers(self) -> tuple[tuple[str, int], ...] | None:
+        """Address and port of those to be asked through the link; None if names are asked of the system."""
+        return None
+
+    def new_socket(self, family: int, kind: int = socket.SOCK_STREAM) -> socket.socket:
+        """A socket that does not block and leaves by this link; raises OSError and ProxyError."""
+        raise NotImplementedError(f"a proxy makes the connections: {family}, {kind}")
 
     async def connect(self, endpoint: Endpoint, timeout_s: float) -> socket.socket:
-        """A connected socket; raises OSError for the target's failure, ProxyError for the proxy's."""
-        ...
+        """A connected socket; raises OSError for the target's failure, ProxyError for the link's own."""
+        raise NotImplementedError
+
+    def watch(self) -> Blame:
+        """Called before a connection; the answer tells whose its failure is."""
+        return _blameless
+
+    async def ready(self) -> None:
+        """Do what comes before the first connection; raises ProxyError with a reason, or UsageError."""
+
+    async def aclose(self) -> None:
+        """Close what the link holds; it may be used again after that."""
 
 
-@dataclass(frozen=True, slots=True)
-class DirectLink:
-    """Plain sockets of this computer; the pump opens them itself."""
-
-    vantage: Vantage = field(default_factory=Vantage)
-    is_direct: bool = field(default=True, init=False)
-    resolves_names: bool = field(default=True, init=False)
-
-    async def connect(self, endpoint: Endpoint, timeout_s: float) -> socket.socket:
-        raise NotImplementedError(f"no proxy stands before {endpoint}, {timeout_s}")
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class ProxyAddress:
-    """A proxy and how to be let in. Its representation tells nothing, as it holds a password."""
-
-    scheme: str
-    host: str
-    port: int
-    username: str | None
-    password: str | None
-
-    def __repr__(self) -> str:
-        return f"ProxyAddress({self.scheme!r})"
+def _blameless(failure: str) -> bool:
+    del failure
+    return False
 
 
 def open_vantage(uri: str, *, asn: str = "AS0", cc: str = "ZZ") -> VantageLink:
-    """The link that a URI means; nothing is connected yet. Raises UsageError, which never quotes the URI."""
-    scheme, _, rest = uri.partition(":")
+    """The link that a URI means; nothing is connected yet.
+
+    Raises UsageError, which never quotes the URI, for one that cannot be read or that means nothing here.
+    """
+    scheme, colon, rest = uri.partition(":")
     scheme = scheme.lower()
-    if scheme == "direct" and not rest:
-        return DirectLink(Vantage(asn=asn, cc=cc))
-    if scheme not in DEFAULT_PORTS:
-        raise UsageError(
-            f"not a vantage: {_harmless_scheme(scheme)}",
-            hint="Use direct:, socks5://HOST:PORT, socks5h://HOST:PORT or http://HOST:PORT.",
-        )
+    module = _kind(scheme) if colon else None
+    if module is None:
+        raise UsageError(f"not a vantage: {_harmless_scheme(scheme)}", hint=f"Use {', '.join(_forms())}.")
+    body, _, fragment = rest.partition("#")
     try:
-        parts = urlsplit(uri)
-        address = _proxy_address(scheme, parts)
+        vantage = Vantage(
+            id=_vantage_id(scheme, fragment), kind=scheme, asn=asn, cc=cc, dns=module.NAMES_RESOLVED
+        )
+        link: VantageLink = module.open_link(body, vantage)
     except ValueError as exc:
         raise UsageError(
-            f"not a {scheme} vantage: {_reason(exc)}", hint=f"Write {scheme}://[USER:PASSWORD@]HOST:PORT."
+            f"not a vantage of the kind {scheme}: {_reason(exc)}", hint=f"Write {module.FORM}."
         ) from None
-    vantage = Vantage(id=_vantage_id(scheme, parts.fragment), kind=scheme, asn=asn, cc=cc)
-    from kzmitm.netio.proxies import HTTPProxyLink, SOCKSProxyLink  # noqa: PLC0415 - only who uses a proxy pays for it
-
-    return HTTPProxyLink(vantage, address) if scheme == "http" else SOCKSProxyLink(vantage, address)
+    return link
 
 
-class _AddressError(ValueError):
-    """A reason that holds no part of the URI."""
+def is_vantage(text: str) -> bool:
+    """True for what looks like the URI of a vantage and not like the name of a file."""
+    return _OPAQUE.match(text) is not None or _URI.match(text) is not None
+
+
+def _kind(scheme: str) -> ModuleType | None:
+    from kzmitm.netio import links  # noqa: PLC0415 - links of each kind are made of what stands here
+
+    return load(links, scheme) if scheme in _kinds(links) else None
+
+
+def _kinds(links: ModuleType) -> list[str]:
+    return [name for name in names_in(links) if not name.startswith("_")]
+
+
+def _forms() -> list[str]:
+    from kzmitm.netio import links  # noqa: PLC0415 - as above
+
+    return [load(links, name).FORM for name in _kinds(links)]
 
 
 def _reason(exc: ValueError) -> str:
     # urlsplit quotes what it cannot read, and that may be the password.
-    return str(exc) if isinstance(exc, _AddressError) else "it cannot be read as a URI"
-
-
-def _proxy_address(scheme: str, parts: SplitResult) -> ProxyAddress:
-    if parts.path.strip("/") or parts.query:
-        raise _AddressError("nothing may follow the port")
-    host = parts.hostname or ""
-    if not host:
-        raise _AddressError("the host is missing")
-    if not is_ip(host):
-        try:
-            host = to_ascii_hostname(host)
-        except ValueError:
-            raise _AddressError("the host is no host name") from None
-    port = parts.port if parts.port is not None else DEFAULT_PORTS[scheme]
-    if not port:
-        raise _AddressError("port 0 cannot be connected to")
-    username = None if parts.username is None else unquote(parts.username)
-    password = None if username is None else unquote(parts.password or "")
-    _check_credentials(username, password)
-    return ProxyAddress(scheme, host, port, username, password)
-
-
-def _check_credentials(username: str | None, password: str | None) -> None:
-    if username is None or password is None:
-        return
-    for text in (username, password):
-        if not text.isascii() or not text.isprintable():
-            raise _AddressError("user name and password must be printable ASCII")
-        if not 0 < len(text) <= MAX_CREDENTIAL:
-            raise _AddressError(f"user name and password must have 1 to {MAX_CREDENTIAL} characters")
-    if ":" in username:
-        raise _AddressError("the user name must not hold a colon")
+    return str(exc) if isinstance(exc, AddressError) else "it cannot be read as a URI"
 
 
 def _vantage_id(scheme: str, fragment: str) -> str:

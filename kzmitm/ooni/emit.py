@@ -135,6 +135,8 @@ def _first_failure(m: Measurement, handshakes: list[rows.Row]) -> tuple[str | No
 def _vantage(vantage: Vantage) -> dict[str, Any]:
     """A scan has one."""
     told: dict[str, Any] = to_json(vantage)
+    if vantage.dns is None:
+        del told["dns"]  # of what was measured before it was told
     return told
 
 

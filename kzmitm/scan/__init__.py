@@ -1,7 +1,7 @@
 """From a list of domains to verdicts."""
 
 from kzmitm.scan.draft import Network
-from kzmitm.scan.judged import Judged, LocalWitness, ScanJudge, ScanObserver, SilentObserver
+from kzmitm.scan.judged import Judged, LocalWitness, Pacer, ScanJudge, ScanObserver, SilentObserver
 from kzmitm.scan.options import ScanOptions, gentle
 from kzmitm.scan.run import scan
 
@@ -9,6 +9,7 @@ __all__ = [
     "Judged",
     "LocalWitness",
     "Network",
+    "Pacer",
     "ScanJudge",
     "ScanObserver",
     "ScanOptions",

@@ -19,9 +19,8 @@ from kzmitm.netio.vantage import VantageLink
 from kzmitm.probe.contrast import carry_out
 from kzmitm.probe.dns import look_up
 from kzmitm.probe.tls import SECOND_ENGINE, Conditions, Offer, Probed, needs_second_engine, shake_hands
-from kzmitm.scan.judged import Judged, LocalWitness, ScanJudge, ScanObserver
+from kzmitm.scan.judged import Judged, LocalWitness, Pacer, ScanJudge, ScanObserver
 from kzmitm.scan.options import ScanOptions
-from kzmitm.scan.pace import Pace
 from kzmitm.verdict.facts import Facts, views
 from kzmitm.verdict.followup import FollowUp
 from kzmitm.verdict.handshake import State
@@ -61,7 +60,7 @@ class Run:
     rng: Random
     observer: ScanObserver
     now: Callable[[], datetime]
-    pace: Pace
+    pace: Pacer
     witness: LocalWitness | None = None
     has_ipv6: bool = True
     is_stopping: bool = False
@@ -80,6 +79,7 @@ class Draft:
     """A measurement that grows; `judged` can be asked at any time."""
 
     __slots__ = (
+        "_asked",
         "_conditions",
         "_dns",
         "_facts",
@@ -94,6 +94,7 @@ class Draft:
     )
 
     def __init__(self, target: Target, run: Run) -> None:
+        self._asked = target
         self._target = target
         self._run = run
         self._watch: Stopwatch = start_stopwatch(run.now())
@@ -135,7 +136,7 @@ class Draft:
     def judged(self) -> Judged:
         """What was measured so far, judged; the target then counts as seen."""
         facts = self._derive()
-        return Judged(facts.measurement, facts, self._run.judge.verdict_of(facts))
+        return Judged(facts.measurement, facts, self._run.judge.verdict_of(facts), self._asked)
 
     # -- where
 
@@ -174,11 +175,11 @@ class Draft:
     # -- handshakes
 
     async def _shake(self, offer: Offer, endpoint: Endpoint, *, role: Role = Role.FIRST) -> Probed:
-        await self._run.pace.turn(endpoint)
-        self._transactions += 1
-        probed = await shake_hands(
-            offer, endpoint, self._conditions, role=role, transaction_id=self._transactions
-        )
+        async with self._run.pace.turn(endpoint):
+            self._transactions += 1
+            probed = await shake_hands(
+                offer, endpoint, self._conditions, role=role, transaction_id=self._transactions
+            )
         self._keep(probed)
         return probed
 
@@ -220,9 +221,9 @@ class Draft:
         done.add((endpoint, step))
         run = self._run
         run.observer.on_follow_up(self._target, step)
-        await run.pace.turn(endpoint)
-        self._transactions += 1
-        self._keep(await carry_out(step, endpoint, self._conditions, transaction_id=self._transactions))
+        async with run.pace.turn(endpoint):
+            self._transactions += 1
+            self._keep(await carry_out(step, endpoint, self._conditions, transaction_id=self._transactions))
 
     @property
     def _has_control(self) -> bool:
@@ -238,12 +239,12 @@ class Draft:
         conditions = replace(self._conditions, link=link)
         options = self._run.options
         for endpoint in dict.fromkeys(endpoints):
-            await self._run.pace.turn(endpoint)
-            self._transactions += 1
             offer = Offer(self._target.sni, options.profile)
-            probed = await shake_hands(
-                offer, endpoint, conditions, role=Role.CONTROL, transaction_id=self._transactions
-            )
+            async with self._run.pace.turn(endpoint):
+                self._transactions += 1
+                probed = await shake_hands(
+                    offer, endpoint, conditions, role=Role.CONTROL, transaction_id=self._transactions
+                )
             if probed.tls is not None:
                 self._facts = None
                 self._tls.append(probed.tls)

@@ -1,13 +1,14 @@
 """What a scan asks for and gives: a judge, an observer, and judged measurements."""
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from kzmitm.model.local_trust import LocalTrust
 from kzmitm.model.measurement import Measurement
-from kzmitm.model.target import Target
+from kzmitm.model.target import Endpoint, Target
 from kzmitm.model.verdict import Verdict
 from kzmitm.verdict.facts import Facts
 from kzmitm.verdict.followup import FollowUp
@@ -20,6 +21,16 @@ class Judged:
     measurement: Measurement
     facts: Facts
     verdict: Verdict
+    asked: Target
+    """The very target that was given; the measurement's may have an address by the user's word."""
+
+
+class Pacer(Protocol):
+    """Decides when a connection may be made, and knows when it has ended."""
+
+    def turn(self, endpoint: Endpoint) -> AbstractAsyncContextManager[None]:
+        """Enter when a connection to `endpoint` may be made; leave when it has ended."""
+        ...
 
 
 class ScanJudge(Protocol):

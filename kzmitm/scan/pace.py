@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
+from contextlib import AbstractAsyncContextManager, nullcontext
 from random import Random
 from time import monotonic
 
@@ -10,6 +11,25 @@ from kzmitm.scan.options import ScanOptions
 
 REMEMBERED_ENDPOINTS = 4096
 """Endpoints whose last connection is remembered; older ones were long enough ago at any rate in use."""
+
+
+FREE = nullcontext()
+"""The turn of whoever need not wait."""
+
+
+class _Turn:
+    """Waits when it is entered; nothing is held until it is left."""
+
+    __slots__ = ("_endpoint", "_pace")
+
+    def __init__(self, pace: "Pace", endpoint: Endpoint) -> None:
+        self._pace = pace
+        self._endpoint = endpoint
+
+    async def __aenter__(self) -> None:
+        await self._pace.wait(self._endpoint)
+
+    async def __aexit__(self, *_: object) -> None: ...
 
 
 class Pace:
@@ -26,10 +46,12 @@ class Pace:
         self.is_free = not (self._pause_s[1] or self._interval_s or self._gap_s)
         """Nothing to wait for, ever."""
 
-    async def turn(self, endpoint: Endpoint) -> None:
-        """Return when a connection to `endpoint` may be made. The first of a scan does not pause."""
-        if self.is_free:
-            return
+    def turn(self, endpoint: Endpoint) -> AbstractAsyncContextManager[None]:
+        """Enter when a connection to `endpoint` may be made. The first of a scan does not pause."""
+        return FREE if self.is_free else _Turn(self, endpoint)
+
+    async def wait(self, endpoint: Endpoint) -> None:
+        """Return when a connection to `endpoint` may be made."""
         now = monotonic()
         at = now
         if self._pause_s[1] and not self._is_first:

@@ -11,7 +11,7 @@ from kzmitm.model.target import Target
 from kzmitm.model.verdict import Confidence, Outcome
 from kzmitm.netio.descriptors import make_room
 from kzmitm.scan.draft import Draft, Network, Run
-from kzmitm.scan.judged import Judged, LocalWitness, ScanJudge, ScanObserver, SilentObserver
+from kzmitm.scan.judged import Judged, LocalWitness, Pacer, ScanJudge, ScanObserver, SilentObserver
 from kzmitm.scan.options import ScanOptions
 from kzmitm.scan.pace import Pace
 from kzmitm.verdict.names import base_name
@@ -38,11 +38,13 @@ async def scan(  # noqa: PLR0913 - the world, the judge and the manner, each by 
     observer: ScanObserver | None = None,
     stop: asyncio.Event | None = None,
     witness: LocalWitness | None = None,
+    pace: Pacer | None = None,
 ) -> AsyncGenerator[Judged, None]:
     """Measure and judge every target, in the order in which they are done.
 
     `now` reads the wall clock (aware UTC). `witness` is asked about chains that the judge's store does not
-    trust, and what it says is part of the measurement. Targets are taken one by one as workers come free,
+    trust, and what it says is part of the measurement. `pace` decides when connections are made, by the
+    options if it is None. Targets are taken one by one as workers come free,
     and held back while the consumer is slow. When `stop` is set, what is under way is broken off at once,
     what was observed of it is judged and given out, and the iteration ends. Close it (`contextlib.aclosing`)
     if it is left early. Raises UsageError if the system does not allow so many connections, what the target
@@ -57,7 +59,7 @@ async def scan(  # noqa: PLR0913 - the world, the judge and the manner, each by 
         rng=rng,
         observer=observer or SilentObserver(),
         now=now,
-        pace=Pace(options, rng),
+        pace=pace or Pace(options, rng),
         witness=witness,
     )
     outlet = _Outlet(options.concurrency + BACKLOG)

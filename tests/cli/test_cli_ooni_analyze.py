@@ -59,7 +59,7 @@ def innocent(archive, tmp_path):
     return write_lines(tmp_path / "innocent.jsonl", documents)
 
 
-def analyzed(kzmitm, *words):  # noqa: ANN002
+def analyzed(kzmitm, *words):
     ended = kzmitm("ooni", "analyze", *words, "--jobs", 1, "--json")
     SCHEMA.validate(ended.json)
     return ended

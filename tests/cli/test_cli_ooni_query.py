@@ -36,7 +36,7 @@ def findings(tmp_path_factory):
 
 @pytest.fixture
 def ask(kzmitm, findings):
-    def run(sql, *words):  # noqa: ANN002
+    def run(sql, *words):
         return kzmitm("ooni", "query", "--from", findings, *words, sql)
 
     return run

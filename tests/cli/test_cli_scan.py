@@ -213,8 +213,8 @@ BAD = [
     (["a.test", "--no-save", "--seal-to", "x"], "contradict"),
     (["a.test", "--one-time-key", "--campaign", "x"], "not allowed with"),
     (["a.test", "--campaign", "X Y"], "not a name of a campaign"),
-    (["a.test", "--pcap", "--via", "socks5://127.0.0.1:9"], "no packets to a proxy"),
-    (["a.test", "--pcap", "--control", "http://127.0.0.1:9"], "no packets to a proxy"),
+    (["a.test", "--pcap", "--via", "socks5://127.0.0.1:9"], "own connections only"),
+    (["a.test", "--pcap", "--control", "http://127.0.0.1:9"], "own connections only"),
     (["a.test", "--seal-to", "AGE-SECRET-KEY-1QQQ"], "secret"),
     (["a.test", "--engine", "openssl", "--split", "tcp"], "--split works"),
     (["a.test", "--via", "carrier-pigeon:"], "not a vantage: carrier-pigeon. Use direct:"),
@@ -299,7 +299,13 @@ def test_a_dead_proxy_says_nothing_of_the_site(scan):
     ended = scan("news.test", "--via", f"socks5h://user:secret@127.0.0.1:{closed_port()}#there", "--json")
     assert ended.code == 3
     assert "secret" not in ended.out + ended.err
-    assert ended.json["vantage"] == {"id": "there", "kind": "socks5h", "asn": "AS0", "cc": "ZZ"}
+    assert ended.json["vantage"] == {
+        "id": "there",
+        "kind": "socks5h",
+        "asn": "AS0",
+        "cc": "ZZ",
+        "dns": "vantage",
+    }
 
 
 def test_no_path_and_no_user_is_in_the_evidence(scan, serve, genuine, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from evidence_samples import FINISHED, INTERCEPTED, header, measurement
@@ -14,12 +15,14 @@ from kzmitm.evidence.layout import Level
 from kzmitm.evidence.redaction import public_certificates, public_frame, public_row
 from kzmitm.evidence.scan_document import frame_of, summary_of, target_row
 from kzmitm.model.codec import to_json
+from kzmitm.model.target import DNSPlace, Vantage
 from kzmitm.model.verdict import Outcome, Scope
 from kzmitm.pki.parse import parse_certificate
 
 FRAME = {
     "schema", "version", "tool.name", "tool.version", "week", "complete", "rules_version", "registry.version",
     "store.name", "store.version", "store.date", "store.sha256", "vantage.kind", "vantage.asn", "vantage.cc",
+    "vantage.dns",
     *(f"summary.{outcome}" for outcome in Outcome),
     *(
         f"options.{name}"
@@ -52,7 +55,7 @@ def full_frame():
         (name.removeprefix("options.") for name in FRAME if name.startswith("options.")), 1
     )
     return frame_of(
-        header(**options, judged_at=FINISHED).to_json(),
+        replace(header(**options, judged_at=FINISHED), vantage=Vantage(dns=DNSPlace.HERE)).to_json(),
         summary_of({"clean": 3}),
         finished_at=FINISHED,
         bundle="/home/b",

@@ -29,7 +29,7 @@ class Page(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(PAGE)
 
-    def log_message(self, *_words):  # noqa: ANN002
+    def log_message(self, *_words):
         pass
 
 

@@ -181,19 +181,28 @@ BEHAVIOURS: dict[str, tuple[Behaviour, str | None]] = {
 
 
 @contextlib.asynccontextmanager
-async def tls_server(certificate: tuple[Path, Path], host: str = "127.0.0.1") -> AsyncIterator[int]:
+async def tls_server(
+    certificate: tuple[Path, Path],
+    host: str = "127.0.0.1",
+    *,
+    listening: socket.socket | None = None,
+) -> AsyncIterator[int]:
     """OpenSSL as a server, with one certificate for all names; yields its port."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
-    async with serving(silent, host=host, context=context) as port:
+    async with serving(silent, host=host, context=context, listening=listening) as port:
         yield port
 
 
 @contextlib.asynccontextmanager
 async def serving(
-    behaviour: Behaviour, *, host: str = "127.0.0.1", context: ssl.SSLContext | None = None
+    behaviour: Behaviour,
+    *,
+    host: str = "127.0.0.1",
+    context: ssl.SSLContext | None = None,
+    listening: socket.socket | None = None,
 ) -> AsyncIterator[int]:
-    """A server with this behaviour; yields its port."""
+    """A server with this behaviour, on a port of `host` or on a socket that is bound; yields its port."""
 
     connections = set()
 
@@ -205,9 +214,14 @@ async def serving(
         finally:
             writer.close()
 
-    server = await asyncio.start_server(handle, host, 0, ssl=context)
+    if listening is None:
+        server = await asyncio.start_server(handle, host, 0, ssl=context)
+    else:
+        start = asyncio.start_unix_server if listening.family == socket.AF_UNIX else asyncio.start_server
+        server = await start(handle, sock=listening, ssl=context)
+    name = server.sockets[0].getsockname()
     try:
-        yield server.sockets[0].getsockname()[1]
+        yield 0 if isinstance(name, str) else name[1]
     finally:
         server.close()
         for connection in connections:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 
@@ -12,6 +13,9 @@ import dns.rrset
 import h2.config
 import h2.connection
 import h2.events
+
+from kzmitm.netio.links._local import plain_socket
+from kzmitm.netio.vantage import VantageLink
 
 Zone = Callable[[dns.message.Message], bytes | None]
 
@@ -37,14 +41,16 @@ def answering(records: dict[tuple[str, str], list[str]], *, rcode: int = 0, alia
 
 
 class _Datagrams(asyncio.DatagramProtocol):
-    def __init__(self, zone, *, truncate):
+    def __init__(self, zone, *, truncate, seen):
         self.zone = zone
+        self.seen = seen
         self.truncate = truncate
 
     def connection_made(self, transport):
         self.transport = transport
 
     def datagram_received(self, data, addr):
+        self.seen.append(addr[0])
         query = dns.message.from_wire(data)
         if self.truncate:
             response = dns.message.make_response(query)
@@ -55,10 +61,24 @@ class _Datagrams(asyncio.DatagramProtocol):
 
 
 @contextlib.asynccontextmanager
-async def name_server(zone: Zone, *, truncate: bool = False) -> AsyncIterator[int]:
-    """A server on UDP and, for truncated answers, on the same port of TCP; yields the port."""
+async def name_server(
+    zone: Zone,
+    *,
+    truncate: bool = False,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    seen: list[str] | None = None,
+    link: VantageLink | None = None,
+) -> AsyncIterator[int]:
+    """A server on UDP and, for truncated answers, on the same port of TCP; yields the port.
+
+    `seen` gets the addresses of who asked; the sockets are those of `link`.
+    """
+    seen = [] if seen is None else seen
+    new_socket = plain_socket if link is None else link.new_socket
 
     async def over_tcp(reader, writer):
+        seen.append(writer.get_extra_info("peername")[0])
         with contextlib.suppress(asyncio.IncompleteReadError):
             length = int.from_bytes(await reader.readexactly(2), "big")
             wire = zone(dns.message.from_wire(await reader.readexactly(length)))
@@ -66,11 +86,14 @@ async def name_server(zone: Zone, *, truncate: bool = False) -> AsyncIterator[in
             await writer.drain()
         writer.close()
 
-    tcp = await asyncio.start_server(over_tcp, "127.0.0.1", 0)
-    port = tcp.sockets[0].getsockname()[1]
+    listening, datagrams = new_socket(socket.AF_INET), new_socket(socket.AF_INET, socket.SOCK_DGRAM)
+    listening.bind((host, port))
+    port = listening.getsockname()[1]
+    datagrams.bind((host, port))
+    tcp = await asyncio.start_server(over_tcp, sock=listening)
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_datagram_endpoint(
-        lambda: _Datagrams(zone, truncate=truncate), local_addr=("127.0.0.1", port)
+        lambda: _Datagrams(zone, truncate=truncate, seen=seen), sock=datagrams
     )
     try:
         yield port
@@ -110,9 +133,17 @@ async def http2(reader, writer, zone, status):
 
 @contextlib.asynccontextmanager
 async def doh_server(
-    zone: Zone, certificate: tuple, *, version: str = "h2", status: int = 200
+    zone: Zone,
+    certificate: tuple,
+    *,
+    version: str = "h2",
+    status: int = 200,
+    host: str = "127.0.0.1",
+    seen: list[str] | None = None,
+    link: VantageLink | None = None,
 ) -> AsyncIterator[str]:
-    """A DoH server (RFC 8484); yields its URL."""
+    """A DoH server (RFC 8484); yields its URL. `seen` and `link` as with `name_server`."""
+    seen = [] if seen is None else seen
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
     context.set_alpn_protocols([version])
@@ -121,15 +152,18 @@ async def doh_server(
 
     async def handle(reader, writer):
         tasks.add(asyncio.current_task())
+        seen.append(writer.get_extra_info("peername")[0])
         try:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 await speak(reader, writer, zone, status)
         finally:
             writer.close()
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=context)
+    listening = (plain_socket if link is None else link.new_socket)(socket.AF_INET)
+    listening.bind((host, 0))
+    server = await asyncio.start_server(handle, sock=listening, ssl=context)
     try:
-        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/dns-query"
+        yield f"https://{host}:{server.sockets[0].getsockname()[1]}/dns-query"
     finally:
         server.close()
         for task in tasks:

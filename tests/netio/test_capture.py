@@ -29,6 +29,7 @@ from kzmitm.netio.capture import Capture
 from kzmitm.netio.capture_flows import Flows, Seen, read_segment, without_padding
 from kzmitm.netio.clock import start_stopwatch
 from kzmitm.netio.doh import DoHResolver
+from kzmitm.netio.links._local import plain_socket
 from kzmitm.netio.opened import Opened
 from kzmitm.netio.pump import Limits, run_handshake
 from kzmitm.netio.stubdns import StubResolver
@@ -279,7 +280,7 @@ def test_our_resolvers_connections_are_ours(tmp_path, certificate):
     async def check():
         async with name_server(zone, truncate=True) as dns_port, doh_server(zone, certificate) as url:
             with capturing() as (capture, _):
-                over_tcp = await StubResolver((("127.0.0.1", dns_port),)).ask("a.test", "A")
+                over_tcp = await StubResolver((("127.0.0.1", dns_port),), plain_socket).ask("a.test", "A")
                 doh = DoHResolver((url,), root_pem=certificate[0].read_text())
                 over_tls = await doh.ask("a.test", "A")
                 await doh.aclose()

@@ -26,10 +26,12 @@ LIMITS = Limits(1.0, 1.0, 1.0)
 
 
 async def shake(uri, endpoint, *, limits=LIMITS):
+    return await shake_through(open_vantage(uri), endpoint, limits=limits)
+
+
+async def shake_through(link, endpoint, *, limits=LIMITS):
     driver = TLSClient(sni="a.test", profile=PROFILES["small"])
-    exchange = await run_handshake(
-        open_vantage(uri), endpoint, driver, stopwatch=start_stopwatch(NOW), limits=limits
-    )
+    exchange = await run_handshake(link, endpoint, driver, stopwatch=start_stopwatch(NOW), limits=limits)
     observation = driver.observation(endpoint=endpoint, role=Role.FIRST, t0=0, t=1, transaction_id=1)
     return exchange, observation
 

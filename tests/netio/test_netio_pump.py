@@ -15,8 +15,8 @@ from kzmitm.model.observation import Role, Split
 from kzmitm.model.target import Endpoint
 from kzmitm.netio import readiness
 from kzmitm.netio.clock import start_stopwatch
+from kzmitm.netio.links.direct import DirectLink
 from kzmitm.netio.pump import Limits, run_handshake
-from kzmitm.netio.vantage import DirectLink
 from kzmitm.wire.client import TLSClient
 from kzmitm.wire.profiles import PROFILES
 

@@ -13,6 +13,7 @@ from kzmitm.errors import UsageError
 from kzmitm.model.observation import DNSAnswer, DNSObservation
 from kzmitm.netio.clock import start_stopwatch
 from kzmitm.netio.doh import MAX_FAILURES, DoHResolver, parse_server
+from kzmitm.netio.links._local import plain_socket
 from kzmitm.netio.resolve import Patience, Resolver, addresses, open_resolver
 from kzmitm.netio.stubdns import StubResolver, configured_nameservers
 from kzmitm.netio.sysdns import SystemResolver
@@ -33,9 +34,15 @@ def garbage(query):
     return query.id.to_bytes(2, "big") + b"\x81\x80garbage"
 
 
+def stub(*servers: tuple[str, int]):
+    return StubResolver(servers, plain_socket)
+
+
 async def ask_stub(zone, hostname="a.test", query_type="A", *, truncate=False):
     async with name_server(zone, truncate=truncate) as port:
-        return await StubResolver((("127.0.0.1", port),)).ask(hostname, query_type)
+        return await stub(
+            ("127.0.0.1", port),
+        ).ask(hostname, query_type)
 
 
 def test_addresses_with_their_times_to_live():
@@ -85,7 +92,7 @@ def test_a_flood_of_records_is_cut():
 def test_the_second_server_is_asked_when_the_first_fails():
     async def check():
         async with name_server(lambda _: b"x") as bad, name_server(ZONE) as good:
-            return await StubResolver((("127.0.0.1", bad), ("127.0.0.1", good))).ask("a.test", "A")
+            return await stub(("127.0.0.1", bad), ("127.0.0.1", good)).ask("a.test", "A")
 
     assert len(asyncio.run(check()).answers) == 2
 
@@ -208,7 +215,14 @@ def test_disagreement_is_evidence(certificate):
     async def check():
         async with name_server(ZONE) as port, doh_server(DOH_ZONE, certificate) as url:
             doh = DoHResolver((url,), root_pem=certificate[0].read_text())
-            resolver = Resolver([StubResolver((("127.0.0.1", port),))], doh=doh)
+            resolver = Resolver(
+                [
+                    stub(
+                        ("127.0.0.1", port),
+                    )
+                ],
+                doh=doh,
+            )
             watch = start_stopwatch(NOW)
             rows = await resolver.resolve("a.test", watch)
             again = await resolver.resolve("a.test", watch)
@@ -230,7 +244,12 @@ def test_disagreement_is_evidence(certificate):
 def test_a_silent_resolver_does_not_hold_up_a_quick_one():
     async def check():
         async with name_server(ZONE) as good, name_server(lambda _: None) as silent:
-            engines = [StubResolver((("127.0.0.1", port),)) for port in (silent, good)]
+            engines = [
+                stub(
+                    ("127.0.0.1", port),
+                )
+                for port in (silent, good)
+            ]
             started = time.monotonic()
             rows = await Resolver(engines, patience=FAST).resolve("a.test", start_stopwatch(NOW))
             return rows, time.monotonic() - started
@@ -243,7 +262,14 @@ def test_a_silent_resolver_does_not_hold_up_a_quick_one():
 def test_silence_everywhere_ends_at_the_limit():
     async def check():
         async with name_server(lambda _: None) as silent:
-            resolver = Resolver([StubResolver((("127.0.0.1", silent),))], patience=Patience(0.1, 0.1, 0.1))
+            resolver = Resolver(
+                [
+                    stub(
+                        ("127.0.0.1", silent),
+                    )
+                ],
+                patience=Patience(0.1, 0.1, 0.1),
+            )
             started = time.monotonic()
             rows = await resolver.resolve("a.test", start_stopwatch(NOW))
             return rows, time.monotonic() - started
@@ -256,7 +282,13 @@ def test_silence_everywhere_ends_at_the_limit():
 def test_cancelling_leaves_nothing_behind():
     async def check():
         async with name_server(lambda _: None) as silent:
-            resolver = Resolver([StubResolver((("127.0.0.1", silent),))])
+            resolver = Resolver(
+                [
+                    stub(
+                        ("127.0.0.1", silent),
+                    )
+                ]
+            )
             task = asyncio.create_task(resolver.resolve("a.test", start_stopwatch(NOW)))
             await asyncio.sleep(0.01)
             task.cancel()

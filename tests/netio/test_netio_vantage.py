@@ -41,7 +41,7 @@ def test_credentials_are_decoded():
 BAD = [
     "",
     "direct:x",
-    "interface:eth0",
+    "interface:nosuchif0",
     "ftp://h",
     "socks5://",
     "socks5://:1080",

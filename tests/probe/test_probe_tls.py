@@ -9,8 +9,9 @@ import pytest
 from kzmitm.model.observation import Alert, Hello, Role, Split, TLSObservation
 from kzmitm.model.target import Endpoint, Vantage
 from kzmitm.netio.clock import start_stopwatch
+from kzmitm.netio.links.direct import DirectLink
 from kzmitm.netio.pump import Limits
-from kzmitm.netio.vantage import DirectLink
+from kzmitm.netio.vantage import VantageLink
 from kzmitm.probe.contrast import carry_out
 from kzmitm.probe.tls import Conditions, Offer, needs_second_engine, new_driver, shake_hands
 from kzmitm.verdict.followup import FollowUp
@@ -88,12 +89,10 @@ def test_a_control_carries_the_name_of_its_vantage():
 
 
 @dataclass
-class FaultyLink:
+class FaultyLink(VantageLink):
     """A link with a flaw of its own."""
 
     vantage: Vantage = field(default_factory=Vantage)
-    is_direct = False
-    resolves_names = True
 
     async def connect(self, _endpoint, _timeout_s):
         raise ZeroDivisionError("192.0.2.1")

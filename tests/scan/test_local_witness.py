@@ -12,9 +12,9 @@ import pytest
 from kzmitm.model.local_trust import LocalTrust
 from kzmitm.model.target import Target
 from kzmitm.model.verdict import Cause, Outcome
+from kzmitm.netio.links.direct import DirectLink
 from kzmitm.netio.overrides import parse_overrides
 from kzmitm.netio.pump import Limits
-from kzmitm.netio.vantage import DirectLink
 from kzmitm.scan import Network, ScanOptions, SilentObserver, scan
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -19,10 +19,11 @@ from kzmitm.model.observation import Role
 from kzmitm.model.target import Target, Vantage
 from kzmitm.model.verdict import Confidence, Outcome, Verdict
 from kzmitm.netio.answers import Reply, address_answer
+from kzmitm.netio.links.direct import DirectLink
 from kzmitm.netio.overrides import parse_overrides
 from kzmitm.netio.pump import Limits
 from kzmitm.netio.resolve import Resolver
-from kzmitm.netio.vantage import DirectLink
+from kzmitm.netio.vantage import VantageLink
 from kzmitm.scan import Network, ScanOptions, SilentObserver, gentle, scan
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -386,13 +387,12 @@ class Records:
 
 
 @dataclass
-class FarLink:
+class FarLink(VantageLink):
     """A vantage that reaches nothing, and IPv6 not even in theory; it notes what it was asked for."""
 
     resolves_names: bool = True
     asked: list = field(default_factory=list)
     vantage: Vantage = field(default_factory=Vantage)
-    is_direct = False
 
     async def connect(self, endpoint, _timeout_s):
         self.asked.append(str(endpoint))

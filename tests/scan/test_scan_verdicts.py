@@ -20,9 +20,9 @@ from kzmitm.lab.loopback.origin import TLSOrigin
 from kzmitm.lab.loopback.servers import Connection, ServerThread
 from kzmitm.model.target import Target
 from kzmitm.model.verdict import Confidence, Outcome, Scope
+from kzmitm.netio.links.direct import DirectLink
 from kzmitm.netio.overrides import parse_overrides
 from kzmitm.netio.pump import Limits
-from kzmitm.netio.vantage import DirectLink
 from kzmitm.pki.registry import parse_registry
 from kzmitm.pki.store import parse_store
 from kzmitm.resources import fingerprint_files

@@ -18,6 +18,7 @@ from kzmitm.cli.scan_setup import Setup, open_results, set_up
 from kzmitm.cli.sources import registry_of
 from kzmitm.cli.targets import Selection, select
 from kzmitm.cli.terminal import print_json, print_lines, say
+from kzmitm.cli.ways import check_ways
 from kzmitm.errors import ConsentError, UsageError
 from kzmitm.netio.capture import Capture
 from kzmitm.netio.descriptors import make_room
@@ -51,7 +52,10 @@ def run(args: argparse.Namespace) -> int:
         _check_folder(setup.control_path)
         consent.demand(understood=args.i_understand)
         _allow_sensitive(targets, allowed=args.include_sensitive)
-        make_room(setup.options.concurrency)  # this and the next two may fail, so before anything is written
+        make_room(
+            setup.options.concurrency
+        )  # this and the next three may fail, so before anything is written
+        check_ways(setup.link, setup.control_link)
         network = setup.network()
         capture = stack.enter_context(capturing(wanted=args.pcap))
         return _scan(args, checked, setup, targets, network, capture)

@@ -36,7 +36,7 @@ def shown(host, ders=(UNKNOWN_DER,), failure=UNKNOWN, asns=(9198,), software=PRO
     return met(made, host, asns, software)
 
 
-def looked(*all_met, clean=()):  # noqa: ANN002
+def looked(*all_met, clean=()):
     """The outcome, rule and confidence of each after the second look; it must not depend on the order."""
     told = {str(n): each for n, each in enumerate(all_met)}
     changed = look_again(told, frozenset(clean))

@@ -1,0 +1,123 @@
+"""The forms of values in a campaign file: each reader returns the value that TOML gave, or says why not."""
+
+import math
+import re
+from base64 import b64decode
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from kzmitm.evidence.signing.sshsig import PublicKey, SignatureError, parse_public_key
+
+T = TypeVar("T")
+Reader = Callable[[Any], T]
+
+MAX_TEXT = 1024
+MAX_ITEMS = 10_000
+"""Entries of one list; longer lists of targets are files."""
+
+_SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s*(ms|s|min|h|d)", re.ASCII)
+_UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
+
+
+class FormError(ValueError):
+    """A value has not the form that its key demands; says which form that is."""
+
+
+def text(value: Any) -> str:
+    if not isinstance(value, str) or not 0 < len(value.strip()) <= MAX_TEXT or not value.isprintable():
+        raise FormError(f"must be a text of 1 to {MAX_TEXT} printable characters")
+    return value
+
+
+def name(value: Any) -> str:
+    """What becomes part of file names and subjects."""
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise FormError("must be 1 to 40 small letters, digits, - or _, beginning with a letter or digit")
+    return value
+
+
+def flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise FormError("must be true or false")
+    return value
+
+
+def span(value: Any) -> float:
+    """Seconds of `"500ms"`, `"2s"`, `"15min"`, `"6h"`, `"7d"`."""
+    found = _SPAN.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        raise FormError('must be a time such as "500ms", "2s", "15min", "6h" or "7d"')
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def moment(value: Any) -> datetime:
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise FormError("must be a time with an offset, as 2026-12-01T00:00:00Z, not in quotes")
+    return value.astimezone(UTC)
+
+
+def public_key(value: Any) -> PublicKey:
+    """The key of `ssh-ed25519 AAAA…`, without a comment; raises FormError."""
+    kind, _, blob = text(value).partition(" ")
+    try:
+        key = parse_public_key(b64decode(blob, validate=True))
+    except (ValueError, SignatureError):
+        raise FormError("must be a public key, ssh-ed25519 AAAA…") from None
+    if key.line != f"{kind} {blob}":
+        raise FormError("must be a public key, ssh-ed25519 AAAA…, and nothing else")
+    return key
+
+
+def whole(least: int, most: int) -> Reader[int]:
+    def read(value: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise FormError(f"must be a whole number from {least} to {most}")
+        return value
+
+    return read
+
+
+def number(least: float, most: float) -> Reader[float]:
+    def read(value: Any) -> float:
+        fits = isinstance(value, int | float) and not isinstance(value, bool)
+        if not fits or not math.isfinite(value) or not least <= value <= most:
+            raise FormError(f"must be a number from {least:g} to {most:g}")
+        return float(value)
+
+    return read
+
+
+def one_of(*words: str) -> Reader[str]:
+    def read(value: Any) -> str:
+        if value not in words:
+            raise FormError(f"must be one of {', '.join(words)}")
+        return str(value)
+
+    return read
+
+
+def list_of(reader: Reader[T], *, least: int = 0) -> Reader[tuple[T, ...]]:
+    def read(value: Any) -> tuple[T, ...]:
+        if not isinstance(value, list) or not least <= len(value) <= MAX_ITEMS:
+            raise FormError(f"must be a list of {least} to {MAX_ITEMS} entries")
+        found = []
+        for place, each in enumerate(value, 1):
+            try:
+                found.append(reader(each))
+            except FormError as exc:
+                raise FormError(f"entry {place} {exc}") from None
+        return tuple(found)
+
+    return read
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key of a table: its reader, and its default where it may be left out."""
+
+    reader: Callable[[Any], Any]
+    default: Any = None
+    is_required: bool = False

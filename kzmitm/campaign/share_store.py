@@ -1,0 +1,203 @@
+"""Results of one share on the disk: compressed lines of OONI's format, and a log that says which are whole.
+
+A batch is written as one Zstandard frame and made to reach the disk; then the log tells of it. Whatever lies
+behind the end that the log knows was never promised, and is cut off when the share is opened again. So a
+job has exactly one result, however often the process or the power went.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Final, Self
+
+from kzmitm.campaign.compression import compressor
+from kzmitm.campaign.log import Log, read_log
+from kzmitm.errors import UsageError
+
+LOG: Final = "results.log"
+MANIFEST: Final = "manifest.json"
+FORMAT: Final = "kzmitm.share/1.0"
+SEGMENT_OCTETS: Final = 64 << 20
+"""Compressed octets of a segment, after which the next begins: what tools and people handle easily."""
+LEVEL: Final = 3
+MAX_JOBS: Final = 20_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What is known of a job without its line. `state` is `done`, or `failed` by the vantage's fault."""
+
+    number: int
+    state: str
+    outcome: str = ""
+    confidence: str = ""
+    authority: str = ""
+    certificate: str = ""
+    """SHA-256 of the leaf that the verdict is about."""
+    at: float = 0.0
+    """When it was measured, in seconds since 1970."""
+
+    @property
+    def is_failed(self) -> bool:
+        return self.state == "failed"
+
+
+class ShareStore:
+    """The results of a share; one process at a time may have it open. Raises OSError, UsageError."""
+
+    def __init__(self, folder: Path, *, plan: str, jobs: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self._plan = plan
+        self._final = bytearray(jobs)
+        """By number: 0 nothing, 1 done, 2 failed."""
+        self._segment, self._end = "", 0
+        self._batch: list[tuple[Result, bytes]] = []
+        self._compressor = compressor(LEVEL)
+        for result in self._replay():
+            self._mark(result)
+        self._log = Log(folder / LOG)
+        if not self._segment:
+            self._log.append({"format": FORMAT, "plan": plan, "jobs": jobs})
+        self._file: BinaryIO | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _replay(self) -> Iterator[Result]:
+        path = self.folder / LOG
+        if not path.exists():
+            return
+        for record in read_log(path):
+            if "plan" in record:
+                if record["plan"] != self._plan:
+                    raise UsageError(
+                        f"{self.folder}: belongs to another plan",
+                        hint="the file, its lists or its seed changed; give the campaign another --out",
+                    )
+                continue
+            self._segment, self._end = str(record["segment"]), int(record["end"])
+            yield from (Result(*row) for row in record["results"])
+
+    def _mark(self, result: Result) -> None:
+        if not 0 <= result.number < len(self._final):
+            raise UsageError(f"{self.folder}: tells of a job that the plan does not have")
+        self._final[result.number] = 2 if result.is_failed else 1
+
+    def is_final(self, number: int) -> bool:
+        """The job has a result that stays, unless failed ones are to be tried again."""
+        return self._final[number] != 0
+
+    def forget_failed(self) -> int:
+        """Let failed jobs be tried again; how many there are."""
+        failed = self._final.count(2)
+        self._final = self._final.replace(b"\2", b"\0")
+        return failed
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Jobs done, failed, left."""
+        done, failed = self._final.count(1), self._final.count(2)
+        return done, failed, len(self._final) - done - failed
+
+    @property
+    def waiting(self) -> int:
+        """Results that were added and are not on the disk yet."""
+        return len(self._batch)
+
+    def add(self, result: Result, line: bytes) -> bool:
+        """Take a result to be written with the next batch; False if the job has one already."""
+        if self._final[result.number]:
+            return False
+        self._mark(result)
+        self._batch.append((result, line))
+        return True
+
+    def flush(self) -> None:
+        """Have all that was added on the disk; raises OSError and keeps it for the next try."""
+        if not self._batch:
+            return
+        lines = b"".join(line.rstrip(b"\n") + b"\n" for _, line in self._batch if line)
+        file = self._open_segment()
+        end = self._end
+        if lines:
+            try:
+                file.write(self._compressor.compress(lines))
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                os.ftruncate(file.fileno(), self._end)
+                file.seek(self._end)
+                raise
+            end = file.tell()
+        rows = [list(asdict(result).values()) for result, _ in self._batch]
+        self._log.append({"segment": self._segment, "end": end, "results": rows})
+        self._end = end
+        self._batch.clear()
+
+    def _open_segment(self) -> BinaryIO:
+        if self._file is not None and self._end < SEGMENT_OCTETS:
+            return self._file
+        if self._file is not None:
+            self._file.close()
+        if not self._segment or self._end >= SEGMENT_OCTETS:
+            number = int(self._segment.partition(".")[0] or 0) + 1
+            self._segment, self._end = f"{number:04d}.jsonl.zst", 0
+        self._file = (self.folder / self._segment).open("ab")
+        self._file.truncate(self._end)
+        return self._file
+
+    def close(self) -> None:
+        """Close the files; what was not flushed is given up."""
+        if self._file is not None:
+            self._file.close()
+        self._log.__exit__(None, None, None)
+
+    def segments(self) -> list[Path]:
+        """The files that hold the lines, in order."""
+        return sorted(self.folder.glob("[0-9]*.jsonl.zst"))
+
+    def write_manifest(self, about: Mapping[str, Any]) -> None:
+        """Say what the share holds, with the hash of every segment; appears whole."""
+        done, failed, left = self.counts
+        document = {
+            "format": FORMAT,
+            "plan": self._plan,
+            **about,
+            "jobs": {"done": done, "failed": failed, "left": left},
+            "segments": [
+                {"name": path.name, "octets": path.stat().st_size, "sha256": _hash(path)}
+                for path in self.segments()
+            ],
+        }
+        temporary = self.folder / f".{MANIFEST}"
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump(document, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self.folder / MANIFEST)
+
+
+def results_of(folder: Path) -> Iterator[Result]:
+    """The results that a share's log tells of, the last word of each job last."""
+    path = folder / LOG
+    if path.exists():
+        for record in read_log(path):
+            yield from (Result(*row) for row in record.get("results", ()))
+
+
+def _hash(path: Path) -> str:
+    digest = sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

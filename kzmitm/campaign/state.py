@@ -1,0 +1,165 @@
+"""The folder of a campaign: its plan, its log, the shares of its rounds, and how far they are."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from kzmitm.campaign.history import Seen
+from kzmitm.campaign.log import Log, read_log
+from kzmitm.campaign.plan import Plan, Share
+from kzmitm.campaign.share_store import ShareStore, results_of
+from kzmitm.errors import UsageError
+
+CAMPAIGN_LOG: Final = "campaign.log"
+FILE_COPY: Final = "campaign.toml"
+PAUSED: Final = "paused"
+ROUNDS: Final = "rounds"
+FORMAT: Final = "kzmitm.campaign/1.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """What verdicts of a round rest on; a change is recorded and never mixed silently."""
+
+    rules: str
+    registry: str
+    store: str
+    software: str
+
+
+@dataclass(slots=True)
+class ShareState:
+    """How far a share is."""
+
+    share: Share
+    jobs: int
+    done: int = 0
+    failed: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def left(self) -> int:
+        return self.jobs - self.done - self.failed
+
+
+class CampaignFolder:
+    """Opens or begins the folder of a campaign. Raises UsageError, OSError."""
+
+    def __init__(self, folder: Path, plan: Plan) -> None:
+        self.folder = folder
+        self.plan = plan
+
+    def begin(self, octets: bytes, versions: Versions) -> None:
+        """Make the folder, or check that it is of the same plan; a change of versions goes into the log."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / CAMPAIGN_LOG
+        known = list(read_log(path)) if path.exists() else []
+        if known and known[0].get("plan") != self.plan.digest:
+            raise UsageError(
+                f"{self.folder}: holds another plan of {known[0].get('name')}",
+                hint="the file, its lists or its seed changed: give another --out, or the old ones",
+            )
+        told = {name: getattr(versions, name) for name in versions.__slots__}
+        if not known:
+            temporary = self.folder / f".{FILE_COPY}"
+            temporary.write_bytes(octets)
+            temporary.replace(self.folder / FILE_COPY)
+            self.record({"format": FORMAT, "name": self.plan.campaign.name, "plan": self.plan.digest})
+        last = next((each["versions"] for each in reversed(known) if "versions" in each), None)
+        if last != told:
+            self.record({"event": "versions", "versions": told})
+
+    def record(self, record: Mapping[str, Any]) -> None:
+        """Add to the campaign's log."""
+        with Log(self.folder / CAMPAIGN_LOG) as log:
+            log.append(record)
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        path = self.folder / CAMPAIGN_LOG
+        if path.exists():
+            yield from read_log(path)
+
+    def place(self, share: Share) -> Path:
+        return self.folder / ROUNDS / f"{share.round:04d}" / share.vantage
+
+    def store(self, share: Share) -> ShareStore:
+        """The share's results, open for writing."""
+        return ShareStore(self.place(share), plan=self.plan.digest, jobs=self.plan.jobs_per_share)
+
+    def share_state(self, share: Share) -> ShareState:
+        """How far a share is, by its log alone."""
+        state = ShareState(share, self.plan.jobs_per_share)
+        last: dict[int, tuple[str, str]] = {}
+        for result in results_of(self.place(share)):
+            last[result.number] = (result.state, result.outcome)
+        for kind, outcome in last.values():
+            if kind == "failed":
+                state.failed += 1
+            else:
+                state.done += 1
+                state.outcomes[outcome] += 1
+        return state
+
+    def seen(self, round_number: int) -> Iterator[Seen]:
+        """The final results of the targets (not of the controls) in a round."""
+        for share in self.plan.shares(round_number):
+            last = {result.number: result for result in results_of(self.place(share))}
+            for number, result in last.items():
+                if number < len(self.plan.targets):
+                    yield Seen(round_number, share.vantage, str(self.plan.targets[number]), result)
+
+    @property
+    def rounds_finished(self) -> frozenset[int]:
+        return frozenset(
+            int(each["round"]) for each in self.events() if each.get("event") == "round_finished"
+        )
+
+    @property
+    def is_paused(self) -> bool:
+        return (self.folder / PAUSED).exists()
+
+    def pause(self, *, paused: bool) -> None:
+        """Ask a run, wherever it is, to hold on or to go on."""
+        path = self.folder / PAUSED
+        if paused:
+            path.touch()
+        else:
+            path.unlink(missing_ok=True)
+
+
+def read_folder(folder: Path) -> tuple[bytes, dict[str, Any]]:
+    """The campaign file kept in a folder and the first record of its log; raises UsageError."""
+    try:
+        octets = (folder / FILE_COPY).read_bytes()
+        first = next(read_log(folder / CAMPAIGN_LOG))
+    except (OSError, StopIteration):
+        raise UsageError(
+            f"{folder}: no campaign is there", hint="kzmitm campaign run FILE begins one"
+        ) from None
+    if not str(first.get("format", "")).startswith("kzmitm.campaign/1."):
+        raise UsageError(f"{folder}: of another version of kzmitm")
+    return octets, first
+
+
+def sync(folder: Path) -> None:
+    """Let the names in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    """A JSON file that appears whole."""
+    temporary = path.with_name(f".{path.name}")
+    with temporary.open("w", encoding="utf-8") as file:
+        json.dump(document, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    sync(path.parent)

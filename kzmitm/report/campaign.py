@@ -1,0 +1,70 @@
+"""What a campaign would do, and how far it is, as lines for people."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from kzmitm.report.language import _
+from kzmitm.report.line import Line, Style
+from kzmitm.report.safe import harmless
+
+
+def plan_lines(told: Mapping[str, Any]) -> Iterator[Line]:
+    """The plan of `kzmitm campaign check`."""
+    about = f": {harmless(told['description'])}" if told["description"] else ""
+    yield Line(about, lead=harmless(told["name"]), style=Style.HEADING)
+    text = _("{targets} targets and {controls} controls from {vantages} vantages, {rounds} rounds")
+    yield Line(text.format(**{**told, "vantages": len(told["vantages"])}))
+    for vantage in told["vantages"]:
+        yield Line(f"  {harmless(vantage['name'])}  {harmless(vantage['kind'])}")
+    yield from _cost_lines(told["estimate"], told["rounds"])
+    yield Line(
+        _("Who carries a vantage's traffic sees every name that is asked for, and that no browser asks.")
+    )
+    if told["sensitive"]:
+        lists = ", ".join(map(harmless, told["sensitive"]))
+        yield Line(_(": sites that draw attention to who asks for them"), lead=lists, style=Style.WARNING)
+
+
+def _cost_lines(cost: Mapping[str, Any], rounds: int) -> Iterator[Line]:
+    text = _("A round makes at least {n} connections, {rate:.3g} a second: about {time}, {megabytes:.0f} MB.")
+    yield Line(
+        text.format(
+            n=cost["connections"],
+            rate=cost["per_second"],
+            time=duration(cost["round_s"]),
+            megabytes=cost["octets"] / 1e6,
+        )
+    )
+    if rounds > 1:
+        text = _("All of it takes about {time} and {megabytes:.0f} MB.")
+        yield Line(text.format(time=duration(cost["total_s"]), megabytes=cost["total_octets"] / 1e6))
+    if cost["is_too_slow"]:
+        advice = _(" than the time until the next: raise limits or rounds.every")
+        yield Line(advice, lead=_("A round takes longer"), style=Style.WARNING)
+
+
+def status_lines(shares: Iterable[Mapping[str, Any]], *, paused: bool) -> Iterator[Line]:
+    """How far each share is, and what it found."""
+    for share in shares:
+        found = ", ".join(f"{n} {outcome}" for outcome, n in share["outcomes"].items())
+        yield Line(
+            _("round {round}, {vantage}: {done} of {jobs} done{failed}{found}").format(
+                round=share["round"],
+                vantage=harmless(share["vantage"]),
+                done=share["done"],
+                jobs=share["jobs"],
+                failed=_(", {n} failed").format(n=share["failed"]) if share["failed"] else "",
+                found=f" ({found})" if found else "",
+            ),
+            style=Style.ALARM if share["outcomes"].get("interception") else Style.PLAIN,
+        )
+    if paused:
+        yield Line(_(": kzmitm campaign resume goes on"), lead=_("paused"), style=Style.WARNING)
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it."""
+    for unit, size in ((_("days"), 86400), (_("h"), 3600), (_("min"), 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
