@@ -97,14 +97,6 @@ class CollectPart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EvidencePart:
-    bundles: str = "findings"
-    """Of which targets signed bundles are made: `none`, `findings`, `all`."""
-    keep: float | None = None
-    """Seconds for which rounds are kept; None for ever."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class StopPart:
     """When a vantage or a round is given up."""
 
@@ -138,7 +130,6 @@ class CampaignFile:
     rounds: RoundsPart = field(default_factory=RoundsPart)
     limits: LimitsPart = field(default_factory=LimitsPart)
     collect: CollectPart = field(default_factory=CollectPart)
-    evidence: EvidencePart = field(default_factory=EvidencePart)
     stop: StopPart = field(default_factory=StopPart)
     hooks: HooksPart = field(default_factory=HooksPart)
 
@@ -218,10 +209,6 @@ _TABLES: Mapping[str, tuple[type, Mapping[str, Key]]] = {
             "doh": Key(forms.flag),
             "max_addresses": Key(forms.whole(1, 16)),
         },
-    ),
-    "evidence": (
-        EvidencePart,
-        {"bundles": Key(forms.one_of("none", "findings", "all")), "keep": Key(forms.span)},
     ),
     "stop": (
         StopPart,

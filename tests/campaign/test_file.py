@@ -64,10 +64,6 @@ families = [4]
 doh = false
 max_addresses = 2
 
-[evidence]
-bundles = "all"
-keep = "365d"
-
 [stop]
 vantage_failures = 5
 findings = 2
@@ -104,7 +100,6 @@ def test_every_key_is_read():
     assert campaign.limits.endpoint_gap == 0.5
     assert campaign.limits.timeout == 9
     assert campaign.collect.families == (4,)
-    assert campaign.evidence.keep == 365 * 86400
     assert campaign.stop.findings == 2
     assert campaign.hooks.on_finding == ("notify-send", "found")
 
@@ -115,7 +110,6 @@ def test_what_is_left_out_is_gentle():
     assert campaign.limits.endpoint_concurrency == 1
     assert campaign.limits.endpoint_gap == 2
     assert campaign.rounds.count == 1
-    assert campaign.evidence.bundles == "findings"
 
 
 def test_the_digest_is_of_the_octets():
@@ -146,9 +140,8 @@ def test_the_digest_is_of_the_octets():
         ('profile = "small"', 'profile = "huge"', 50, "collect.profile", "one of"),
         ("families = [4]", "families = []", 51, "collect.families", "list of 1"),
         ("families = [4]", "families = [5]", 51, "collect.families", "4 and 6"),
-        ('bundles = "all"', 'bundles = "some"', 56, "evidence.bundles", "none, findings, all"),
-        ("[stop]", "[stopp]", 59, "stopp", "did you mean stop"),
-        ('on_finding = ["notify-send", "found"]', 'on_finding = ["a", 3]', 64, "hooks.on_finding", "entry 2"),
+        ("[stop]", "[stopp]", 55, "stopp", "did you mean stop"),
+        ('on_finding = ["notify-send", "found"]', 'on_finding = ["a", 3]', 60, "hooks.on_finding", "entry 2"),
     ],
     ids=lambda value: str(value)[:24],
 )
