@@ -70,6 +70,8 @@ class Runner:
         self._world = world
         self._watcher = watcher
         self._politeness = Politeness(self._plan.campaign.limits)
+        self._unusable: dict[Share, str] = {}
+        """Why vantages cannot be used at the moment."""
         self.stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -174,11 +176,15 @@ class Runner:
         if self._world.prove is None:
             return True
         why = await self._world.prove(share.vantage)
-        if why:
+        if why and why != self._unusable.get(share):  # told once, however long it stays so
             self._watcher.on_note(share, "vantage_unusable", why)
             self._folder.record(
                 {"event": "vantage_unusable", "round": share.round, "vantage": share.vantage, "why": why}
             )
+        if why:
+            self._unusable[share] = why
+        elif self._unusable.pop(share, ""):
+            self._watcher.on_note(share, "vantage_up")
         return not why
 
     @staticmethod

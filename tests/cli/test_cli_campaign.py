@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -240,11 +241,51 @@ def test_a_vantage_that_is_dead_loses_its_share_only_for_now(write, serve, forge
         [sys.executable, "-m", "kzmitm", *map(str, words)], stderr=subprocess.PIPE, stdout=subprocess.PIPE
     ) as child:
         heard = b""
-        while b"the vantage fails" not in heard or not (out / "rounds/0001/here/manifest.json").exists():
+        manifest = out / "rounds/0001/here/manifest.json"
+        while b"the vantage cannot be used" not in heard or not manifest.exists():
             heard += child.stderr.readline()
         child.send_signal(signal.SIGINT)
         assert child.wait(timeout=20) == 3
     assert len(lines_of(out)) == 8
+    assert not lines_of(out, vantage="away")
+
+
+def test_a_proxy_that_intercepts_by_itself_is_not_measured_from(write, serve, forger, tmp_path):
+    """It answers every CONNECT with a forged certificate, also for names that nobody should touch."""
+    port = serve(forger.site("control.test"))
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def pump(source, sink):
+        with suppress(OSError):
+            while octets := source.recv(65536):
+                sink.sendall(octets)
+            sink.shutdown(socket.SHUT_WR)
+
+    def answer():
+        with suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                client.recv(4096)
+                client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                server = socket.create_connection(("127.0.0.1", port))
+                for pair in ((client, server), (server, client)):
+                    threading.Thread(target=pump, args=pair, daemon=True).start()
+
+    threading.Thread(target=answer, daemon=True).start()
+    proxy = f'[[vantages]]\nname = "away"\nuri = "http://127.0.0.1:{listener.getsockname()[1]}"\n'
+    out = tmp_path / "out"
+    words = [
+        "campaign", "run", write(vantages=proxy), "--out", out, "--i-understand",
+        "--fingerprints", forger.overlay(),
+    ]  # fmt: skip
+    with subprocess.Popen(
+        [sys.executable, "-m", "kzmitm", *map(str, words)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+    ) as child:
+        told = child.stderr.readline()
+        child.send_signal(signal.SIGINT)
+        assert child.wait(timeout=20) == 3
+    listener.close()
+    assert told == b"away: the vantage cannot be used: it alters TLS by itself\n"
     assert not lines_of(out, vantage="away")
 
 

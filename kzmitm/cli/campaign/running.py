@@ -3,9 +3,12 @@
 import argparse
 import asyncio
 import fcntl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
+from itertools import islice
+from random import SystemRandom
 
 from kzmitm import __version__
 from kzmitm.campaign.hooks import tell
@@ -19,6 +22,7 @@ from kzmitm.cli.sources import pinned_pem
 from kzmitm.cli.terminal import say
 from kzmitm.errors import UsageError
 from kzmitm.evidence.control import read_control
+from kzmitm.model.target import Target
 from kzmitm.model.verdict import Outcome
 from kzmitm.netio.doh import DEFAULT_SERVERS
 from kzmitm.netio.overrides import parse_overrides
@@ -31,7 +35,11 @@ from kzmitm.pki.store import TrustStore
 from kzmitm.report.language import _
 from kzmitm.report.safe import harmless
 from kzmitm.scan import Judged, Network, ScanOptions
+from kzmitm.scan.proving import prove
 from kzmitm.verdict.judge import Judge
+
+PROVEN_WITH = 2
+"""Controls that a vantage is proven with: one may be out of order."""
 
 NOTES: Mapping[str, str] = {
     "vantage_down": _("the vantage fails; its share waits"),
@@ -87,9 +95,8 @@ def world_of(args: argparse.Namespace, opened: Opened, registry: Registry, store
         link = open_vantage(part.uri, asn=part.asn or "AS0", cc=part.cc or "ZZ")
         resolver = None
         if link.resolves_names:
-            resolver = open_resolver(
-                root_pem=pinned_pem(), doh_servers=DEFAULT_SERVERS if campaign.collect.doh else ()
-            )
+            servers = DEFAULT_SERVERS if campaign.collect.doh else ()
+            resolver = open_resolver(root_pem=pinned_pem(), doh_servers=servers, link=link)
         networks[part.name] = Network(link=link, resolver=resolver, overrides=overrides)
     limits, collect, hooks = campaign.limits, campaign.collect, campaign.hooks
     options = ScanOptions(
@@ -103,13 +110,35 @@ def world_of(args: argparse.Namespace, opened: Opened, registry: Registry, store
         stop_after=campaign.stop.findings,
         software_version=__version__,
     )
+
+    def judge() -> Judge:
+        return Judge(registry=registry, store=store, control=control)
+
+    controls = list(islice(opened.plan.controls, PROVEN_WITH))
     return World(
         networks=networks,
-        judge=lambda: Judge(registry=registry, store=store, control=control),
+        judge=judge,
         options=options,
         now=clock.now,
+        prove=lambda vantage: proven(networks[vantage], controls, judge(), options),
         tell=partial(tell, hooks=hooks, post=post) if hooks.on_finding or hooks.webhook else None,
     )
+
+
+async def proven(network: Network, controls: Sequence[Target], judge: Judge, options: ScanOptions) -> str:
+    """ "" if names that nobody should touch come unaltered through the vantage, else why it is not used.
+
+    This computer itself needs no proof: what it sees of the controls is a result.
+    """
+    if network.link.is_direct:
+        return ""
+    gentle = replace(options, follow_ups=False, concurrency=1, stop_after=None)
+    proof = await prove(network, controls, judge=judge, options=gentle, rng=SystemRandom(), now=clock.now)
+    if proof.is_usable:
+        return ""
+    if proof.alters_tls:
+        return _("it alters TLS by itself")
+    return proof.failure or _("no control could be verified through it")
 
 
 @contextmanager
