@@ -126,7 +126,7 @@ def world_of(args: argparse.Namespace, opened: Opened, registry: Registry, store
 
 
 async def proven(network: Network, controls: Sequence[Target], judge: Judge, options: ScanOptions) -> str:
-    """ "" if names that nobody should touch come unaltered through the vantage, else why it is not used.
+    """Why a vantage is not used; nothing if names that nobody should touch come unaltered through it.
 
     This computer itself needs no proof: what it sees of the controls is a result.
     """
