@@ -63,15 +63,19 @@ CLEAN = VerdictRow("", "clean", "", "", "", "", "archive.verified_by_the_probe",
 _KEYS = """
 CREATE TEMP TABLE known_chains AS
   SELECT DISTINCT chain FROM chains WHERE list_has_any(certificates, {known});
-CREATE VIEW keyed AS
+CREATE VIEW settled AS
+  SELECT * FROM handshakes WHERE failure = '' AND verified AND role = ''
+    AND chain NOT IN (SELECT chain FROM known_chains);
+CREATE TEMP TABLE unsettled AS
   SELECT *, CASE
-    WHEN failure = '' AND verified AND role = ''
-      AND chain NOT IN (SELECT chain FROM known_chains) THEN ''
     WHEN chain = '' THEN md5(to_json([failure, verified::VARCHAR, control, in_control::VARCHAR,
                                       private::VARCHAR, role])::VARCHAR)
     ELSE md5(to_json([failure, verified::VARCHAR, chain, control, in_control::VARCHAR, private::VARCHAR,
                       role, name, host, time::DATE::VARCHAR])::VARCHAR)
-  END AS situation FROM handshakes;
+  END AS situation
+  FROM handshakes WHERE NOT (failure = '' AND verified AND role = ''
+    AND chain NOT IN (SELECT chain FROM known_chains));
+CREATE VIEW keyed AS SELECT *, '' AS situation FROM settled UNION ALL BY NAME SELECT * FROM unsettled;
 CREATE TEMP TABLE situations AS
   SELECT situation, any_value(failure) AS failure, any_value(verified) AS verified,
          any_value(chain) AS chain, any_value(control) AS control,
@@ -79,7 +83,7 @@ CREATE TEMP TABLE situations AS
          CASE WHEN any_value(chain) = '' THEN '' ELSE any_value(name) END AS name,
          CASE WHEN any_value(chain) = '' THEN '' ELSE any_value(host) END AS host,
          any_value(role) AS role, min(time) AS time
-  FROM keyed WHERE situation <> '' GROUP BY situation;
+  FROM unsettled GROUP BY situation;
 """
 
 _FIELDS = "situation, failure, verified, chain, control, in_control, private, name, host, role, time"
@@ -98,7 +102,7 @@ GROUP BY sha256
 _INTERMEDIATES = f"""
 WITH verified AS (
   SELECT chain, min(name) AS first_name, max(name) AS last_name, min(asn) AS first_asn, max(asn) AS last_asn
-  FROM keyed WHERE situation = '' AND chain <> '' AND test <> 'echcheck' GROUP BY chain
+  FROM settled WHERE chain <> '' AND test <> 'echcheck' GROUP BY chain
 ), issuers AS (
   SELECT unnest(certificates[2:]) AS sha256, first_name, last_name, first_asn, last_asn
   FROM chains JOIN verified USING (chain)
@@ -115,20 +119,20 @@ _SHOWN_ELSEWHERE = """
 SELECT DISTINCT sha256 FROM (
   SELECT unnest(certificates) AS sha256 FROM chains
   WHERE chain IN (
-    SELECT DISTINCT chain FROM keyed WHERE situation = '' AND chain <> '' AND test <> 'echcheck')
+    SELECT DISTINCT chain FROM settled WHERE chain <> '' AND test <> 'echcheck')
 ) WHERE sha256 IN (
   SELECT unnest(certificates) FROM chains WHERE chain IN (SELECT chain FROM situations WHERE chain <> ''))
 """
 
 _SIGHTINGS = f"""
 SELECT DISTINCT k.situation, k.asn, CASE WHEN k.name <> '' THEN k.name ELSE k.host END AS host, k.software
-FROM keyed k JOIN undecided USING (situation)
+FROM unsettled k JOIN undecided USING (situation)
 ORDER BY ALL LIMIT {MAX_SIGHTINGS}
 """  # noqa: S608
 
 _CLEAN_PLACES = """
-SELECT DISTINCT asn, name FROM keyed WHERE situation = '' AND name IN (
-  SELECT CASE WHEN k.name <> '' THEN k.name ELSE k.host END FROM keyed k JOIN undecided USING (situation))
+SELECT DISTINCT asn, name FROM settled WHERE name IN (
+  SELECT CASE WHEN k.name <> '' THEN k.name ELSE k.host END FROM unsettled k JOIN undecided USING (situation))
 """
 
 
