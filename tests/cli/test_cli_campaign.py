@@ -240,10 +240,11 @@ def test_a_vantage_that_is_dead_loses_its_share_only_for_now(write, serve, forge
     with subprocess.Popen(
         [sys.executable, "-m", "kzmitm", *map(str, words)], stderr=subprocess.PIPE, stdout=subprocess.PIPE
     ) as child:
-        heard = b""
         manifest = out / "rounds/0001/here/manifest.json"
-        while b"the vantage cannot be used" not in heard or not manifest.exists():
-            heard += child.stderr.readline()
+        told = iter(child.stderr.readline, b"")
+        assert any(b"the vantage cannot be used" in line for line in told)
+        while not manifest.exists():
+            assert child.poll() is None
         child.send_signal(signal.SIGINT)
         assert child.wait(timeout=20) == 3
     assert len(lines_of(out)) == 8
