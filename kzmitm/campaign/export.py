@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from kzmitm.campaign import forms
-from kzmitm.campaign.file import CampaignFile, HooksPart, parse_campaign
+from kzmitm.campaign.file import parse_campaign
 from kzmitm.campaign.forms import FormError
 from kzmitm.campaign.plan import Plan
+from kzmitm.campaign.sections import CampaignFile, HooksPart
 from kzmitm.campaign.target_table import TargetTable
 from kzmitm.errors import UsageError
 from kzmitm.evidence.json_reader import UnreadableJSONError, parse_json

@@ -5,7 +5,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
-from kzmitm.campaign.file import HooksPart
+from kzmitm.campaign.sections import HooksPart
 
 TIMEOUT_S = 30.0
 """Seconds for a command or a web server to take an alarm."""

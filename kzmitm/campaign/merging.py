@@ -15,8 +15,8 @@ from kzmitm.campaign.intake import BoundedJudge, Reason, RefusedError, measureme
 from kzmitm.campaign.packing import Pack
 from kzmitm.campaign.plan import Plan, Share
 from kzmitm.campaign.remote_setup import part_of
-from kzmitm.campaign.runner import result_of
 from kzmitm.campaign.share_claims import FAILED, Chosen, claims_of, lines_of
+from kzmitm.campaign.share_run import result_of
 from kzmitm.campaign.share_store import Result, ShareStore
 from kzmitm.campaign.state import CampaignFolder
 from kzmitm.errors import KzmitmError

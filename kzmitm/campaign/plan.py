@@ -11,7 +11,7 @@ from enum import StrEnum
 from hashlib import sha256
 from random import Random
 
-from kzmitm.campaign.file import CampaignFile
+from kzmitm.campaign.sections import CampaignFile
 from kzmitm.campaign.target_table import TargetTable
 from kzmitm.model.target import Target
 

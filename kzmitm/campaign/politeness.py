@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_network
 from time import monotonic
 
-from kzmitm.campaign.file import LimitsPart
+from kzmitm.campaign.sections import LimitsPart
 from kzmitm.model.target import Endpoint, is_ip
 from kzmitm.scan import Pacer
 

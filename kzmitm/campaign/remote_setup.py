@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from kzmitm.campaign.file import VantagePart
 from kzmitm.campaign.plan import Job, Plan
+from kzmitm.campaign.sections import VantagePart
 from kzmitm.campaign.subjects import TAKER, Subjects
 from kzmitm.campaign.work import MAX_BENIGN, MAX_ITEM, MAX_RESULT, WorkItem, WorkOptions
 

@@ -17,11 +17,13 @@ from kzmitm.campaign.intake import Accepted, Intake, Refusals, RefusedError
 from kzmitm.campaign.plan import Job, Plan, Share
 from kzmitm.campaign.receipts import Receipts
 from kzmitm.campaign.remote_setup import TAKE_AT_ONCE, Remote, item_of, prepare
-from kzmitm.campaign.runner import Watcher, World, is_fault_of_vantage, result_of
+from kzmitm.campaign.share_run import result_of
 from kzmitm.campaign.share_store import Result, ShareStore
 from kzmitm.campaign.subjects import TAKER, Subjects
+from kzmitm.campaign.world import Watcher, World
 from kzmitm.errors import UsageError
 from kzmitm.netio.queue_access import QueueError
+from kzmitm.scan.health import is_link_failure
 
 T = TypeVar("T")
 
@@ -175,7 +177,7 @@ class RemoteShare:
 
     def _accept(self, accepted: Accepted, receipts: Receipts) -> None:
         job, judged = accepted.job, accepted.judged
-        if is_fault_of_vantage(judged):
+        if is_link_failure(judged.measurement):
             if job.number in self._open:
                 self._failed(job)
             return

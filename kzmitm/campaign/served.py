@@ -7,8 +7,9 @@ from kzmitm.campaign.intake import Accepted, Intake
 from kzmitm.campaign.plan import Share
 from kzmitm.campaign.remote_setup import WORKER_URI, Remote, part_of
 from kzmitm.campaign.remote_share import RemoteShare
-from kzmitm.campaign.runner import Runner, Watcher, World
+from kzmitm.campaign.runner import Runner
 from kzmitm.campaign.state import CampaignFolder
+from kzmitm.campaign.world import Watcher, World
 from kzmitm.evidence.signing.sshsig import PublicKey
 
 

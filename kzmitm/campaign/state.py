@@ -1,7 +1,5 @@
 """The folder of a campaign: its plan, its log, the shares of its rounds, and how far they are."""
 
-import json
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -143,23 +141,3 @@ def read_folder(folder: Path) -> tuple[bytes, dict[str, Any]]:
     if not str(first.get("format", "")).startswith("kzmitm.campaign/1."):
         raise UsageError(f"{folder}: of another version of kzmitm")
     return octets, first
-
-
-def sync(folder: Path) -> None:
-    """Let the names in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def write_json(path: Path, document: Mapping[str, Any]) -> None:
-    """A JSON file that appears whole."""
-    temporary = path.with_name(f".{path.name}")
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(document, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    sync(path.parent)

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from kzmitm import __version__
-from kzmitm.campaign.file import LimitsPart
+from kzmitm.campaign.sections import LimitsPart
 from kzmitm.campaign.work import WorkItem, WorkOptions
 from kzmitm.evidence.signing.keys import SigningKey
 from kzmitm.model.target import Endpoint

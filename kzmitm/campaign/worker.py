@@ -14,8 +14,8 @@ from ipaddress import ip_address
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from kzmitm.campaign.file import LimitsPart
 from kzmitm.campaign.politeness import Politeness
+from kzmitm.campaign.sections import LimitsPart
 from kzmitm.campaign.subjects import Subjects
 from kzmitm.campaign.work import WorkError, WorkItem, parse_item, result_of_work
 from kzmitm.campaign.work_manner import BothPacers, Ceiling, limits_of, line_of_work, scan_options

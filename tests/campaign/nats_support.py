@@ -22,7 +22,6 @@ from cryptography.x509.oid import NameOID
 from kzmitm.campaign.file import parse_campaign
 from kzmitm.campaign.plan import Plan
 from kzmitm.campaign.remote_setup import Remote
-from kzmitm.campaign.runner import World
 from kzmitm.campaign.served import ServedRunner
 from kzmitm.campaign.server_config import ServerSettings, ServerUser, server_config
 from kzmitm.campaign.share_store import results_of
@@ -31,6 +30,7 @@ from kzmitm.campaign.subjects import Subjects
 from kzmitm.campaign.target_table import TargetTable
 from kzmitm.campaign.work_manner import Ceiling
 from kzmitm.campaign.worker import Worker
+from kzmitm.campaign.world import World
 from kzmitm.evidence.signing.keys import new_key
 from kzmitm.netio.nats_keys import new_nkey
 from kzmitm.netio.nats_queue import open_queue

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from kzmitm.campaign.file import LimitsPart
 from kzmitm.campaign.politeness import Politeness, Rate, block_of
+from kzmitm.campaign.sections import LimitsPart
 from kzmitm.model.target import Endpoint
 
 

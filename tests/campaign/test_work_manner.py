@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from work_samples import KEY, sample_plan
 
-from kzmitm.campaign.file import LimitsPart
 from kzmitm.campaign.plan import Share
 from kzmitm.campaign.politeness import Politeness
 from kzmitm.campaign.remote_setup import item_of
+from kzmitm.campaign.sections import LimitsPart
 from kzmitm.campaign.work import parse_item
 from kzmitm.campaign.work_manner import BothPacers, Ceiling, limits_of, scan_options
 from kzmitm.model.target import Endpoint

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from kzmitm import __version__
 from kzmitm.campaign.export import is_export, parse_export
-from kzmitm.campaign.file import CampaignFile, parse_campaign
+from kzmitm.campaign.file import parse_campaign
 from kzmitm.campaign.plan import Plan
+from kzmitm.campaign.sections import CampaignFile
 from kzmitm.campaign.state import CampaignFolder, Versions, read_folder
 from kzmitm.campaign.target_table import TargetTable
 from kzmitm.cli.folders import home

@@ -14,8 +14,9 @@ from kzmitm import __version__
 from kzmitm.campaign.hooks import tell
 from kzmitm.campaign.plan import Job, Share
 from kzmitm.campaign.remote_setup import WORKER_URI
-from kzmitm.campaign.runner import Runner, World
+from kzmitm.campaign.runner import Runner
 from kzmitm.campaign.state import CampaignFolder
+from kzmitm.campaign.world import World
 from kzmitm.cli import clock
 from kzmitm.cli.campaign.opening import Opened
 from kzmitm.cli.sources import pinned_pem

@@ -16,8 +16,6 @@ from kzmitm.ooni.archive.tables import Choice, connect, open_extract
 
 VERDICTS: Final = "verdicts"
 TABLES: Final = "tables"
-FINDINGS_FORMAT: Final = "kzmitm.findings/1.0"
-"""Of the columns in `verdicts` and `tables`: docs/archive.md."""
 
 _UNFINISHED: Final = ".unfinished"
 _PARQUET: Final = "(FORMAT parquet, COMPRESSION zstd)"

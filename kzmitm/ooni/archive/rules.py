@@ -13,6 +13,7 @@ from kzmitm.model.failure import Failure
 from kzmitm.model.verdict import Confidence, Outcome
 from kzmitm.ooni.archive.cases import Case, HandshakeVerdict
 from kzmitm.ooni.archive.failures import Kind
+from kzmitm.ooni.archive.labelling import label_of
 from kzmitm.ooni.experiment import OTHER_NAME, TRACE
 from kzmitm.pki.attribution import Attribution
 from kzmitm.pki.kinds import Kind as AuthorityKind
@@ -20,7 +21,6 @@ from kzmitm.pki.kinds import scope_of
 from kzmitm.pki.report import TimeStatus
 from kzmitm.verdict.codes import UndecidedCode
 from kzmitm.verdict.handshake import State
-from kzmitm.verdict.labels import NETWORK_CUTS
 
 Predicate = Callable[[Case], bool]
 CONTROL, PORTAL, CLOCK = UndecidedCode.CONTROL, UndecidedCode.PORTAL_LOGIN, UndecidedCode.CLOCK
@@ -74,22 +74,6 @@ def judge(case: Case) -> HandshakeVerdict:
 
 def _attributed(case: Case) -> Iterator[Attribution]:
     return (one for one in (case.interceptor, case.family, case.named) if one is not None)
-
-
-def label_of(outcome: Outcome | None, case: Case) -> str:
-    """The deepest node of OONI's ontology that the evidence supports."""
-    if outcome is Outcome.DNS_HIJACK:
-        return "dns.injection.bogon" if case.situation.private else "dns.injection"
-    if outcome is Outcome.BLOCKED:
-        node = NETWORK_CUTS.get(case.failure)
-        if node is None:
-            return "tls.alert" if "remote error: tls" in case.failure else "tls"
-        return "tls.reset.sni" if node == "tls.reset" and case.situation.role == OTHER_NAME else node
-    if case.kind is Kind.NONE or outcome not in (INTERCEPTION, INCONCLUSIVE):
-        return ""
-    if case.facts is None or outcome is INCONCLUSIVE:
-        return "tls"
-    return "tls.mitm.self_signed" if case.facts.is_self_signed else "tls.mitm.ca_signed"
 
 
 def _fails_alike(case: Case) -> bool:

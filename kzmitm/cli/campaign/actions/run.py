@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from kzmitm.campaign.export import NAMESPACE, of_one_vantage
 from kzmitm.campaign.remote_setup import WORKER_URI, Remote
-from kzmitm.campaign.runner import Runner, World
+from kzmitm.campaign.runner import Runner
 from kzmitm.campaign.served import ServedRunner
 from kzmitm.campaign.state import CampaignFolder
+from kzmitm.campaign.world import World
 from kzmitm.cli import clock, consent, serving
 from kzmitm.cli.campaign.opening import Opened, folder_of, open_file, versions_of
 from kzmitm.cli.campaign.running import Telling, alone, run_campaign, world_of

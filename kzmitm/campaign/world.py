@@ -1,0 +1,43 @@
+"""What a run of a campaign is given, and whom it tells."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from kzmitm.campaign.plan import Job, Share
+from kzmitm.scan import Judged, Network, ScanJudge, ScanOptions
+
+WAIT_S = 15.0
+"""Seconds until a vantage that is down, or a full disk, is tried again."""
+
+
+class Watcher(Protocol):
+    """Told what happens; must return quickly and never raise."""
+
+    def on_share(self, share: Share, *, left: int) -> None: ...
+
+    def on_result(self, job: Job, judged: Judged | None) -> None:
+        """A job has its result; None for one that its vantage failed."""
+        ...
+
+    def on_note(self, share: Share | None, code: str, detail: str = "") -> None:
+        """`vantage_down`, `vantage_up`, `vantage_unusable`, `disk_full`, `disk_free`, `paused`, `resumed`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What a run is given: networks by vantage, judges, time. `sleep` and `now` are of the caller."""
+
+    networks: Mapping[str, Network]
+    judge: Callable[[], ScanJudge]
+    """A new judge for each share: its hosts bear each other out, and no others."""
+    options: ScanOptions
+    now: Callable[[], datetime]
+    prove: Callable[[str], Awaitable[str]] | None = None
+    """Whether a vantage works and leaves TLS alone: "" or why not."""
+    tell: Callable[[Mapping[str, object]], Awaitable[str]] | None = None
+    """Tells of an alarm: "" or why that failed."""
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
