@@ -262,17 +262,26 @@ def test_a_proxy_that_intercepts_by_itself_is_not_measured_from(write, serve, fo
                 sink.sendall(octets)
             sink.shutdown(socket.SHUT_WR)
 
+    def forge(client):
+        with suppress(OSError), client, socket.create_connection(("127.0.0.1", port)) as server:
+            client.recv(4096)
+            client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            back = threading.Thread(target=pump, args=(server, client))
+            back.start()
+            pump(client, server)
+            back.join()
+
+    connections = []
+
     def answer():
         with suppress(OSError):
             while True:
                 client, _ = listener.accept()
-                client.recv(4096)
-                client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-                server = socket.create_connection(("127.0.0.1", port))
-                for pair in ((client, server), (server, client)):
-                    threading.Thread(target=pump, args=pair, daemon=True).start()
+                connections.append(threading.Thread(target=forge, args=(client,)))
+                connections[-1].start()
 
-    threading.Thread(target=answer, daemon=True).start()
+    accepting = threading.Thread(target=answer)
+    accepting.start()
     proxy = f'[[vantages]]\nname = "away"\nuri = "http://127.0.0.1:{listener.getsockname()[1]}"\n'
     out = tmp_path / "out"
     words = [
@@ -285,7 +294,11 @@ def test_a_proxy_that_intercepts_by_itself_is_not_measured_from(write, serve, fo
         told = child.stderr.readline()
         child.send_signal(signal.SIGINT)
         assert child.wait(timeout=20) == 3
+    # Closing alone does not wake a thread that waits in accept.
+    listener.shutdown(socket.SHUT_RDWR)
     listener.close()
+    for each in (accepting, *connections):
+        each.join()
     assert told == b"away: the vantage cannot be used: it alters TLS by itself\n"
     assert not lines_of(out, vantage="away")
 
