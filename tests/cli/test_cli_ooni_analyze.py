@@ -358,7 +358,8 @@ def test_ctrl_c_leaves_no_half_part(archive, grounds, tmp_path):
     child.stdin.write((json.dumps(archive.documents[0]).encode() + b"\n") * 100)
     child.stdin.flush()
     until = time.monotonic() + 30
-    while not list(out.glob("extract/.unfinished-*/measurements")) and time.monotonic() < until:
+    while not list(out.glob("extract/.unfinished-*")):
+        assert time.monotonic() < until
         time.sleep(0.02)
     child.send_signal(signal.SIGINT)
     said = child.communicate(timeout=30)
