@@ -13,6 +13,7 @@ import msgspec
 
 from kzmitm.ooni.archive.chains import Chain
 from kzmitm.ooni.archive.parquet import Writer
+from kzmitm.ooni.archive.planning import identity
 from kzmitm.ooni.archive.rows import (
     COLUMNS,
     EXTRACT_FORMAT,
@@ -216,3 +217,14 @@ def parts_of(folder: Path) -> Iterator[Path]:
         for path in sorted(folder.iterdir()):
             if not path.name.startswith(".") and (path / SUMMARY).is_file():
                 yield path
+
+
+def sources_of(part: Path) -> Iterator[str]:
+    """The identities of the files that a part was made of, as `planning` gives them.
+
+    None of a part that came by a merge: it says what others read, and must not keep ours from being read.
+    """
+    with suppress(ValueError, OSError):
+        for each in read_summary(part).get("sources", ()):
+            if each.get("mark"):
+                yield identity(each["name"], each["octets"], each["mark"])

@@ -26,7 +26,9 @@ def extract(task: Task, folder: str, scratch: str | None = None) -> dict[str, An
         extractor = Extractor(part)
         for source in task.sources:
             _read(source, extractor, part)
-        return part.commit(sources=[{"name": each.shown, "octets": each.size} for each in task.sources])
+        return part.commit(
+            sources=[{"name": each.shown, "octets": each.size, "mark": each.mark} for each in task.sources]
+        )
 
 
 def _read(source: Source, extractor: Extractor, part: Part) -> None:

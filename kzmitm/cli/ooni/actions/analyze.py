@@ -60,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
     with ExitStack() as stack, told_plainly():
         out = args.out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kzmitm-")))
         out.mkdir(parents=True, exist_ok=True)
+        tasks = _unread(tasks, out)
         if tasks:
             _read(args, tasks, out)
         if args.extract_only or args.shard:
@@ -135,6 +136,15 @@ def _tasks(args: argparse.Namespace) -> list[Any]:
     except ValueError as exc:
         raise UsageError(f"--shard: {exc}") from None
     return [task for task in tasks if shard.holds(task)]
+
+
+def _unread(tasks: list[Any], out: Path) -> list[Any]:
+    from kzmitm.ooni.archive import planning  # noqa: PLC0415
+    from kzmitm.ooni.archive.parts import EXTRACT, parts_of, sources_of  # noqa: PLC0415
+
+    parts = list(parts_of(out / EXTRACT)) if tasks else []
+    read = {source for part in parts for source in sources_of(part)}
+    return planning.unread(tasks, {part.name for part in parts}, read)
 
 
 @contextmanager
