@@ -120,7 +120,7 @@ class WorkResult:
         try:
             signer = verify(self.line, self.signature, NAMESPACE)
         except SignatureError as exc:
-            raise WorkError(f"signature: {exc}") from None
+            raise WorkError("signature: {why}", why=exc) from None
         if signer != self.key:
             raise WorkError("signature: of another key than it names")
 
@@ -182,7 +182,7 @@ def _common(reading: "_Reading") -> dict[str, Any]:
 def _encoded(told: Mapping[str, Any], most: int) -> bytes:
     octets = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
     if len(octets) > most:
-        raise WorkError(f"longer than {most >> 10} KiB")
+        raise WorkError("longer than {most} KiB", most=most >> 10)
     return octets
 
 
@@ -191,20 +191,20 @@ class _Reading:
 
     def __init__(self, octets: bytes, most: int, form: str) -> None:
         if octets.count(b",") > MAX_COMMAS:
-            raise WorkError(f"more than {MAX_COMMAS} values")
+            raise WorkError("more than {max_commas} values", max_commas=MAX_COMMAS)
         try:
             value = parse_json(octets, max_bytes=most)
         except UnreadableJSONError as exc:
-            raise WorkError(f"no JSON that we take: {exc}") from None
+            raise WorkError("no JSON that we take: {why}", why=exc) from None
         self._members = self._object(value, "the message")
         family = form.rpartition(".")[0] + "."
         if not self.read("format", _short).startswith(family):
-            raise WorkError(f"format: not of {family}x")
+            raise WorkError("format: not of {family}x", family=family)
 
     @staticmethod
     def _object(value: Any, name: str) -> Mapping[str, Any]:
         if not isinstance(value, Mapping):
-            raise WorkError(f"{name}: must be an object")
+            raise WorkError("{name}: must be an object", name=name)
         return value
 
     def inner(self, key: str) -> "_Reading":
@@ -220,7 +220,7 @@ class _Reading:
         try:
             return reader(self._members.get(key))
         except FormError as exc:
-            raise WorkError(f"{key}: {exc}") from None
+            raise WorkError("{key}: {why}", key=key, why=exc) from None
 
 
 def _hexadecimal(digits: int) -> Callable[[Any], str]:

@@ -135,7 +135,9 @@ class Worker:
             raise WorkError("of another campaign or vantage")
         host = item.target.hostname
         if is_ip(host) and not self.ceiling.local_targets and not ip_address(host).is_global:
-            raise WorkError(f"{host} is an address of a network of one's own, which is none of theirs")
+            raise WorkError(
+                "{host} is an address of a network of one's own, which is none of theirs", host=host
+            )
 
     @staticmethod
     def _token(item: WorkItem) -> str:

@@ -109,17 +109,20 @@ def open_container(path: Path) -> Container:
     try:
         if path.is_dir():
             if not is_bag(path):
-                raise BundleError(f"{path}: not a bundle", hint="name the file or folder of one")
+                raise BundleError("{path}: not a bundle", hint="name the file or folder of one", path=path)
             return Container(FolderContainer(path))
         with open(open_regular(path), "rb") as file:  # noqa: PTH123 (a descriptor)
             head = file.read(64)
         if is_sealed(head):
             raise BundleError(
-                f"{path}: sealed to somebody's key",
+                "{path}: sealed to somebody's key",
                 hint="who has the key opens it: age -d -i KEY -o FILE.zip",
+                path=path,
             )
         return Container(ZipContainer(path))
     except (FileNotFoundError, NotADirectoryError):
-        raise BundleError(f"{path}: no such file", hint="name the file or folder of a bundle") from None
+        raise BundleError(
+            "{path}: no such file", hint="name the file or folder of a bundle", path=path
+        ) from None
     except OSError as exc:
-        raise BundleError(f"{path}: cannot be read: {exc.strerror}") from exc
+        raise BundleError("{path}: cannot be read: {strerror}", path=path, strerror=exc.strerror) from exc

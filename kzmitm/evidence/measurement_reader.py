@@ -33,7 +33,7 @@ def read_documents(
         try:
             measurement = decode(document)
         except DecodeError as exc:
-            raise DecodeError(f"{where}: {exc}") from None
+            raise DecodeError("{where}: {why}", where=where, why=exc) from None
         yield document, measurement
     if len(line) > MAX_LINE:
         raise DamagedError(Code.FILE_TOO_LONG, f"{name}:{number + 1}", f"more than {MAX_LINE} octets")

@@ -92,7 +92,9 @@ def parse_recipient(text: str) -> Recipient:
     if kind in _SSH_KINDS:
         return _ssh_recipient(pyrage, kind, rest)
     if _SSH_KIND.fullmatch(kind):
-        raise UsageError(f"{kind}: age cannot encrypt to such a key", hint="give age1… or ssh-ed25519 AAAA…")
+        raise UsageError(
+            "{kind}: age cannot encrypt to such a key", hint="give age1… or ssh-ed25519 AAAA…", kind=kind
+        )
     raise UsageError("not a public key of age or ssh", hint=_HINT)
 
 
@@ -101,8 +103,10 @@ def _refuse_secret(text: str) -> None:
     for mark, name, command in _SECRETS:
         if mark.search(folded):
             raise UsageError(
-                f"{name}: that is the secret half of a key, which must not leave its owner",
-                hint=f"give the public half ({command} prints it); if the key came from somebody, tell them",
+                "{name}: that is the secret half of a key, which must not leave its owner",
+                hint="give the public half ({command} prints it); if the key came from somebody, tell them",
+                name=name,
+                command=command,
             )
 
 
@@ -126,7 +130,9 @@ def _age_recipient(pyrage: Any, word: str, rest: list[str]) -> Recipient:
 
 def _ssh_recipient(pyrage: Any, kind: str, rest: list[str]) -> Recipient:
     if not rest:
-        raise UsageError(f"{kind}: the key itself is missing", hint="put kind and key in quotes, as one word")
+        raise UsageError(
+            "{kind}: the key itself is missing", hint="put kind and key in quotes, as one word", kind=kind
+        )
     text = f"{kind} {rest[0]}"
     fields = _ssh_fields(rest[0])
     try:
@@ -141,7 +147,10 @@ def _ssh_recipient(pyrage: Any, kind: str, rest: list[str]) -> Recipient:
     if key is None or len(fields) != _SSH_KINDS[kind] or fields[0] != kind.encode():
         size = "; of ssh-rsa, 2048 to 4096 bits" if kind == "ssh-rsa" else ""
         raise UsageError(
-            f"not a key of {kind}: incomplete, mistyped or unfit", hint=f"copy the whole .pub file{size}"
+            "not a key of {kind}: incomplete, mistyped or unfit",
+            hint="copy the whole .pub file{size}",
+            kind=kind,
+            size=size,
         )
     if kind == "ssh-ed25519":
         _refuse_low_order(_montgomery(fields[1]))
@@ -208,17 +217,30 @@ def read_recipients(value: str) -> tuple[Recipient, ...]:
         if not line or line.startswith(b"#"):
             continue
         if len(line) > MAX_LINE:
-            raise UsageError(f"{value}:{number}: line longer than {MAX_LINE} octets", hint=_HINT)
+            raise UsageError(
+                "{value}:{number}: line longer than {max_line} octets",
+                hint=_HINT,
+                value=value,
+                number=number,
+                max_line=MAX_LINE,
+            )
         try:
             # Comments of ssh keys come in any encoding; they are left out anyway.
             found.append(parse_recipient(line.decode("utf-8", "replace")))
         except UsageError as exc:
-            raise UsageError(f"{value}:{number}: {exc}", hint=exc.hint) from None
+            raise UsageError(
+                "{value}:{number}: {why}", hint=exc.hint, value=value, number=number, why=exc
+            ) from None
     recipients = tuple(dict.fromkeys(found))
     if not recipients:
-        raise UsageError(f"{value} holds no key", hint=_HINT)
+        raise UsageError("{value} holds no key", hint=_HINT, value=value)
     if len(recipients) > MAX_RECIPIENTS:
-        raise UsageError(f"{value} holds more than {MAX_RECIPIENTS} keys", hint="name the partners only")
+        raise UsageError(
+            "{value} holds more than {max_recipients} keys",
+            hint="name the partners only",
+            value=value,
+            max_recipients=MAX_RECIPIENTS,
+        )
     return recipients
 
 
@@ -230,9 +252,9 @@ def _lines(path: str) -> list[bytes]:
             octets = file.read(MAX_FILE + 1)
     except (OSError, ValueError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "not a path"
-        raise UsageError(f"cannot read {path}: {reason}", hint=_HINT) from None
+        raise UsageError("cannot read {path}: {reason}", hint=_HINT, path=path, reason=reason) from None
     if len(octets) > MAX_FILE:
-        raise UsageError(f"{path}: longer than {MAX_FILE} octets", hint=_HINT)
+        raise UsageError("{path}: longer than {max_file} octets", hint=_HINT, path=path, max_file=MAX_FILE)
     return [line.strip() for line in octets.removeprefix(b"\xef\xbb\xbf").splitlines()]
 
 

@@ -38,7 +38,7 @@ def shared_files(container: Container, level: Level, *, timestamps: bool) -> tup
 def write_shared(container: Container, files: tuple[SharedFile, ...], out: Path) -> None:
     """Write the bundle of the files that are kept; raises UsageError if `out` exists, OSError."""
     if out.exists():
-        raise UsageError(f"{out} exists already", hint="name another file with --out")
+        raise UsageError("{out} exists already", hint="name another file with --out", out=out)
     kept = [file.path for file in files if file.is_kept]
     replace_file(out, archive_chunks(container.root, sources_of(container, kept)))
 

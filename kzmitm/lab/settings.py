@@ -60,7 +60,9 @@ class Parameter:
             self._refuse(value, f"1 to {MAX_NAME} octets of printable characters")
 
     def _refuse(self, value: str, hint: str) -> None:
-        raise UsageError(f"{self.name}: not possible: {harmless(value, 80) or 'nothing'}", hint=hint)
+        raise UsageError(
+            "{name}: not possible: {value}", hint=hint, name=self.name, value=harmless(value, 80) or "nothing"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +99,14 @@ def settle(parameters: Sequence[Parameter], given: Mapping[str, str], *, profile
         if name not in known:
             has = ", ".join(known) or "none"
             raise UsageError(
-                f"the profile {profile} has no parameter {harmless(name, 40)}", hint=f"it has: {has}"
+                "the profile {profile} has no parameter {name}",
+                hint="it has: {has}",
+                profile=profile,
+                name=harmless(name, 40),
+                has=has,
             )
         if len(value.split(",")) > MAX_NAMES:
-            raise UsageError(f"{name}: more than {MAX_NAMES} items", hint="give fewer")
+            raise UsageError(
+                "{name}: more than {max_names} items", hint="give fewer", name=name, max_names=MAX_NAMES
+            )
     return Settings({name: p.check(given[name]) if name in given else p.default for name, p in known.items()})

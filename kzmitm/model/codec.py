@@ -131,7 +131,12 @@ def _tuple_reader(kinds: tuple[Any, ...]) -> _Reader:
     def read_fixed(data: JSON, path: str) -> tuple[Any, ...]:
         items = _expect(data, list, path)
         if len(items) != len(readers):
-            raise CodecError(f"{path}: {len(readers)} elements expected, not {len(items)}")
+            raise CodecError(
+                "{path}: {count} elements expected, not {count_2}",
+                path=path,
+                count=len(readers),
+                count_2=len(items),
+            )
         return tuple(
             read(item, f"{path}[{i}]") for i, (read, item) in enumerate(zip(readers, items, strict=True))
         )
@@ -153,12 +158,12 @@ def _dataclass_reader(kind: Any) -> _Reader:
         _expect(data, dict, path)
         for name in required:
             if name not in data:
-                raise CodecError(f"{path}.{name}: missing")
+                raise CodecError("{path}.{name}: missing", path=path, name=name)
         values = {}
         for name, item in data.items():
             reader = readers.get(name)
             if reader is None:
-                raise CodecError(f"{path}: unknown key {name[:40]!r}")
+                raise CodecError("{path}: unknown key {name}", path=path, name=repr(name[:40]))
             values[name] = reader(item, f"{path}.{name}")
         return kind(**values)
 
@@ -170,7 +175,9 @@ def _enum_reader(kind: type[StrEnum]) -> _Reader:
         try:
             return kind(_expect(data, str, path))
         except ValueError:
-            raise CodecError(f"{path}: not one of {', '.join(kind)}: {data[:40]!r}") from None
+            raise CodecError(
+                "{path}: not one of {kind}: {data}", path=path, kind=", ".join(kind), data=repr(data[:40])
+            ) from None
 
     return read
 
@@ -178,7 +185,12 @@ def _enum_reader(kind: type[StrEnum]) -> _Reader:
 def _expect(data: JSON, kind: type, path: str) -> Any:
     """`data`, if it is exactly of the JSON type: True is no number here."""
     if type(data) is not kind:
-        raise CodecError(f"{path}: {_JSON_NAMES[kind]} expected, not {_JSON_NAMES.get(type(data), 'that')}")
+        raise CodecError(
+            "{path}: {json_names} expected, not {data}",
+            path=path,
+            json_names=_JSON_NAMES[kind],
+            data=_JSON_NAMES.get(type(data), "that"),
+        )
     return data
 
 
@@ -199,7 +211,7 @@ def _text(data: JSON, path: str) -> str:
         try:
             text.encode()
         except UnicodeEncodeError:
-            raise CodecError(f"{path}: half of a surrogate pair is no text") from None
+            raise CodecError("{path}: half of a surrogate pair is no text", path=path) from None
     return text
 
 
@@ -216,7 +228,7 @@ def _number(data: JSON, path: str) -> float:
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise CodecError(f"{path}: not a finite number")
+        raise CodecError("{path}: not a finite number", path=path)
     return number
 
 
@@ -229,14 +241,14 @@ def _octets(data: JSON, path: str) -> bytes:
     try:
         return base64.b64decode(_expect(data, str, path), validate=True)
     except (binascii.Error, ValueError):
-        raise CodecError(f"{path}: not base64") from None
+        raise CodecError("{path}: not base64", path=path) from None
 
 
 def _time(data: JSON, path: str) -> datetime:
     try:
         return parse_time(_expect(data, str, path))
     except ValueError as exc:
-        raise CodecError(f"{path}: {exc}") from None
+        raise CodecError("{path}: {why}", path=path, why=exc) from None
 
 
 _PLAIN: dict[Any, _Reader] = {

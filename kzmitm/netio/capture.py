@@ -213,7 +213,9 @@ def _tools() -> "tuple[socket.socket, type[PcapNgWriter]]":
         ) from None
     except OSError as exc:
         raise UsageError(
-            f"--pcap: packets cannot be captured here: {exc.strerror}", hint="leave out --pcap"
+            "--pcap: packets cannot be captured here: {strerror}",
+            hint="leave out --pcap",
+            strerror=exc.strerror,
         ) from None
 
 

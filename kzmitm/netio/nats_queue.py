@@ -70,7 +70,7 @@ class Mailbox:
         except (nats.errors.TimeoutError, TimeoutError):
             return []
         except nats.errors.Error as exc:
-            raise QueueError(f"the server gives no messages: {exc}") from None
+            raise QueueError("the server gives no messages: {why}", why=exc) from None
         return [Message(each) for each in found]
 
 
@@ -139,7 +139,7 @@ class Queue:
         except NotFoundError:
             await self._asked(self._stream.add_stream(config))
         except (nats.errors.Error, TimeoutError) as exc:
-            raise QueueError(f"{name}: {_why(exc)}") from None
+            raise QueueError("{name}: {why}", name=name, why=_why(exc)) from None
         else:
             await self._asked(self._stream.update_stream(config))
 
@@ -210,7 +210,7 @@ async def open_queue(
         nonlocal last
         complaint = _refusal(error)
         if complaint and not is_open and not refused.done():
-            refused.set_exception(UsageError(f"{server.url}: {complaint}"))
+            refused.set_exception(UsageError("{url}: {complaint}", url=server.url, complaint=complaint))
         elif (why := _why(error)) != last and (not is_open or "permissions" in why):
             last = why
             told(f"{'forbidden' if is_open else 'unreachable'}: {why}")
@@ -245,7 +245,7 @@ async def open_queue(
             refused.result()
         await opening
     except nats.errors.Error as exc:
-        raise UsageError(f"{server.url}: {_why(exc)}") from None
+        raise UsageError("{url}: {why}", url=server.url, why=_why(exc)) from None
     finally:
         refused.cancel()
         if not opening.done():

@@ -81,7 +81,9 @@ def parse_connect_to(text: str) -> ConnectTo:
         ip = _ip(address) if address else None
         return ConnectTo(_host(host), _port(port), ip, _port(to_port))
     except ValueError as exc:
-        raise UsageError(f"--connect-to {text[:100]!r}: {exc}", hint=CONNECT_TO_HINT) from None
+        raise UsageError(
+            "--connect-to {text}: {why}", hint=CONNECT_TO_HINT, text=repr(text[:100]), why=exc
+        ) from None
 
 
 def parse_resolve(text: str) -> Resolve:
@@ -91,7 +93,9 @@ def parse_resolve(text: str) -> Resolve:
         ips = tuple(_ip(part.strip()) for part in rest.split(","))
         return Resolve(None if host == "*" else _host(host), _port(port), ips)
     except ValueError as exc:
-        raise UsageError(f"--resolve {text[:100]!r}: {exc}", hint=RESOLVE_HINT) from None
+        raise UsageError(
+            "--resolve {text}: {why}", hint=RESOLVE_HINT, text=repr(text[:100]), why=exc
+        ) from None
 
 
 def _split(text: str, count: int) -> list[str]:

@@ -90,7 +90,7 @@ def check_service(url: str) -> str:
         usable = False
     if not usable or not url.isascii() or not url.isprintable():
         raise UsageError(
-            f"not a service that tells where one is: {url[:100]!r}", hint="Give an https:// URL."
+            "not a service that tells where one is: {url}", hint="Give an https:// URL.", url=repr(url[:100])
         )
     return url
 
@@ -130,10 +130,17 @@ def read_table(path: Path) -> NetworkTable:
                 if words:
                     _add_line(table, words, f"{path}:{number}")
                 if number > MAX_TABLE_LINES:
-                    raise UsageError(f"{path}: over {MAX_TABLE_LINES} lines", hint="Is this a table?")
+                    raise UsageError(
+                        "{path}: over {max_table_lines} lines",
+                        hint="Is this a table?",
+                        path=path,
+                        max_table_lines=MAX_TABLE_LINES,
+                    )
     except (OSError, UnicodeError) as exc:
         why = exc.strerror if isinstance(exc, OSError) else "not text"
-        raise UsageError(f"{path}: {why}", hint="Give a file with lines PREFIX ASN.") from None
+        raise UsageError(
+            "{path}: {why}", hint="Give a file with lines PREFIX ASN.", path=path, why=why
+        ) from None
     return table
 
 
@@ -143,5 +150,7 @@ def _add_line(table: NetworkTable, words: list[str], where: str) -> None:
         table.add("/".join(prefix), asn)
     except ValueError:
         raise UsageError(
-            f"{where}: not a prefix and a network number", hint="Write lines like 192.0.2.0/24 AS64500."
+            "{where}: not a prefix and a network number",
+            hint="Write lines like 192.0.2.0/24 AS64500.",
+            where=where,
         ) from None

@@ -186,14 +186,16 @@ class _Download:
         if wanted.etag and etag and etag != wanted.etag:
             raise ChangedError(etag, wanted.size if size is None else size)
         if size is not None and size != wanted.size:
-            raise ServiceError(f"it has {size} octets, and the listing says {wanted.size}")
+            raise ServiceError(
+                "it has {size} octets, and the listing says {size_2}", size=size, size_2=wanted.size
+            )
         if status == 200 and self._at:  # the server passes over ranges
             self._start_over()
 
     async def _append(self, response: "httpx.Response") -> None:
         async for chunk in response.aiter_raw():
             if self._at + len(chunk) > self._wanted.size:
-                raise ServiceError(f"more octets come than the {self._wanted.size} of the listing")
+                raise ServiceError("more octets come than the {size} of the listing", size=self._wanted.size)
             await self._archive.take(len(chunk))
             self._file.seek(self._at)
             self._write(chunk)

@@ -94,7 +94,12 @@ def open_vantage(uri: str, *, asn: str = "AS0", cc: str = "ZZ") -> VantageLink:
     scheme = scheme.lower()
     module = _kind(scheme) if colon else None
     if module is None:
-        raise UsageError(f"not a vantage: {_harmless_scheme(scheme)}", hint=f"Use {', '.join(_forms())}.")
+        raise UsageError(
+            "not a vantage: {scheme}",
+            hint="Use {forms}.",
+            scheme=_harmless_scheme(scheme),
+            forms=", ".join(_forms()),
+        )
     body, _, fragment = rest.partition("#")
     try:
         vantage = Vantage(
@@ -103,7 +108,11 @@ def open_vantage(uri: str, *, asn: str = "AS0", cc: str = "ZZ") -> VantageLink:
         link: VantageLink = module.open_link(body, vantage)
     except ValueError as exc:
         raise UsageError(
-            f"not a vantage of the kind {scheme}: {_reason(exc)}", hint=f"Write {module.FORM}."
+            "not a vantage of the kind {scheme}: {why}",
+            hint="Write {form}.",
+            scheme=scheme,
+            why=_reason(exc),
+            form=module.FORM,
         ) from None
     return link
 

@@ -27,7 +27,9 @@ _PARTIAL_DATE = re.compile(r"\d{4}(?:-\d{2}(?:-\d{2})?)?")
 
 def fail(where: str, what: str) -> FingerprintError:
     """The exception for a place in a file; the caller raises it."""
-    return FingerprintError(f"{where}: {what}", hint="fingerprints/README.md says how entries are written.")
+    return FingerprintError(
+        "{where}: {what}", hint="fingerprints/README.md says how entries are written.", where=where, what=what
+    )
 
 
 def text(value: Any, where: str) -> None:

@@ -80,8 +80,9 @@ def parse_store(pem: bytes, *, name: str, version: str, date: str) -> TrustStore
             anchors.setdefault(certificate.sha256, certificate)
     if not anchors:
         raise UsageError(
-            f"{name} holds no certificate that could be trusted",
+            "{name} holds no certificate that could be trusted",
             hint="Give a PEM file with at least one CERTIFICATE block.",
+            name=name,
         )
     return TrustStore(
         name=name, version=version, date=date, sha256=sha256(pem).hexdigest(), anchors=tuple(anchors.values())
@@ -101,10 +102,10 @@ def pinned_store(files: Mapping[str, bytes], name: str = "mozilla") -> TrustStor
         pem, meta = files[f"{name}.pem"], tomllib.loads(files[f"{name}.toml"].decode())
         version, date, digest, count = meta["version"], meta["date"], meta["sha256"], meta["count"]
     except (KeyError, ValueError) as error:
-        raise FingerprintError(f"truststore/{name}: {error!r}", hint=AGAIN) from error
+        raise FingerprintError("truststore/{name}: {why}", hint=AGAIN, name=name, why=repr(error)) from error
     store = parse_store(pem, name=name, version=str(version), date=str(date))
     if store.sha256 != digest or len(store.anchors) != count:
         raise FingerprintError(
-            f"truststore/{name}.pem is not the file that {name}.toml describes", hint=AGAIN
+            "truststore/{name}.pem is not the file that {name}.toml describes", hint=AGAIN, name=name
         )
     return store

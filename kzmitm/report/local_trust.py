@@ -1,13 +1,13 @@
 """Whether programs on this computer would have accepted a certificate, in one sentence."""
 
 from kzmitm.model.local_trust import LocalTrust
-from kzmitm.report.language import _
+from kzmitm.report.language import N_, _
 from kzmitm.report.safe import harmless
 
 MAX_NAMED = 4
 """Programs that are named; `--json` has all."""
 
-REMOVE = _("Run `kzmitm roots`: it shows where on this computer that root is, and how to remove it.")
+REMOVE = N_("Run `kzmitm roots`: it shows where on this computer that root is, and how to remove it.")
 
 
 def local_trust_text(trust: LocalTrust) -> str:

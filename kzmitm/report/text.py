@@ -170,7 +170,7 @@ def _steps(judged: JudgedTarget) -> tuple[str, ...]:
     steps = next_steps(judged.verdict, judged.failure)
     trust = judged.local_trust
     forged = judged.verdict.outcome is Outcome.INTERCEPTION and judged.verdict.scope not in _NEAR
-    return (REMOVE, *steps) if forged and trust is not None and trust.is_added else steps
+    return (_(REMOVE), *steps) if forged and trust is not None and trust.is_added else steps
 
 
 def _seen(judged: JudgedTarget) -> str:
@@ -213,7 +213,7 @@ def _why_sure(verdict: Verdict, confidence: Confidence) -> str:
         return general
     if verdict.authority is not None:
         return texts.WHY_SURE_BY_MATCH.get(verdict.authority.match, general)
-    return texts.TWO_NETWORKS if confidence is Confidence.CONFIRMED else general
+    return _(texts.TWO_NETWORKS) if confidence is Confidence.CONFIRMED else general
 
 
 def _ruled_out(excluded: RuledOut, verdict: Verdict) -> str:

@@ -163,7 +163,9 @@ def opened(path: str) -> Iterator[BinaryIO]:
         file = open(path, "rb")  # noqa: PTH123, SIM115 - closed below; errors of reading are others
     except (OSError, ValueError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
-        raise UsageError(f"{path}: {reason}", hint=_("name a file that can be read")) from None
+        raise UsageError(
+            "{path}: {reason}", hint=_("name a file that can be read"), path=path, reason=reason
+        ) from None
     with file:
         yield file
 
@@ -177,7 +179,9 @@ def importer_of(source: Source, format_name: str | None) -> tuple[str, Importer]
     if len(found) == 1:
         return found[0], known[found[0]]
     if source.damage:
-        raise UsageError(f"{source.name}: {source.damage}", hint=_("name a file that can be read"))
+        raise UsageError(
+            "{name}: {damage}", hint=_("name a file that can be read"), name=source.name, damage=source.damage
+        )
     if found:
         message = _("{file}: it could be {formats}").format(file=source.name, formats=", ".join(found))
     else:

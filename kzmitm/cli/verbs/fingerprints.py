@@ -98,7 +98,9 @@ def _wanted(word: str, registry: Registry) -> KnownAuthority:
             if found
             else _("no authority has this id or hash")
         )
-        raise UsageError(f"{word}: {reason}", hint=_("`kzmitm fingerprints list` shows the ids"))
+        raise UsageError(
+            "{word}: {reason}", hint=_("`kzmitm fingerprints list` shows the ids"), word=word, reason=reason
+        )
     return next(iter(found.values()))
 
 

@@ -22,19 +22,23 @@ from kzmitm.cli.ways import check_ways
 from kzmitm.errors import ConsentError, UsageError
 from kzmitm.netio.capture import Capture
 from kzmitm.netio.descriptors import make_room
-from kzmitm.report.language import _
+from kzmitm.report.language import N_, Words, _
 from kzmitm.report.line import Line
 from kzmitm.report.safe import harmless
 from kzmitm.scan import Network
 
 STOPPED_EARLY = "stopped_early"
 
-NOTES = {
-    "doh_given_up": _("encrypted DNS did not answer and was left out"),
-    "ipv6_unusable": _("this network has no IPv6; it was left out"),
-    "local_roots_unread": _("the trust stores of this computer could not be read; this is a fault of kzmitm"),
-    STOPPED_EARLY: _("two independent interceptions were found, so the scan ended (--thorough goes on)"),
-}
+NOTES = Words(
+    {
+        "doh_given_up": N_("encrypted DNS did not answer and was left out"),
+        "ipv6_unusable": N_("this network has no IPv6; it was left out"),
+        "local_roots_unread": N_(
+            "the trust stores of this computer could not be read; this is a fault of kzmitm"
+        ),
+        STOPPED_EARLY: N_("two independent interceptions were found, so the scan ended (--thorough goes on)"),
+    }
+)
 
 configure = scan_options.configure
 
@@ -121,7 +125,9 @@ def _dry_run(targets: Selection, *, as_json: bool) -> int:
 
 def _check_folder(path: Path | None) -> None:
     if path is not None and not path.parent.is_dir():
-        raise UsageError(f"--record-control: {path.parent} is no folder", hint=_("make it first"))
+        raise UsageError(
+            "--record-control: {parent} is no folder", hint=_("make it first"), parent=path.parent
+        )
 
 
 def _allow_sensitive(targets: Selection, *, allowed: bool) -> None:

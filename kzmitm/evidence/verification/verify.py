@@ -86,7 +86,7 @@ def verify_bundle(path: Path, *, trust: Trust, now: datetime) -> Verification:
         with container:
             return _verify(container, trust, now)
     except OSError as exc:
-        raise BundleError(f"{path}: cannot be read: {exc.strerror}") from exc
+        raise BundleError("{path}: cannot be read: {strerror}", path=path, strerror=exc.strerror) from exc
 
 
 def _verify(container: Container, trust: Trust, now: datetime) -> Verification:

@@ -78,7 +78,7 @@ class Browser:
             self.close()
             if not isinstance(exc, BrowserError):
                 raise
-            raise BrowserError(f"the browser did not start: {words or exc}") from exc
+            raise BrowserError("the browser did not start: {words}", words=words or exc) from exc
         return self
 
     def __exit__(
@@ -108,7 +108,9 @@ class Browser:
             {"expression": js, "returnByValue": True, "awaitPromise": True, "userGesture": True},
         )
         if "exceptionDetails" in answer:
-            raise BrowserError(f"the page refuses: {harmless(_thrown(answer['exceptionDetails']))}")
+            raise BrowserError(
+                "the page refuses: {answer}", answer=harmless(_thrown(answer["exceptionDetails"]))
+            )
         return answer["result"].get("value")
 
     def wait_until(self, js_condition: str, timeout: float = COMMAND_TIMEOUT_S) -> None:
@@ -116,7 +118,11 @@ class Browser:
         deadline = time.monotonic() + timeout
         while not self._holds(js_condition):
             if time.monotonic() > deadline:
-                raise BrowserError(f"in {timeout:g} s it did not come true: {harmless(js_condition)}")
+                raise BrowserError(
+                    "in {timeout} s it did not come true: {js_condition}",
+                    timeout=f"{timeout:g}",
+                    js_condition=harmless(js_condition),
+                )
             self._listen(min(deadline, time.monotonic() + POLL_S))
 
     def press(self, key: str) -> None:
@@ -128,7 +134,7 @@ class Browser:
         """Click the middle of the first element of a CSS selector."""
         place = self.evaluate(CENTRE.format(json.dumps(selector)))
         if place is None:
-            raise BrowserError(f"the page has no {harmless(selector)}")
+            raise BrowserError("the page has no {selector}", selector=harmless(selector))
         x, y = place
         for kind in ("mousePressed", "mouseReleased"):
             event = {"type": kind, "x": x, "y": y, "button": "left", "clickCount": 1}
@@ -160,11 +166,13 @@ class Browser:
         while (answer := self._running().pipe.receive(deadline)) is not None:
             if answer.get("id") == number:
                 if "error" in answer:
-                    raise BrowserError(f"{method}: {harmless(str(answer['error'].get('message')))}")
+                    raise BrowserError(
+                        "{method}: {get}", method=method, get=harmless(str(answer["error"].get("message")))
+                    )
                 result: Message = answer["result"]
                 return result
             self._note(answer)
-        raise BrowserError(f"the browser did not answer to {method}")
+        raise BrowserError("the browser did not answer to {method}", method=method)
 
     def _attach(self, deadline: float) -> None:
         """Take hold of the page that the browser opened with."""

@@ -27,10 +27,12 @@ def _said(prefix: Sequence[str], words: Sequence[str], environment: Mapping[str,
     try:
         done = subprocess.run(argv, env=environment, capture_output=True, timeout=TIMEOUT_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as exc:
-        raise BrowserError(f"the browser's place could not be made ready: {harmless(str(exc))}") from exc
+        raise BrowserError(
+            "the browser's place could not be made ready: {why}", why=harmless(str(exc))
+        ) from exc
     if done.returncode:
         said = " ".join(done.stderr.decode("utf-8", "replace").split())
-        raise BrowserError(f"the browser's place could not be made ready: {harmless(said)}")
+        raise BrowserError("the browser's place could not be made ready: {said}", said=harmless(said))
     return done.stdout.decode("ascii", "replace").strip()
 
 
@@ -45,4 +47,6 @@ def write_whole(path: Path, data: bytes) -> None:
     except OSError as exc:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-        raise BrowserError(f"{harmless(str(path))} could not be written: {exc.strerror}") from exc
+        raise BrowserError(
+            "{path} could not be written: {strerror}", path=harmless(str(path)), strerror=exc.strerror
+        ) from exc

@@ -64,12 +64,16 @@ def _certutil(
             check=False,
         )
     except FileNotFoundError as exc:
-        raise BrowserError(f"{CERTUTIL} is not installed", hint=f"install {PACKAGE}") from exc
+        raise BrowserError(
+            "{certutil} is not installed", hint="install {package}", certutil=CERTUTIL, package=PACKAGE
+        ) from exc
     except (OSError, subprocess.TimeoutExpired) as exc:
-        raise BrowserError(f"{CERTUTIL} did not do its work: {harmless(str(exc))}") from exc
+        raise BrowserError(
+            "{certutil} did not do its work: {why}", certutil=CERTUTIL, why=harmless(str(exc))
+        ) from exc
 
 
 def _done(process: "subprocess.CompletedProcess[bytes]", failure: str) -> None:
     if process.returncode:
         said = " ".join(process.stderr.decode("utf-8", "replace").split())
-        raise BrowserError(f"{failure}: {harmless(said)}")
+        raise BrowserError("{failure}: {said}", failure=failure, said=harmless(said))

@@ -85,7 +85,12 @@ class Lab:
         """The words before a command that run it in a host; raises UsageError for an unknown one."""
         hosts = self.status["hosts"]
         if host not in hosts:
-            raise UsageError(f"no host is called {host[:40]!r}", hint=f"there is: {', '.join(hosts)}")
+            raise UsageError(
+                "no host is called {host}",
+                hint="there is: {hosts}",
+                host=repr(host[:40]),
+                hosts=", ".join(hosts),
+            )
         if not self.is_network:
             return []
         # Set inside, as what is preloaded must touch nothing on this side.
@@ -159,7 +164,9 @@ def start_lab(name: str, now: datetime, *, is_network: bool) -> Lab:
         try:
             sock.bind(address(_checked(name), os.getuid()))
         except OSError as exc:
-            raise UsageError(f"the laboratory {name} is up already", hint="kzmitm lab down") from exc
+            raise UsageError(
+                "the laboratory {name} is up already", hint="kzmitm lab down", name=name
+            ) from exc
         command = NETWORK if is_network else LOOPBACK
         _start(command, now, ("--listen", str(sock.fileno())), sock.fileno())
     return find_lab(name)
@@ -191,7 +198,9 @@ def _hung_up_on_failure(sock: socket.socket) -> Iterator[None]:
 def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise UsageError(
-            f"--name: not possible: {name[:40]!r}", hint="letters, digits, dot, dash, underscore"
+            "--name: not possible: {name}",
+            hint="letters, digits, dot, dash, underscore",
+            name=repr(name[:40]),
         )
     return name
 
@@ -217,7 +226,7 @@ def _start(command: Sequence[str], now: datetime, words: Sequence[str], fd: int)
             words_of = b"" if ready == [] else process.stderr.read(MAX_WORD)
             process.wait()
             last = " ".join(words_of.decode(errors="replace").split())[-400:]
-            raise LaboratoryError(f"the laboratory did not come up: {last or 'no answer'}")
+            raise LaboratoryError("the laboratory did not come up: {last}", last=last or "no answer")
     answer = json.loads(line)
     if "error" in answer:
         process.wait()

@@ -47,7 +47,8 @@ def placement(products: Products) -> Mapping[str, tuple[str, ...]]:
         missing = tuple(dict.fromkeys(need for profile in interceptors for need in profile.needs))
         raise UsageError(
             "the demo needs a real interceptor, and this computer has none",
-            hint=f"install one of: {how_to_get(missing)}",
+            hint="install one of: {missing}",
+            missing=how_to_get(missing),
         )
     placed = {profile.name: _sites(profile) for profile in usable}
     for number, orphan in enumerate(site for p in interceptors if p not in usable for site in _sites(p)):

@@ -25,7 +25,9 @@ def new_host() -> int:
     """A descriptor of a new network namespace; this process stays in its own. Raises LaboratoryError."""
     with _returning():
         if _libc.unshare(CLONE_NEWNET):
-            raise LaboratoryError(f"no network namespace: {os.strerror(ctypes.get_errno())}")
+            raise LaboratoryError(
+                "no network namespace: {get_errno}", get_errno=os.strerror(ctypes.get_errno())
+            )
         return os.open("/proc/self/ns/net", os.O_RDONLY)
 
 
@@ -59,4 +61,6 @@ def _returning() -> Iterator[None]:
 
 def _enter(namespace: int) -> None:
     if _libc.setns(namespace, CLONE_NEWNET):
-        raise LaboratoryError(f"no way into a namespace: {os.strerror(ctypes.get_errno())}")
+        raise LaboratoryError(
+            "no way into a namespace: {get_errno}", get_errno=os.strerror(ctypes.get_errno())
+        )

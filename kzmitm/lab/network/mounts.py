@@ -31,4 +31,8 @@ def unbind(target: Path) -> None:
 
 def _mount(source: bytes, target: Path, kind: bytes | None, flags: int, options: bytes | None) -> None:
     if _libc.mount(source, os.fsencode(target), kind, flags, options):
-        raise LaboratoryError(f"{target}: nothing can be mounted there: {os.strerror(ctypes.get_errno())}")
+        raise LaboratoryError(
+            "{target}: nothing can be mounted there: {get_errno}",
+            target=target,
+            get_errno=os.strerror(ctypes.get_errno()),
+        )

@@ -68,10 +68,12 @@ class Processes:
                 env=self._environment(),
             )
         except subprocess.TimeoutExpired as exc:
-            raise LaboratoryError(f"{argv[0]} did not end") from exc
+            raise LaboratoryError("{argv} did not end", argv=argv[0]) from exc
         if done.returncode:
             words = " ".join(done.stderr.split())[-LOG_TAIL:]
-            raise LaboratoryError(f"{' '.join(argv[:4])}: {words or f'ended with {done.returncode}'}")
+            raise LaboratoryError(
+                "{argv}: {words}", argv=" ".join(argv[:4]), words=words or f"ended with {done.returncode}"
+            )
         return done.stdout
 
     def start(
@@ -147,9 +149,19 @@ class Processes:
             while not is_ready(process.pid):
                 if select.select([ends], [], [], POLL_S)[0]:
                     code = process.wait()
-                    raise LaboratoryError(f"{name} ended with {code}: {self.last_words(name)}")
+                    raise LaboratoryError(
+                        "{name} ended with {code}: {name_2}",
+                        name=name,
+                        code=code,
+                        name_2=self.last_words(name),
+                    )
                 if time.monotonic() > deadline:
-                    raise LaboratoryError(f"{name} {complaint}: {self.last_words(name)}")
+                    raise LaboratoryError(
+                        "{name} {complaint}: {name_2}",
+                        name=name,
+                        complaint=complaint,
+                        name_2=self.last_words(name),
+                    )
 
     def _environment(self) -> dict[str, str]:
         """Little, so that nothing of the user's shell changes what the laboratory does."""

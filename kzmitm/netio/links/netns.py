@@ -112,4 +112,4 @@ def _enter(path: Path) -> Inside:
             what, hint = "it cannot be entered", "See what there is with `ip netns`."
         else:
             what, hint = "that is no network namespace", "A path is one like /proc/PID/ns/net."
-    raise UsageError(f"netns vantage: {what}", hint=hint)
+    raise UsageError("netns vantage: {what}", hint=hint, what=what)

@@ -59,7 +59,7 @@ def _sources(path: Path) -> Iterator[Source]:
             if named and not hidden and each.is_file():
                 yield Source(str(each), _text(below.as_posix()), each.stat().st_size)
     else:
-        raise UsageError(f"{path}: no such file or folder")
+        raise UsageError("{path}: no such file or folder", path=path)
 
 
 def _text(name: str) -> str:

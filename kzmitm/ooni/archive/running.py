@@ -108,7 +108,10 @@ def cluster(address: str) -> Iterator[Workers]:
         client = Client(address, timeout=PATIENCE_S, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError, ValueError) as exc:
         raise UsageError(
-            f"{address}: no scheduler answers: {exc}", hint="as in --scheduler tcp://host:8786"
+            "{address}: no scheduler answers: {why}",
+            hint="as in --scheduler tcp://host:8786",
+            address=address,
+            why=exc,
         ) from None
 
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what is lost, we say
@@ -126,7 +129,7 @@ def cluster(address: str) -> Iterator[Workers]:
             client.wait_for_workers(1, timeout=WORKERS_S)
         except TimeoutError:
             raise UsageError(
-                f"{address}: the scheduler has no workers", hint="start some: dask worker"
+                "{address}: the scheduler has no workers", hint="start some: dask worker", address=address
             ) from None
 
         def count() -> int:
@@ -136,7 +139,9 @@ def cluster(address: str) -> Iterator[Workers]:
             yield Workers(opener, count, (KilledWorker,))
         except CancelledError:
             raise WorkersLostError(
-                f"{address}: the scheduler has gone", hint="what was read is kept; a second run goes on"
+                "{address}: the scheduler has gone",
+                hint="what was read is kept; a second run goes on",
+                address=address,
             ) from None
 
 
@@ -178,7 +183,9 @@ def _blame(tasks: Iterable[Task], losses: Counter[str]) -> None:
         losses[task.id] += 1
         if losses[task.id] > MAX_LOSSES:
             more = f" and {len(task.sources) - 1} more files" if len(task.sources) > 1 else ""
-            raise WorkersLostError(f"workers died again and again at {task.sources[0].shown}{more}") from None
+            raise WorkersLostError(
+                "workers died again and again at {shown}{more}", shown=task.sources[0].shown, more=more
+            ) from None
 
 
 def _ended(

@@ -125,7 +125,7 @@ def _chain(deployment: Fields) -> tuple[bytes, ...]:
         for each in deployment.objects("received_certificate_chain")
     ]
     if not ders:
-        raise DecodeError(f"{deployment.path}: a deployment without certificates")
+        raise DecodeError("{path}: a deployment without certificates", path=deployment.path)
     return chain_of(ders, deployment.path)
 
 

@@ -43,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     out: Path = args.out or results_folder() / f"{DEMO_PREFIX}{os.urandom(8).hex()}"
     if out.exists():
-        raise UsageError(f"--out: {out} exists already", hint=_("name a new folder"))
+        raise UsageError("--out: {out} exists already", hint=_("name a new folder"), out=out)
     if args.headed and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise UsageError("--headed: there is no display", hint=_("leave it out for pictures"))
     products = find_products()

@@ -43,7 +43,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if not 1 <= args.rounds <= MAX_ROUNDS:
-        raise UsageError(f"--rounds: {args.rounds} is not possible", hint=f"1 to {MAX_ROUNDS}")
+        raise UsageError(
+            "--rounds: {rounds} is not possible",
+            hint="1 to {max_rounds}",
+            rounds=args.rounds,
+            max_rounds=MAX_ROUNDS,
+        )
     seed = secrets.randbelow(MAX_SEED) if args.seed is None else args.seed
     products = find_products()
     is_network = wants_network(products, loopback=args.loopback)
@@ -110,7 +115,7 @@ class _Quiz:
         try:
             verb, *rest = shlex.split(line) or [""]
         except ValueError as exc:
-            raise UsageError(str(exc)) from exc
+            raise UsageError("{why}", why=exc) from exc
         match verb:
             case "scan":
                 findings = self._session.scan(rest or SITES)

@@ -98,7 +98,9 @@ def _check(args: argparse.Namespace) -> None:
     if (args.extract_only or args.shard or args.scheduler) and args.out is None:
         raise UsageError("what is read must be kept", hint="add --out DIR")
     if not args.paths and not (args.out / EXTRACT).is_dir():
-        raise UsageError(f"{args.out}: nothing was read into it", hint="kzmitm ooni analyze PATH --out DIR")
+        raise UsageError(
+            "{out}: nothing was read into it", hint="kzmitm ooni analyze PATH --out DIR", out=args.out
+        )
 
 
 def _read(args: argparse.Namespace, tasks: list[Any], out: Path) -> None:
@@ -133,7 +135,7 @@ def _tasks(args: argparse.Namespace) -> list[Any]:
     try:
         shard = planning.parse_shard(args.shard)
     except ValueError as exc:
-        raise UsageError(f"--shard: {exc}") from None
+        raise UsageError("--shard: {why}", why=exc) from None
     return [task for task in tasks if shard.holds(task)]
 
 

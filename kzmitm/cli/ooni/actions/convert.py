@@ -48,7 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="what a client wrote by SSLKEYLOGFILE, to read TLS 1.3 in captures")  # fmt: skip
     add("--out", metavar="FILE", type=filled_path,
         help="also write the measurements there, as lines of OONI's format")  # fmt: skip
-    add("--json", action="store_true", help=f"one document ({SCHEMA}) on stdout")
+    add("--json", action="store_true", help=_("one document ({schema}) on stdout").format(schema=SCHEMA))
     _add_judging(parser)
     parser.epilog = (
         "Nothing is sent. A record that cannot be used is counted, named and passed over. Exit code 1:\n"
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(_("no file is named"), hint=_("name what a tool left, or - for stdin"))
     if args.out is not None and args.out.exists():
         raise UsageError(
-            f"--out: {args.out} exists already", hint=_("name another file, nothing is overwritten")
+            "--out: {out} exists already", hint=_("name another file, nothing is overwritten"), out=args.out
         )
     judge = Judge(
         registry=registry_of(args.fingerprints),

@@ -68,7 +68,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--endpoint", metavar="URL", default=DEFAULT_ENDPOINT, help="the archive (default: OONI's)")
     add("--api", metavar="URL", default=DEFAULT_API, help="the API (default: %(default)s)")
     add("--dry-run", action="store_true", help="show what there is, and fetch nothing")
-    add("--json", action="store_true", help=f"one document ({SCHEMA}) on stdout")
+    add("--json", action="store_true", help=_("one document ({schema}) on stdout").format(schema=SCHEMA))
     parser.epilog = EPILOG
 
 
@@ -94,8 +94,9 @@ def _window(args: argparse.Namespace) -> Window | None:
     for uid in args.uid or ():
         if not is_uid(uid):
             raise UsageError(
-                f"--uid: not the id of a measurement: {uid[:100]!r}",
+                "--uid: not the id of a measurement: {uid}",
                 hint=_("it is like 20240901151413.637888_KZ_webconnectivity_c351db70f739197a"),
+                uid=repr(uid[:100]),
             )
     given = (args.cc, args.since, args.until)
     if args.uid:
@@ -110,8 +111,10 @@ def _window(args: argparse.Namespace) -> Window | None:
         raise UsageError("--out: it is for candidates", hint=_("name a folder for files with --dest"))
     if not FIRST_DAY <= args.since < args.until:
         raise UsageError(
-            f"--since {args.since} --until {args.until}: no days",
+            "--since {since} --until {until}: no days",
             hint=_("--until is the day after the last one; the first day is {day}").format(day=FIRST_DAY),
+            since=args.since,
+            until=args.until,
         )
     # Files of today are still coming, and none is there of tomorrow.
     until = min(args.until, clock.now().date() + timedelta(days=1))

@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
 
     for folder in args.folders:
         if not folder.is_dir():
-            raise UsageError(f"{folder}: no such folder")
+            raise UsageError("{folder}: no such folder", folder=folder)
     taken, refused = [], []
     with told_plainly():
         for each in merge(args.folders, args.out):
