@@ -87,22 +87,19 @@ class CommandParser(argparse.ArgumentParser):
             self.add_argument(
                 OPTION, choices=LANGUAGES, default=argparse.SUPPRESS, help=argparse.SUPPRESS
             )  # main() has read it; it may stand anywhere
-        self.description, self.epilog = _(self.description or ""), _(self.epilog or "")
+        self.description, self.epilog = _told(self.description), _told(self.epilog)
         for group in self._action_groups:
-            group.title, group.description = _(group.title or ""), _(group.description or "")
+            group.title, group.description = _told(group.title), _told(group.description)
         for action in self._actions:
-            _tell(action)
-            for choice in getattr(action, "_choices_actions", ()):
-                _tell(choice)
+            for each in (action, *getattr(action, "_choices_actions", ())):
+                each.help = _told(each.help)
+                is_several = isinstance(each.metavar, tuple)
+                each.metavar = tuple(map(_, each.metavar)) if is_several else _told(each.metavar)
 
 
-def _tell(action: argparse.Action) -> None:
-    if action.help and action.help != argparse.SUPPRESS:
-        action.help = _(action.help)
-    if isinstance(action.metavar, tuple):
-        action.metavar = tuple(map(_, action.metavar))
-    elif action.metavar:
-        action.metavar = _(action.metavar)
+def _told(words: str | None) -> str | None:
+    """The words in the language spoken; what argparse gives a meaning of its own stays."""
+    return _(words) if words and words != argparse.SUPPRESS else words
 
 
 def pass_on(parser: argparse.ArgumentParser, own: Sequence[str]) -> None:

@@ -25,7 +25,6 @@ MAX_SNI_OCTETS = 4096
 """Far above any name, so that odd ones can be tried, and small enough for one TLS record."""
 
 ENGINES = ("kzmitm", "openssl")
-LANGUAGES = ("en",)
 CONTRADICTIONS = (
     ("--no-save", "--out"),
     ("--no-save", "--pcap"),
@@ -167,7 +166,6 @@ def _configure_result(group: argparse._ArgumentGroup) -> None:
     add("--pcap", action="store_true", help="keep our own packets, too, with your address (Linux, as root)")
     add("--json", action="store_true", help="one JSON document (kzmitm.scan/1.0) on stdout")
     add("--i-understand", action="store_true", help="I know what `kzmitm consent` says; scan without asking")
-    add("--lang", choices=LANGUAGES, default="en", help="language of the talk")
 
 
 @dataclass(frozen=True, slots=True)
