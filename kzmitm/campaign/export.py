@@ -93,11 +93,11 @@ def _plan(document: Any, name: str) -> tuple[Plan, bytes]:
 
 def _targets(value: Any, key: str) -> list[Target]:
     if not isinstance(value, list):
-        raise FormError(f"{key}: must be a list")
+        raise FormError("{key}: must be a list", key=key)
     try:
         return [parse_target(forms.text(each)) for each in value]
     except ValueError as exc:
-        raise FormError(f"{key}: {exc}") from None
+        raise FormError("{key}: {why}", key=key, why=exc) from None
 
 
 def harmless_campaign(campaign: CampaignFile) -> CampaignFile:

@@ -226,7 +226,7 @@ class _Reading:
 def _hexadecimal(digits: int) -> Callable[[Any], str]:
     def read(value: Any) -> str:
         if not isinstance(value, str) or len(value) != digits or value.strip("0123456789abcdef"):
-            raise FormError(f"must be {digits} hexadecimal digits")
+            raise FormError("must be {digits} hexadecimal digits", digits=digits)
         return value
 
     return read
@@ -234,7 +234,7 @@ def _hexadecimal(digits: int) -> Callable[[Any], str]:
 
 def _short(value: Any) -> str:
     if not isinstance(value, str) or not value.isascii() or len(value) > forms.MAX_TEXT:
-        raise FormError(f"must be a text of at most {forms.MAX_TEXT} ASCII characters")
+        raise FormError("must be a text of at most {max_text} ASCII characters", max_text=forms.MAX_TEXT)
     return value
 
 
@@ -248,7 +248,7 @@ def _target(value: Any) -> Target:
     try:
         return parse_target(forms.text(value))
     except ValueError as exc:  # a FormError, too
-        raise FormError(f"must be a target: {exc}") from None
+        raise FormError("must be a target: {why}", why=exc) from None
 
 
 def _family(value: Any) -> int:

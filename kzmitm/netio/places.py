@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import httpcore
 
-from kzmitm.errors import UsageError
+from kzmitm.errors import UsageError, WordedError
 from kzmitm.netio.linked import LinkedBackend
 from kzmitm.netio.vantage import VantageLink
 
@@ -25,7 +25,7 @@ MAX_TABLE_LINES = 5_000_000
 _COUNTRY_LETTERS = 2
 
 
-class LocateError(Exception):
+class LocateError(WordedError):
     """The service did not tell; the reason holds no address."""
 
 
@@ -57,13 +57,13 @@ async def ask_place(
             pool.stream("GET", url, extensions={"timeout": waits}) as response,
         ):
             if response.status != 200:
-                raise LocateError(f"the service answered {response.status}")
+                raise LocateError("the service answered {status}", status=response.status)
             async for chunk in response.aiter_stream():
                 body += chunk
                 if len(body) > MAX_ANSWER:
                     raise LocateError("the service answered too much")
     except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as exc:
-        raise LocateError(f"the service could not be asked ({type(exc).__name__})") from None
+        raise LocateError("the service could not be asked ({name})", name=type(exc).__name__) from None
     return _read(body)
 
 

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from types import ModuleType
 
 from kzmitm._registry import load, names_in
-from kzmitm.errors import UsageError
+from kzmitm.errors import UsageError, WordedError
 from kzmitm.model.target import Endpoint, Vantage
+from kzmitm.wording import Wording
 
 Blame = Callable[[str], bool]
 """Says whether a failure of a connection is the link's own and not the target's."""
@@ -22,19 +23,19 @@ _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://", re.ASCII)
 _OPAQUE = re.compile(r"(?:direct|interface|netns|tor):", re.ASCII | re.IGNORECASE)
 
 
-class ProxyError(Exception):
+class ProxyError(WordedError):
     """The link itself failed: it says nothing of the target.
 
     `reason` is a line without addresses and secrets, "" if there is nothing to add; `hint` what to do.
     """
 
-    def __init__(self, reason: str = "", *, hint: str = "") -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.hint = hint
+    def __init__(self, reason: str = "", /, *, hint: str = "", **values: object) -> None:
+        super().__init__(reason, **values)
+        self.reason = str(self)
+        self.hint = hint if isinstance(hint, Wording) else Wording(hint, **values)
 
 
-class AddressError(ValueError):
+class AddressError(WordedError, ValueError):
     """Why a URI cannot be used, without any part of it."""
 
 

@@ -68,7 +68,7 @@ def _read_version(data: bytes, pos: int, end: int, draft: Draft) -> int:
     first, last = expect(data, start, stop, der.INTEGER)
     draft.version = der.read_integer(data, first, last) + 1
     if last != stop or draft.version not in (1, 2, 3):
-        raise DERError(f"version {draft.version}")
+        raise DERError("version {version}", version=draft.version)
     return stop
 
 
@@ -107,7 +107,7 @@ def _read_extensions(data: bytes, pos: int, end: int, draft: Draft) -> None:
         draft.extensions.append(read_extension(data[inner:after]))
         first = after
         if len(draft.extensions) > MAX_EXTENSIONS:
-            raise DERError(f"more than {MAX_EXTENSIONS} extensions")
+            raise DERError("more than {max_extensions} extensions", max_extensions=MAX_EXTENSIONS)
 
 
 @memo(1024)
@@ -121,5 +121,5 @@ def read_extension(data: bytes) -> tuple[str, bool, bytes]:
         critical, pos = der.read_boolean(data, start, stop), stop
     start, stop = expect(data, pos, end, der.OCTET_STRING)
     if stop != end:
-        raise DERError(f"extension {oid} goes on after its value")
+        raise DERError("extension {oid} goes on after its value", oid=oid)
     return oid, critical, data[start:stop]

@@ -176,5 +176,5 @@ def purposes(octets: bytes, start: int, stop: int) -> frozenset[str]:
         oid, start = der.read_oid(octets, start, stop)
         found.add(oid)
         if len(found) > MAX_PURPOSES:
-            raise DERError(f"more than {MAX_PURPOSES} purposes")
+            raise DERError("more than {max_purposes} purposes", max_purposes=MAX_PURPOSES)
     return frozenset(found)

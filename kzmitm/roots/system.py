@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+from kzmitm.errors import WordedError
 from kzmitm.roots.values import Platform
 
 MAX_STORE = 64 << 20
@@ -25,7 +26,7 @@ MAX_LINKS = 40
 """Links followed for one path, as Linux has it (path_resolution(7))."""
 
 
-class UnreadableError(Exception):
+class UnreadableError(WordedError):
     """A file that is there and cannot be read; the message says why, in one line."""
 
 
@@ -68,10 +69,14 @@ class System:
         with self._open(path) as descriptor, os.fdopen(os.dup(descriptor), "rb") as file:
             size = os.fstat(descriptor).st_size
             if size > max_octets:
-                raise UnreadableError(f"larger than {max_octets >> 20} MiB, so it was not read")
+                raise UnreadableError(
+                    "larger than {max_octets} MiB, so it was not read", max_octets=max_octets >> 20
+                )
             octets = file.read(max_octets + 1)
         if len(octets) > max_octets:
-            raise UnreadableError(f"larger than {max_octets >> 20} MiB, so it was not read")
+            raise UnreadableError(
+                "larger than {max_octets} MiB, so it was not read", max_octets=max_octets >> 20
+            )
         return octets
 
     def exists(self, path: str) -> bool:

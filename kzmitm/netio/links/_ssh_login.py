@@ -102,7 +102,9 @@ def _unreachable(exc: Exception) -> ProxyError:
     if isinstance(exc, OSError | asyncssh.ConnectionLost):
         return ProxyError("the ssh server cannot be reached", hint="See whether `ssh` reaches it.")
     return ProxyError(
-        f"the ssh server and we do not get on ({type(exc).__name__})", hint="See what `ssh -v` says of it."
+        "the ssh server and we do not get on ({name})",
+        hint="See what `ssh -v` says of it.",
+        name=type(exc).__name__,
     )
 
 

@@ -54,7 +54,7 @@ class NamespaceLink(LocalLink):
             try:
                 self._inside = _enter(self._path)
             except UsageError as exc:
-                raise ProxyError(str(exc), hint=exc.hint) from None
+                raise ProxyError("{why}", hint=exc.hint, why=exc) from None
         return self._inside.new_socket(family, kind)
 
     def watch(self) -> Blame:

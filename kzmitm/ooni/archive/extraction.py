@@ -281,5 +281,7 @@ def _time(text: str) -> str:
         if text not in (time, time.replace(" ", "T")):
             raise ValueError  # noqa: TRY301 (one complaint for all that it can be)
     except ValueError:
-        raise NoMeasurementError(f"measurement_start_time is no UTC time: {text[:40]!r}") from None
+        raise NoMeasurementError(
+            "measurement_start_time is no UTC time: {text}", text=repr(text[:40])
+        ) from None
     return time

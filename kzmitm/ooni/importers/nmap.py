@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.parsers import expat
 
+from kzmitm.errors import WordedError
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.observation import TLSObservation
 from kzmitm.model.target import Vantage
@@ -64,7 +65,7 @@ def read(source: Source, reading: Reading) -> Iterator[Record]:
         yield Problem(source.name, source.damage)
 
 
-class _RefusedError(Exception):
+class _RefusedError(WordedError):
     """The file holds what nmap does not write."""
 
 
@@ -203,7 +204,7 @@ def _parser(run: _Run) -> expat.XMLParserType:
 def _check_length(waiting: int) -> None:
     """`waiting` are the octets that the parser keeps until a tag or a text ends."""
     if waiting > MAX_RECORD:
-        raise _RefusedError(f"a piece of markup longer than {MAX_RECORD >> 20} MiB")
+        raise _RefusedError("a piece of markup longer than {max_record} MiB", max_record=MAX_RECORD >> 20)
 
 
 def _check_document_type(name: str, system: str | None, public: str | None, has_subset: int) -> None:

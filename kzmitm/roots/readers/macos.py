@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kzmitm.errors import WordedError
 from kzmitm.roots.macos_trust import TrustSetting, TrustSettingsError, read_trust_settings
 from kzmitm.roots.pem import read_certificates
 from kzmitm.roots.system import MAX_STORE, System
@@ -33,7 +34,7 @@ NO_SETTINGS = "No Trust Settings were found"
 """How `security` says that a domain has none, with a status that is not 0."""
 
 
-class _NoAnswerError(Exception):
+class _NoAnswerError(WordedError):
     """The message says why, in one line."""
 
 
@@ -130,7 +131,9 @@ def _exported(*options: str) -> Mapping[str, TrustSetting]:
                 return {}
             raise
         except OSError as exc:
-            raise _NoAnswerError(f"trust settings were not exported: {exc.strerror}") from None
+            raise _NoAnswerError(
+                "trust settings were not exported: {strerror}", strerror=exc.strerror
+            ) from None
     return read_trust_settings(octets)
 
 
@@ -141,12 +144,20 @@ def _ask(*words: str) -> bytes:
             [SECURITY, *words], stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, check=False
         )
     except subprocess.TimeoutExpired:
-        raise _NoAnswerError(f"security {words[0]} gave no answer within {TIMEOUT:.0f} s") from None
+        raise _NoAnswerError(
+            "security {words} gave no answer within {timeout} s", words=words[0], timeout=f"{TIMEOUT:.0f}"
+        ) from None
     except OSError as exc:
-        raise _NoAnswerError(f"security {words[0]} did not start: {exc.strerror}") from None
+        raise _NoAnswerError(
+            "security {words} did not start: {strerror}", words=words[0], strerror=exc.strerror
+        ) from None
     if done.returncode:
         why = " ".join(done.stderr.decode("utf-8", "replace").split())[:200]
-        raise _NoAnswerError(f"security {words[0]} failed: {why}")
+        raise _NoAnswerError("security {words} failed: {why}", words=words[0], why=why)
     if len(done.stdout) > MAX_STORE:
-        raise _NoAnswerError(f"security {words[0]}: more than {MAX_STORE >> 20} MiB, so it was not read")
+        raise _NoAnswerError(
+            "security {words}: more than {max_store} MiB, so it was not read",
+            words=words[0],
+            max_store=MAX_STORE >> 20,
+        )
     return done.stdout

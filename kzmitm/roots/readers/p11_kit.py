@@ -86,7 +86,7 @@ def _answer(command: Sequence[str], system: System) -> bytes:
             start_new_session=True,
         )
     except OSError as exc:
-        raise UnreadableError(f"{command[0]}: {exc.strerror}") from None
+        raise UnreadableError("{command}: {strerror}", command=command[0], strerror=exc.strerror) from None
     is_late = threading.Event()
 
     def stop() -> None:
@@ -103,11 +103,21 @@ def _answer(command: Sequence[str], system: System) -> bytes:
     finally:
         timer.cancel()
     if is_late.is_set():
-        raise UnreadableError(f"{command[0]} was stopped after {TIME_LIMIT:g} seconds")
+        raise UnreadableError(
+            "{command} was stopped after {time_limit} seconds",
+            command=command[0],
+            time_limit=f"{TIME_LIMIT:g}",
+        )
     if len(output) > MAX_OUTPUT:
-        raise UnreadableError(f"{command[0]} wrote more than {MAX_OUTPUT >> 20} MiB, so it was stopped")
+        raise UnreadableError(
+            "{command} wrote more than {max_output} MiB, so it was stopped",
+            command=command[0],
+            max_output=MAX_OUTPUT >> 20,
+        )
     if process.returncode:
-        raise UnreadableError(f"{command[0]} failed ({process.returncode})")
+        raise UnreadableError(
+            "{command} failed ({returncode})", command=command[0], returncode=process.returncode
+        )
     return output
 
 
