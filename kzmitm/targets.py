@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from kzmitm.errors import UsageError
 from kzmitm.model.target import Target, parse_target
+from kzmitm.wording import Wording
 
 MAX_LINE = 4096
 """Octets of a line; a URL with the longest host name is far below it."""
@@ -17,8 +18,8 @@ MAX_LINE = 4096
 MAX_REMEMBERED = 1 << 16
 """Targets remembered to leave out doubles, as 64-bit hashes: below 8 MB. Doubles further apart stay."""
 
-_ARGUMENT_HINT = "Give a host name, HOST:PORT or an https:// address."
-_HINT = "Write one host name, HOST:PORT or https:// address per line; # starts a comment."
+_ARGUMENT_HINT = Wording("Give a host name, HOST:PORT or an https:// address.")
+_HINT = Wording("Write one host name, HOST:PORT or https:// address per line; # starts a comment.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def read_targets(path: Path, *, name: str | None = None) -> TargetList:
 
 
 @contextmanager
-def spooled_targets(stream: BinaryIO, *, name: str = "standard input") -> Iterator[TargetList]:
+def spooled_targets(stream: BinaryIO, *, name: str = Wording("standard input")) -> Iterator[TargetList]:
     """The targets of a stream that can be read only once: kept in a temporary file meanwhile."""
     with tempfile.TemporaryDirectory(prefix="kzmitm-") as folder:
         path = Path(folder, "targets")

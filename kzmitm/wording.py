@@ -1,7 +1,7 @@
 """Words that layers below the report say: English, and able to be said in another language later."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Self
 
 Translate = Callable[[str], str]
@@ -38,6 +38,18 @@ class Wording(str):
 
     def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, object]]:
         return (self.text,), self.values
+
+
+def joined(separator: str, parts: Iterable[str]) -> str:
+    """The parts with the separator between them, as `str.join`; each keeps its other languages."""
+    values: dict[str, object] = {f"part_{number}": part for number, part in enumerate(parts)}
+    return Wording(separator.join(f"{{{name}}}" for name in values), **values)
+
+
+def one_line(words: str, most: int) -> str:
+    """The words as one line of at most `most` characters; those that are one already stay what they are."""
+    line = " ".join(words.split())[:most]
+    return words if line == words else line
 
 
 def _filled(text: str, values: dict[str, object], translate: Translate) -> str:

@@ -19,6 +19,7 @@ from kzmitm.evidence.signing.keys import SigningKey
 from kzmitm.evidence.signing.sshsig import PublicKey, SignatureError, sign, verify
 from kzmitm.model.target import Target, parse_target
 from kzmitm.wire.profiles import PROFILES
+from kzmitm.wording import Wording
 
 ITEM_FORMAT: Final = "kzmitm.work/1.0"
 RESULT_FORMAT: Final = "kzmitm.work-result/1.0"
@@ -196,7 +197,7 @@ class _Reading:
             value = parse_json(octets, max_bytes=most)
         except UnreadableJSONError as exc:
             raise WorkError("no JSON that we take: {why}", why=exc) from None
-        self._members = self._object(value, "the message")
+        self._members = self._object(value, Wording("the message"))
         family = form.rpartition(".")[0] + "."
         if not self.read("format", _short).startswith(family):
             raise WorkError("format: not of {family}x", family=family)

@@ -24,6 +24,7 @@ from kzmitm.evidence.signing.keys import SigningKey
 from kzmitm.model.target import Target, is_ip
 from kzmitm.netio.queue_access import MessageTooLargeError, QueueError, QueueFullError
 from kzmitm.scan import Judged, Network, ScanJudge, scan
+from kzmitm.wording import joined
 
 if TYPE_CHECKING:  # nats-py is an extra
     from kzmitm.netio.nats_queue import Mailbox, Message, Queue
@@ -192,7 +193,7 @@ class Worker:
         try:
             await self._put(result.encoded(), item.message_id(self.key.public))
         except (WorkError, MessageTooLargeError) as exc:
-            self.told("too_long", f"{item.target}: {exc}")
+            self.told("too_long", joined(": ", (str(item.target), str(exc))))
             await message.never()
         else:
             await message.done()

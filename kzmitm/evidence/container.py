@@ -11,6 +11,7 @@ from kzmitm.evidence.archive.zip_reader import ZipContainer
 from kzmitm.evidence.damage import Code, DamagedError
 from kzmitm.evidence.files import open_regular
 from kzmitm.evidence.sealing import is_sealed
+from kzmitm.wording import Wording
 
 
 class _Files(Protocol):
@@ -58,7 +59,9 @@ class Container:
     def read(self, name: str, *, max_bytes: int) -> bytes:
         """The content of a file; raises DamagedError if there is none, it is longer, or broken."""
         if self.size(name) > max_bytes:
-            raise DamagedError(Code.FILE_TOO_LONG, name, f"more than {max_bytes} octets")
+            raise DamagedError(
+                Code.FILE_TOO_LONG, name, Wording("more than {max_bytes} octets", max_bytes=max_bytes)
+            )
         return b"".join(self._files.chunks(name))
 
     def open(self, name: str) -> io.BufferedReader:

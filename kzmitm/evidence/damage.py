@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kzmitm.errors import BundleError
+from kzmitm.wording import Wording
 
 
 class Code(StrEnum):
@@ -69,4 +70,4 @@ class DamagedError(BundleError):
         self.problem = Problem(code, file, detail)
         parts = {"code": code, "file": file, "detail": detail}
         message = ": ".join(f"{{{name}}}" for name, said in parts.items() if said)
-        super().__init__(message, hint="kzmitm verify tells more", **parts)
+        super().__init__(message, hint=Wording("kzmitm verify tells more"), **parts)

@@ -53,8 +53,8 @@ def parse_json(data: bytes, *, max_bytes: int = MAX_BYTES, floats: bool = True, 
         value = (_DECODER if floats else _DECODER_WITHOUT_FLOATS).decode(text)
     except json.JSONDecodeError as exc:
         raise UnreadableJSONError(
-            "{removesuffix} at line {lineno}, column {colno}",
-            removesuffix=exc.msg.removesuffix(" at"),
+            "{said} at line {lineno}, column {colno}",
+            said=exc.msg.removesuffix(" at"),
             lineno=exc.lineno,
             colno=exc.colno,
         ) from None

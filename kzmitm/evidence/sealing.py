@@ -18,6 +18,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from kzmitm.errors import UsageError
+from kzmitm.wording import Wording
 
 SEALED_SUFFIX = ".age"
 """Is appended to the name of a sealed file."""
@@ -30,7 +31,9 @@ MAX_LINE = 8 << 10
 MAX_RECIPIENTS = 64
 """Each of them can open everything: more is a server's authorized_keys, not a list of partners."""
 
-_HINT = 'give age1… (`age-keygen -y FILE` prints it), "ssh-ed25519 AAAA…" in quotes, or a file of such lines'
+_HINT = Wording(
+    'give age1… (`age-keygen -y FILE` prints it), "ssh-ed25519 AAAA…" in quotes, or a file of such lines'
+)
 _SSH_KINDS = {"ssh-ed25519": 2, "ssh-rsa": 3}
 """What age encrypts to, and of how many strings such a key consists (RFC 8709, RFC 4253)."""
 _SSH_KIND = re.compile(r"(ssh|ecdsa|sk)-[a-z0-9@.-]{1,60}", re.ASCII)
@@ -38,7 +41,11 @@ _AGE_KEY = re.compile(r"age1[0-9a-z]{40,}", re.ASCII)
 """Long enough to be no file's name; a key of X25519 has 62 characters."""
 _SECRETS = (
     (re.compile(r"age-secret-key-"), "AGE-SECRET-KEY-…", "age-keygen -y FILE"),
-    (re.compile(r"\bage-plugin-[0-9a-z-]*-1[0-9a-z]{6}"), "AGE-PLUGIN-…", "the plugin's own command"),
+    (
+        re.compile(r"\bage-plugin-[0-9a-z-]*-1[0-9a-z]{6}"),
+        "AGE-PLUGIN-…",
+        Wording("the plugin's own command"),
+    ),
     (re.compile(r"private key-----"), "PRIVATE KEY", "ssh-keygen -y -f FILE"),
     (re.compile(r"putty-user-key-file-"), "PuTTY-User-Key-File-…", "puttygen FILE -O public-openssh"),
 )
@@ -72,7 +79,7 @@ def _pyrage() -> Any:
     try:
         import pyrage  # noqa: PLC0415 (an extra)
     except ImportError:
-        hint = "pip install 'kzmitm[seal]'"
+        hint = Wording("pip install 'kzmitm[seal]'")
         raise UsageError("sealing needs pyrage, which is not installed", hint=hint) from None
     return pyrage
 
@@ -145,7 +152,7 @@ def _ssh_recipient(pyrage: Any, kind: str, rest: list[str]) -> Recipient:
             raise
         key = None
     if key is None or len(fields) != _SSH_KINDS[kind] or fields[0] != kind.encode():
-        size = "; of ssh-rsa, 2048 to 4096 bits" if kind == "ssh-rsa" else ""
+        size = Wording("; of ssh-rsa, 2048 to 4096 bits") if kind == "ssh-rsa" else ""
         raise UsageError(
             "not a key of {kind}: incomplete, mistyped or unfit",
             hint="copy the whole .pub file{size}",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from kzmitm.errors import UsageError
 from kzmitm.lab.certificates.extensions import DOMAIN
 from kzmitm.report.safe import harmless
+from kzmitm.wording import Wording
 
 MAX_NAMES = 32
 """Sites in one parameter; the laboratory has twenty, and each is scanned."""
@@ -39,7 +40,7 @@ class Parameter:
         if self.choices:
             for part in parts:
                 if part not in self.choices:
-                    self._refuse(part, f"choose from: {', '.join(self.choices)}")
+                    self._refuse(part, Wording("choose from: {choices}", choices=", ".join(self.choices)))
         elif self.is_list:
             parts = [self._site(part) for part in parts] or [self._site("")]
         elif parts != [self.default]:
@@ -49,15 +50,15 @@ class Parameter:
     def _site(self, name: str) -> str:
         name = name.lower().rstrip(".")
         if not _SITE.fullmatch(name) or len(name) > 253:  # RFC 1035, 2.3.4
-            self._refuse(name, f"sites of the laboratory end in .{DOMAIN}")
+            self._refuse(name, Wording("sites of the laboratory end in .{domain}", domain=DOMAIN))
         return name
 
     def _text(self, value: str) -> None:
         if self.name == "country":
             if not _COUNTRY.fullmatch(value):
-                self._refuse(value, "two capital letters, like KZ")
+                self._refuse(value, Wording("two capital letters, like KZ"))
         elif not value.isprintable() or not 0 < len(value.encode()) <= MAX_NAME:
-            self._refuse(value, f"1 to {MAX_NAME} octets of printable characters")
+            self._refuse(value, Wording("1 to {max_name} octets of printable characters", max_name=MAX_NAME))
 
     def _refuse(self, value: str, hint: str) -> None:
         raise UsageError(

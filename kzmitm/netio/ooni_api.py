@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from kzmitm.netio.patience import Pace, Patience, ServiceError
 from kzmitm.netio.web import MAX_SAID, Answer, ask
+from kzmitm.wording import Wording
 
 if TYPE_CHECKING:
     import httpx
@@ -120,7 +121,7 @@ def _receipt(body: bytes) -> Receipt:
     try:
         told = json.loads(body)
     except (ValueError, RecursionError):
-        return Receipt("", "its answer cannot be read")
+        return Receipt("", Wording("its answer cannot be read"))
     told = told if isinstance(told, dict) else {}
     uid, error = told.get("measurement_uid"), told.get("error")
     return Receipt(

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from kzmitm.errors import UsageError
 from kzmitm.model.target import Endpoint, Target, is_ip, to_ascii_hostname
+from kzmitm.wording import Wording
 
-CONNECT_TO_HINT = "Write --connect-to HOST:PORT:ADDR:PORT; empty parts mean any, or the same."
-RESOLVE_HINT = "Write --resolve HOST:PORT:ADDR[,ADDR]; * stands for any host."
+CONNECT_TO_HINT = Wording("Write --connect-to HOST:PORT:ADDR:PORT; empty parts mean any, or the same.")
+RESOLVE_HINT = Wording("Write --resolve HOST:PORT:ADDR[,ADDR]; * stands for any host.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,14 @@ def _split(text: str, count: int) -> list[str]:
             start = i + 1
     parts.append(text[start:])
     if len(parts) != count:
-        raise ValueError(f"{count} parts with {count - 1} colons are needed, not {len(parts)}")
+        raise ValueError(
+            Wording(
+                "{count} parts with {count_2} colons are needed, not {count_3}",
+                count=count,
+                count_2=count - 1,
+                count_3=len(parts),
+            )
+        )
     return parts
 
 
@@ -125,7 +133,7 @@ def _port(text: str) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 6 and 0 < int(text) < 65536):
-        raise ValueError(f"not a port: {text[:20]!r}")
+        raise ValueError(Wording("not a port: {text}", text=repr(text[:20])))
     return int(text)
 
 
@@ -134,5 +142,5 @@ def _ip(text: str) -> str:
         return "127.0.0.1"
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     if not is_ip(bare):
-        raise ValueError(f"not an address: {text[:60]!r}")
+        raise ValueError(Wording("not an address: {text}", text=repr(text[:60])))
     return str(ipaddress.ip_address(bare))

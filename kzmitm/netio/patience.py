@@ -30,7 +30,7 @@ _Value = TypeVar("_Value")
 class ServiceError(KzmitmError):
     """A service could not be asked, or refused; may hold text of a stranger."""
 
-    hint = "try again later; what was fetched is kept"
+    hint = Wording("try again later; what was fetched is kept")
 
 
 class TransientError(ServiceError):

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from kzmitm.errors import KzmitmError, UsageError
 from kzmitm.netio.nats_keys import Nkey, NkeyError, parse_nkey
+from kzmitm.wording import Wording
 
 DEFAULT_PORT = 4222
 MAX_CREDENTIALS = 1 << 16
@@ -144,7 +145,7 @@ def _context(ca_file: Path | None) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
     except OSError as exc:
-        why = "no certificates in PEM" if isinstance(exc, ssl.SSLError) else exc.strerror
+        why = Wording("no certificates in PEM") if isinstance(exc, ssl.SSLError) else exc.strerror
         raise UsageError("--ca: {ca_file}: {why}", ca_file=ca_file, why=why) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from kzmitm.netio.patience import OctetLimit, Patience, ServiceError, TransientError
 from kzmitm.netio.web import ask, network_error, raise_if_passing
+from kzmitm.wording import Wording
 
 if TYPE_CHECKING:
     import httpx
@@ -39,7 +40,7 @@ class ChangedError(ServiceError):
     """The file is not the one that was listed any more; `etag` and `size` are those of the present one."""
 
     def __init__(self, etag: str, size: int) -> None:
-        super().__init__("it was changed on the server")
+        super().__init__(Wording("it was changed on the server"))
         self.etag = etag
         self.size = size
 
@@ -253,5 +254,5 @@ def _strong_etag(header: str) -> str:
 
 def _refusal(status: int, location: str) -> str:
     if location:
-        return f"it sends us on to {location[:200]}"
-    return f"HTTP status {status}"
+        return Wording("it sends us on to {location}", location=location[:200])
+    return Wording("HTTP status {status}", status=status)

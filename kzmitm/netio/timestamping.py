@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from kzmitm.errors import KzmitmError, UsageError
 from kzmitm.netio.failures import classify, innermost
+from kzmitm.wording import Wording
 
 if TYPE_CHECKING:
     import httpx
@@ -25,7 +26,7 @@ REPLY = "application/timestamp-reply"
 class AuthorityError(KzmitmError):
     """The authority could not be asked, or did not answer with a timestamp; may hold text of a stranger."""
 
-    hint = "try again, or another authority"
+    hint = Wording("try again, or another authority")
 
 
 def parse_authority(url: str) -> str:
@@ -97,7 +98,9 @@ def _check_head(response: "httpx.Response") -> None:
         raise AuthorityError("it answers with HTTP status {status_code}", status_code=response.status_code)
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != REPLY or response.headers.get("content-encoding", "identity").lower() != "identity":
-        raise AuthorityError("its answer is no timestamp, but {kind}", kind=kind[:100] or "of no type")
+        raise AuthorityError(
+            "its answer is no timestamp, but {kind}", kind=kind[:100] or Wording("of no type")
+        )
 
 
 def _read(response: "httpx.Response") -> bytes:

@@ -64,7 +64,9 @@ class VantageLink:
 
     def new_socket(self, family: int, kind: int = socket.SOCK_STREAM) -> socket.socket:
         """A socket that does not block and leaves by this link; raises OSError and ProxyError."""
-        raise NotImplementedError(f"a proxy makes the connections: {family}, {kind}")
+        raise NotImplementedError(
+            Wording("a proxy makes the connections: {family}, {kind}", family=family, kind=kind)
+        )
 
     async def connect(self, endpoint: Endpoint, timeout_s: float) -> socket.socket:
         """A connected socket; raises OSError for the target's failure, ProxyError for the link's own."""
@@ -141,7 +143,7 @@ def _forms() -> list[str]:
 
 def _reason(exc: ValueError) -> str:
     # urlsplit quotes what it cannot read, and that may be the password.
-    return str(exc) if isinstance(exc, AddressError) else "it cannot be read as a URI"
+    return str(exc) if isinstance(exc, AddressError) else Wording("it cannot be read as a URI")
 
 
 def _vantage_id(scheme: str, fragment: str) -> str:
@@ -156,4 +158,4 @@ def _vantage_id(scheme: str, fragment: str) -> str:
 
 
 def _harmless_scheme(scheme: str) -> str:
-    return scheme if re.fullmatch(r"[a-z][a-z0-9+.-]{0,15}", scheme) else "the scheme is missing"
+    return scheme if re.fullmatch(r"[a-z][a-z0-9+.-]{0,15}", scheme) else Wording("the scheme is missing")

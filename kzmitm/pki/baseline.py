@@ -20,6 +20,7 @@ from hashlib import sha256
 from typing import Any
 
 from kzmitm.errors import FingerprintError
+from kzmitm.wording import Wording
 
 MAX_AGE = timedelta(days=274)
 """Nine months: programmes add some ten roots a year, which an older baseline would call unknown."""
@@ -246,18 +247,18 @@ def _root(row: Any, known: frozenset[str]) -> PublicRoot:
 
 def _digest(value: Any) -> str:
     if not _DIGEST.fullmatch(value):
-        raise ValueError("not 64 digits of lower-case hexadecimal")
+        raise ValueError(Wording("not 64 digits of lower-case hexadecimal"))
     return str(value)
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or len(value) > MAX_SUBJECT:
-        raise ValueError("not a short text")
+        raise ValueError(Wording("not a short text"))
     return value
 
 
 def _names(value: Any, known: frozenset[str]) -> tuple[str, ...]:
     names = tuple(value)
     if not known.issuperset(names):
-        raise ValueError("a programme that the list does not describe")
+        raise ValueError(Wording("a programme that the list does not describe"))
     return names

@@ -14,6 +14,7 @@ from kzmitm.pki.memo import memo
 from kzmitm.pki.names import parse_name
 from kzmitm.pki.salvage import salvage
 from kzmitm.pki.validity import read_time
+from kzmitm.wording import Wording
 
 MAX_CERTIFICATE_OCTETS = 1 << 17
 """Certificates in use have up to 50 KB; a longer one is kept by its hashes and not taken apart."""
@@ -35,7 +36,12 @@ def dissect(encoded: bytes) -> Anatomy:
     """The certificate in these octets with its parts; never raises."""
     draft = Draft()
     if len(encoded) > MAX_CERTIFICATE_OCTETS:
-        draft.blame("unparsable", f"longer than {MAX_CERTIFICATE_OCTETS} octets")
+        draft.blame(
+            "unparsable",
+            Wording(
+                "longer than {max_certificate_octets} octets", max_certificate_octets=MAX_CERTIFICATE_OCTETS
+            ),
+        )
         return assemble(encoded, draft)
     try:
         pos, end = _read_frame(encoded, draft)

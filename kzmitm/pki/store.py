@@ -11,6 +11,7 @@ from kzmitm.errors import FingerprintError, UsageError
 from kzmitm.model.certificate import Certificate, Name
 from kzmitm.pki.names import name_key
 from kzmitm.pki.parse import parse_certificate
+from kzmitm.wording import Wording
 
 _BLOCK = re.compile(rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----([^-]*)-----END", re.ASCII)
 
@@ -89,7 +90,7 @@ def parse_store(pem: bytes, *, name: str, version: str, date: str) -> TrustStore
     )
 
 
-AGAIN = "install kzmitm again"
+AGAIN = Wording("install kzmitm again")
 """What to do where what we ship is damaged."""
 
 

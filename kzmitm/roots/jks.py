@@ -13,6 +13,7 @@ from itertools import islice
 
 from kzmitm.errors import WordedError
 from kzmitm.roots.pem import first_element, read_certificates
+from kzmitm.wording import Wording
 
 MAGICS = (b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce")
 """JKS and JCEKS."""
@@ -80,7 +81,7 @@ def read_jks(octets: bytes) -> tuple[tuple[KeystoreEntry, ...], str]:
     held = [entry for entry in entries if entry.der]
     broken = len(entries) - len(held)
     if broken and not problem:
-        problem = f"{broken} entries are no certificates and were passed over"
+        problem = Wording("{broken} entries are no certificates and were passed over", broken=broken)
     return tuple(held), problem
 
 

@@ -16,6 +16,7 @@ from kzmitm.evidence.verification.attestation_check import Attestations, examine
 from kzmitm.evidence.verification.bag_check import Bag, examine_bag
 from kzmitm.evidence.verification.document_check import examine_documents
 from kzmitm.evidence.verification.proof_check import ProofCheck
+from kzmitm.wording import Wording
 
 
 class SignerStatus(StrEnum):
@@ -94,7 +95,13 @@ def _verify(container: Container, trust: Trust, now: datetime) -> Verification:
     signer = _signer(found, trust, now)
     problems = [*found.problems]
     if signer is not None and signer.status is SignerStatus.CHANGED:
-        problems.append(Problem(Code.SIGNER_CHANGED, layout.SIGNATURE, f"signed by {signer.key.fingerprint}"))
+        problems.append(
+            Problem(
+                Code.SIGNER_CHANGED,
+                layout.SIGNATURE,
+                Wording("signed by {fingerprint}", fingerprint=signer.key.fingerprint),
+            )
+        )
     attached, proof = Attestations(), ProofCheck(withheld=True)
     if not found.problems:  # else what is inside is nobody's word
         told, proof = examine_documents(container)

@@ -14,6 +14,7 @@ from kzmitm.lab.browser.page import LOOK, PageState, page_state
 from kzmitm.lab.browser.pipe import BrowserError, Message
 from kzmitm.lab.browser.program import FOLDERS, NO_SANDBOX, Process, command_line, environment_of
 from kzmitm.report.safe import harmless
+from kzmitm.wording import Wording
 
 START_TIMEOUT_S = 30.0
 """Chromium is there after 0.7 s on an idle machine; the rest is for a busy one."""
@@ -97,7 +98,9 @@ class Browser:
         deadline = time.monotonic() + LOAD_TIMEOUT_S
         answer = self.call("Page.navigate", {"url": url}, deadline=deadline)
         if "loaderId" in answer:  # else only another place of the same document
-            self._wait_for(lambda: self._loaded, deadline, f"{harmless(url, 80)} did not load")
+            self._wait_for(
+                lambda: self._loaded, deadline, Wording("{url} did not load", url=harmless(url, 80))
+            )
             self._wait_briefly(lambda: self._security is not None)
         return page_state(url, answer.get("errorText"), self.evaluate(LOOK), self._security or {})
 
@@ -253,5 +256,7 @@ class Browser:
 
 
 def _thrown(details: Mapping[str, Any]) -> str:
-    text = str(details.get("exception", {}).get("description") or details.get("text", "an exception"))
+    text = str(
+        details.get("exception", {}).get("description") or details.get("text", Wording("an exception"))
+    )
     return text.partition("\n")[0]

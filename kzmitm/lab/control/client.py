@@ -18,6 +18,7 @@ from kzmitm.lab.control.channel import Channel, address, peer_uid
 from kzmitm.lab.control.commands import environment_inside, module_command, module_environment, search_path
 from kzmitm.lab.errors import LaboratoryError
 from kzmitm.lab.network.namespaces import UNSHARE, entering
+from kzmitm.wording import Wording
 
 NETWORK = (*UNSHARE, *module_command("kzmitm.lab.network.labd"))
 LOOPBACK = tuple(module_command("kzmitm.lab.loopback.labd"))
@@ -180,7 +181,7 @@ def find_lab(name: str) -> Lab:
         try:
             sock.connect(where)
             if peer_uid(sock) != os.getuid():
-                raise ConnectionError("a stranger listens there")
+                raise ConnectionError(Wording("a stranger listens there"))
         except OSError as exc:
             raise UsageError("no laboratory is up", hint="kzmitm lab up") from exc
         return Lab(Channel(sock))
@@ -226,7 +227,7 @@ def _start(command: Sequence[str], now: datetime, words: Sequence[str], fd: int)
             words_of = b"" if ready == [] else process.stderr.read(MAX_WORD)
             process.wait()
             last = " ".join(words_of.decode(errors="replace").split())[-400:]
-            raise LaboratoryError("the laboratory did not come up: {last}", last=last or "no answer")
+            raise LaboratoryError("the laboratory did not come up: {last}", last=last or Wording("no answer"))
     answer = json.loads(line)
     if "error" in answer:
         process.wait()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kzmitm.lab.errors import LaboratoryError
+from kzmitm.wording import Wording
 
 START_TIMEOUT_S = 10.0
 """squid listens after a second on an idle machine; the rest is for a busy one."""
@@ -72,7 +73,9 @@ class Processes:
         if done.returncode:
             words = " ".join(done.stderr.split())[-LOG_TAIL:]
             raise LaboratoryError(
-                "{argv}: {words}", argv=" ".join(argv[:4]), words=words or f"ended with {done.returncode}"
+                "{argv}: {words}",
+                argv=" ".join(argv[:4]),
+                words=words or Wording("ended with {returncode}", returncode=done.returncode),
             )
         return done.stdout
 
@@ -104,12 +107,14 @@ class Processes:
 
     def wait_for(self, name: str, *ports: Port) -> None:
         """Return once somebody listens on every port in the program's namespace; raises LaboratoryError."""
-        self._wait(name, lambda pid: all(_listens(pid, port) for port in ports), "does not listen")
+        self._wait(name, lambda pid: all(_listens(pid, port) for port in ports), Wording("does not listen"))
 
     def wait_for_word(self, name: str, word: str) -> None:
         """Return once the program has said a word in its log; raises LaboratoryError."""
         log = self._directory / f"{name}.log"
-        self._wait(name, lambda _pid: word.encode() in log.read_bytes(), f"does not say {word}")
+        self._wait(
+            name, lambda _pid: word.encode() in log.read_bytes(), Wording("does not say {word}", word=word)
+        )
 
     def stop(self, name: str) -> None:
         """End a program and all of its group; return when it is gone. Nothing of it is worth saving."""
@@ -139,8 +144,8 @@ class Processes:
         try:
             text = (self._directory / f"{name}.log").read_text(errors="replace")
         except OSError:
-            return "(no log)"
-        return " ".join(text[-LOG_TAIL:].split()) or "(it said nothing)"
+            return Wording("(no log)")
+        return " ".join(text[-LOG_TAIL:].split()) or Wording("(it said nothing)")
 
     def _wait(self, name: str, is_ready: Callable[[int], bool], complaint: str) -> None:
         process = self._running[name]

@@ -16,6 +16,7 @@ from kzmitm.netio.links import _interfaces
 from kzmitm.netio.links._local import LocalLink, plain_socket
 from kzmitm.netio.stubdns import nameservers_beyond
 from kzmitm.netio.vantage import AddressError, Blame, ProxyError
+from kzmitm.wording import Wording
 
 FORM = "interface:NAME"
 NAMES_RESOLVED = DNSPlace.VANTAGE
@@ -67,7 +68,7 @@ class InterfaceLink(LocalLink):
             return
         address = _interfaces.source_address(self.name, family)
         if address is None:
-            raise OSError(errno.EADDRNOTAVAIL, "the interface has no address of this family")
+            raise OSError(errno.EADDRNOTAVAIL, Wording("the interface has no address of this family"))
         sock.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
         sock.bind((address, 0))
 

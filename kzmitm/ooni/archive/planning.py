@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from kzmitm.errors import UsageError
+from kzmitm.wording import Wording
 
 SUFFIXES = (".jsonl", ".json", ".ndjson", ".gz", ".zst", ".tar", ".tgz", ".post")
 """Files of a folder that are read; a file that is named is read whatever its name."""
@@ -104,8 +105,8 @@ def parse_shard(text: str) -> Shard:
     """Read `i/n` with 1 <= i <= n; raises ValueError."""
     index, slash, count = text.partition("/")
     if not (slash and index.isascii() and index.isdigit() and count.isascii() and count.isdigit()):
-        raise ValueError("a share is written I/N, as 1/4")
+        raise ValueError(Wording("a share is written I/N, as 1/4"))
     shard = Shard(int(index), int(count))
     if not 1 <= shard.index <= shard.count <= 10_000:
-        raise ValueError("a share is written I/N with I from 1 to N, as 1/4")
+        raise ValueError(Wording("a share is written I/N with I from 1 to N, as 1/4"))
     return shard

@@ -24,6 +24,7 @@ from kzmitm.errors import KzmitmError, UsageError
 from kzmitm.ooni.archive.parts import scratch_in
 from kzmitm.ooni.archive.planning import Task
 from kzmitm.ooni.archive.work import extract
+from kzmitm.wording import Wording
 
 MAX_LOSSES = 2
 """How often workers may die at a task before it is taken for the fault of its files, not of the machine."""
@@ -40,7 +41,7 @@ Result = dict[str, Any]
 class WorkersLostError(KzmitmError):
     """Workers died again and again; says at which file."""
 
-    hint = "is there memory enough? --jobs 1 needs the least; what was read is kept"
+    hint = Wording("is there memory enough? --jobs 1 needs the least; what was read is kept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,11 @@ def _blame(tasks: Iterable[Task], losses: Counter[str]) -> None:
     for task in tasks:
         losses[task.id] += 1
         if losses[task.id] > MAX_LOSSES:
-            more = f" and {len(task.sources) - 1} more files" if len(task.sources) > 1 else ""
+            more = (
+                Wording(" and {count} more files", count=len(task.sources) - 1)
+                if len(task.sources) > 1
+                else ""
+            )
             raise WorkersLostError(
                 "workers died again and again at {shown}{more}", shown=task.sources[0].shown, more=more
             ) from None

@@ -28,6 +28,7 @@ from kzmitm.ooni.import_json import MAX_RECORD
 from kzmitm.ooni.import_source import CHUNK, Source
 from kzmitm.ooni.importing import Imported, Nothing, Problem, Reading, Record, Unknown
 from kzmitm.ooni.read_rows import UNKNOWN_HELLO
+from kzmitm.wording import Wording
 
 _MARK = re.compile(rb"<!DOCTYPE nmaprun|<nmaprun[\s>]")
 _SERVER_NAME = re.compile(r"(?:^|,)\s*tls\.servername\s*=\s*([^,]*)")
@@ -60,7 +61,9 @@ def read(source: Source, reading: Reading) -> Iterator[Record]:
         yield Problem(f"{source.name}:{parser.CurrentLineNumber}", str(exc))
     except expat.ExpatError as exc:
         yield from run.taken()
-        yield Problem(f"{source.name}:{exc.lineno}", f"not XML: {expat.ErrorString(exc.code)}")
+        yield Problem(
+            f"{source.name}:{exc.lineno}", Wording("not XML: {why}", why=expat.ErrorString(exc.code))
+        )
     if source.damage:
         yield Problem(source.name, source.damage)
 
@@ -158,7 +161,7 @@ class _Run:
         for service in self._services:
             where = f"{self._name}:{service.line}"
             if not service.pem:
-                self._records.append(Nothing(where, "a script's result without a certificate"))
+                self._records.append(Nothing(where, Wording("a script's result without a certificate")))
                 continue
             try:
                 self._records.append(self._record(service))

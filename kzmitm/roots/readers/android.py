@@ -17,6 +17,7 @@ from kzmitm.roots.certificate_files import (
 )
 from kzmitm.roots.system import System
 from kzmitm.roots.values import Origin, Platform, Store, StoredRoot, StoreReading, Trust
+from kzmitm.wording import Wording
 
 PLATFORMS = frozenset({Platform.ANDROID})
 
@@ -28,7 +29,7 @@ KEYCHAIN = "/data/misc/keychain"
 TERMUX = "/data/data/com.termux/files/usr"
 
 ADDED, REMOVED = "cacerts-added", "cacerts-removed"
-HIDDEN = (
+HIDDEN = Wording(
     "Android lets no program read what users added; look in Settings, Security, Encryption & credentials, "
     "Trusted credentials, User"
 )

@@ -20,6 +20,7 @@ from kzmitm.roots.pem import read_certificates
 from kzmitm.roots.system import System, UnreadableError
 from kzmitm.roots.tool_settings import LISTS, SHELLS, TOOLS, VARIABLES, Setting, SettingsFile, settings_in
 from kzmitm.roots.values import Origin, Platform, Store, StoredRoot, StoreReading, Trust
+from kzmitm.wording import Wording
 
 PLATFORMS = frozenset({Platform.LINUX, Platform.MACOS})
 
@@ -28,7 +29,7 @@ MAX_FILE = 1 << 20
 MAX_NAMED = 16
 """Folders in one variable."""
 
-RELATIVE = "no absolute path, so which file it is depends on where the tool runs"
+RELATIVE = Wording("no absolute path, so which file it is depends on where the tool runs")
 _HOME = re.compile(r"~(?=/)|\$HOME(?=/)|\$\{HOME\}")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]{0,63})\}")
 _NO_PATHS = frozenset({"", "true", "false", "yes", "no", "null", "none", "0", "1", "truststore"})
@@ -64,7 +65,7 @@ class _Places:
             paths = filter(looks_like_certificate, files_in(self.system, path))
             return read_folder(self.system, paths, Place.BUNDLE, Origin.ENVIRONMENT, may_be_empty=True)
         held = read_file(self.system, path, Place.BUNDLE, Origin.ENVIRONMENT)
-        return FileRoots(problem="there is no such file") if held is None else held
+        return FileRoots(problem=Wording("there is no such file")) if held is None else held
 
 
 def read(system: System) -> Iterator[StoreReading]:

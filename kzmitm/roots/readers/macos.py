@@ -17,6 +17,7 @@ from kzmitm.roots.macos_trust import TrustSetting, TrustSettingsError, read_trus
 from kzmitm.roots.pem import read_certificates
 from kzmitm.roots.system import MAX_STORE, System
 from kzmitm.roots.values import Origin, Platform, Store, StoredRoot, StoreReading, Trust
+from kzmitm.wording import Wording, joined
 
 PLATFORMS = frozenset({Platform.MACOS})
 
@@ -25,11 +26,11 @@ TIMEOUT = 10.0
 """Seconds for one question; the roots of the system take a fraction of one."""
 PROFILES = "/private/var/db/ConfigurationProfiles/Settings/.profilesAreInstalled"
 
-BY_PROFILES = (
+BY_PROFILES = Wording(
     "profiles of an organisation are installed, and what they have the system trust is not told to programs; "
     "look in System Settings, General, Device Management"
 )
-NOT_READ = "a keychain of another system, whose form is not read; run kzmitm there"
+NOT_READ = Wording("a keychain of another system, whose form is not read; run kzmitm there")
 NO_SETTINGS = "No Trust Settings were found"
 """How `security` says that a domain has none, with a status that is not 0."""
 
@@ -102,9 +103,9 @@ def _keychains(system: System) -> Iterator[_Keychain]:
         user = home.rpartition("/")[2]
         for name in ("login.keychain-db", "login.keychain"):
             path = f"{home}/Library/Keychains/{name}"
-            yield _Keychain("macos_user", "macOS (this user)", path, Origin.USER, user)
+            yield _Keychain("macos_user", Wording("macOS (this user)"), path, Origin.USER, user)
     path = "/Library/Keychains/System.keychain"
-    yield _Keychain("macos_admin", "macOS (all users)", path, Origin.ADMIN)
+    yield _Keychain("macos_admin", Wording("macOS (all users)"), path, Origin.ADMIN)
     path = "/System/Library/Keychains/SystemRootCertificates.keychain"
     yield _Keychain("macos_system", "macOS", path, Origin.VENDOR)
 
@@ -117,7 +118,7 @@ def _settings() -> _Settings:
             domains.append(_exported(*options))
         except (_NoAnswerError, TrustSettingsError) as exc:
             problems.append(str(exc))
-    return _Settings(tuple(domains), "; ".join(problems))
+    return _Settings(tuple(domains), joined("; ", problems))
 
 
 def _exported(*options: str) -> Mapping[str, TrustSetting]:

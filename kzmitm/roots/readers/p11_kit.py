@@ -19,6 +19,7 @@ from kzmitm.roots.p11_objects import read_objects
 from kzmitm.roots.readers.linux_bundles import bundles
 from kzmitm.roots.system import System, UnreadableError
 from kzmitm.roots.values import Origin, Platform, Store, StoredRoot, StoreReading
+from kzmitm.wording import Wording, joined
 
 PLATFORMS = frozenset({Platform.LINUX})
 
@@ -35,7 +36,7 @@ MAX_MODULE = 1 << 16
 """Octets of a module's settings; they are ten lines."""
 
 _KIND = "p11_kit"
-_APPLICATION = "p11-kit (GnuTLS, NSS)"
+_APPLICATION = Wording("p11-kit (GnuTLS, NSS)")
 
 
 def read(system: System) -> Iterator[StoreReading]:
@@ -138,7 +139,7 @@ def _files(system: System) -> Iterator[StoreReading]:
             if held is None:
                 continue
             roots += held.roots
-            problems += [f"{name.rpartition('/')[2]}: {held.problem}"] if held.problem else []
+            problems += [joined(": ", (name.rpartition("/")[2], held.problem))] if held.problem else []
         beyond = _beyond(system, roots) if roots else ()
         if beyond or problems:
             store = Store(kind=_KIND, application=_APPLICATION, path=path)
