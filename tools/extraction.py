@@ -89,7 +89,7 @@ class Reader:
         self._tree = tree
         self._errors = errors
         self._where = path.relative_to(ROOT).as_posix()
-        self._is_command = path.parent.name in ("verbs", "actions") and path.stem != "__init__"
+        self._is_command = path.parent.name in ("verbs", "actions", "importers") and path.stem != "__init__"
         self._constants = constants(tree)
 
     def found(self) -> Iterator[Found]:

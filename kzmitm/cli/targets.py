@@ -100,5 +100,9 @@ def _find(name: str, registry: Registry, stack: ExitStack) -> TargetList | tuple
     if path.exists():
         return stack.enter_context(spooled_targets(stack.enter_context(path.open("rb")), name=name))
     near = difflib.get_close_matches(name, registry.watchlists, n=1)
-    known = f"did you mean {near[0]}?" if near else f"lists: {', '.join(registry.watchlists)}; or name a file"
+    known = (
+        _("did you mean {near}?").format(near=near[0])
+        if near
+        else _("lists: {watchlists}; or name a file").format(watchlists=", ".join(registry.watchlists))
+    )
     raise UsageError("--list: no list and no file is called {name}", hint=known, name=name)

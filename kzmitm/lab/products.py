@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kzmitm.wording import Wording
+from kzmitm.wording import Wording, joined
 
 SYSTEM_FOLDERS = ("/usr/sbin", "/sbin", "/usr/local/sbin", "/opt/homebrew/bin")
 """Where packages put such programs although the PATH of a user leaves them out."""
@@ -79,9 +79,12 @@ def find_products(environment: Mapping[str, str] | None = None) -> Products:
 
 def how_to_get(packages: Collection[str]) -> str:
     """One line that says how to get the missing packages."""
-    return "; ".join(
-        HOW_TO_GET.get(package, Wording("{package} (apt-get install {package})", package=package))
-        for package in packages
+    return joined(
+        "; ",
+        (
+            HOW_TO_GET.get(package, Wording("{package} (apt-get install {package})", package=package))
+            for package in packages
+        ),
     )
 
 

@@ -116,7 +116,10 @@ def lines(found: Examination, *, everything: bool = False) -> Iterator[Line]:
         yield Line(lead=_("Not read, or not to the end:"), style=Style.HEADING)
         for reading in found.problems:
             where = harmless(reading.store.path, 300)
-            yield Line(f"  {reading.store.application}: {where}: {harmless(reading.problem, 200)}", indent=4)
+            yield Line(
+                f"  {harmless(reading.store.application, 80)}: {where}: {harmless(reading.problem, 200)}",
+                indent=4,
+            )
     counts = found.counts()
     yield Line()
     yield Line(

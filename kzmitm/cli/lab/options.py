@@ -82,7 +82,11 @@ def wants_network(products: Products, *, loopback: bool) -> bool:
         return False
     why = why_no_network(products)
     if why is not None:
-        say(_("no network of namespaces here, so the smaller laboratory on loopback: {why}").format(why=why))
+        say(
+            _("no network of namespaces here, so the smaller laboratory on loopback: {why}").format(
+                why=_(why)
+            )
+        )
     return why is None
 
 

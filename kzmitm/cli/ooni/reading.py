@@ -44,7 +44,7 @@ class Reading:
         self._bad += summary["bad"]
         for problem in summary["problems"][: MAX_NAMED - self._named]:
             self._named += 1
-            told = _("{source}:{line}: {why}").format(**problem)
+            told = _("{source}:{line}: {why}").format(**problem | {"why": _(problem["why"])})
             say(harmless(told, MAX_NAME))
         now = time.monotonic()
         if now - self._said >= (1.0 if not is_plain(sys.stderr) else SPARSE_INTERVAL_S):

@@ -97,7 +97,9 @@ def run(args: argparse.Namespace) -> int:
     try:
         token = fetch_token(args.tsa, request.der, timeout_s=args.timeout)
     except AuthorityError as exc:
-        complaint = _("kzmitm: {what}; nothing was changed; {hint}").format(what=exc, hint=exc.hint)
+        complaint = _("kzmitm: {what}; nothing was changed; {hint}").format(
+            what=_(str(exc)), hint=_(exc.hint)
+        )
         say(harmless(complaint, MAX_COMPLAINT))
         return Exit.UNDECIDED
     check = accept_response(request, token, stamped, roots)

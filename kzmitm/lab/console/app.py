@@ -15,6 +15,7 @@ from kzmitm.lab.console.desk import Desk
 from kzmitm.lab.console.guard import Guard, line
 from kzmitm.lab.console.page import page
 from kzmitm.lab.settings import MAX_NAMES
+from kzmitm.report.language import _
 
 WAIT_S = 20.0
 """A question for what has changed is answered after this time at the latest, then the page asks again."""
@@ -70,7 +71,7 @@ class Console:
         except RefusedError as exc:
             return line(str(exc), exc.status)
         if not taken:
-            return line("Something is still being done; order again when it has ended.", 409)
+            return line(_("Something is still being done; order again when it has ended."), 409)
         return JSONResponse({"version": self._desk.state.version}, 202)
 
     def _give(self, order: str, body: dict[str, Any]) -> bool:

@@ -139,7 +139,7 @@ def _table(checked: Sequence[Checked], took: float) -> Iterator[Line]:
         row = f" {one.profile.name:<{name}}  {one.expected:<{wide}}  {one.got or '-'}"
         yield Line(row, lead=f"{one.result:<5}", style=STYLES[one.result], indent=6)
         for reason in one.reasons:
-            yield Line(f"      {reason}", indent=8)
+            yield Line(f"      {_(reason)}", indent=8)
     counts = Counter(one.result for one in checked)
     told = ", ".join(f"{counts[result]} {result}" for result in Result if counts[result])
     yield Line()

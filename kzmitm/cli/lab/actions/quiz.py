@@ -17,7 +17,7 @@ from kzmitm.lab.products import find_products
 from kzmitm.lab.profile import Profile
 from kzmitm.lab.quiz import SITES, Answer, Question, choices, chosen, questions
 from kzmitm.lab.session import Finding, Session
-from kzmitm.report.language import _
+from kzmitm.report.language import N_, _
 from kzmitm.report.line import Line, Style
 from kzmitm.report.rows import judged_of_row
 from kzmitm.report.text import explanation, target_line
@@ -26,19 +26,19 @@ MAX_ROUNDS = 100
 MAX_SEED = 1_000_000
 """Short enough to be read out to a class."""
 
-HELP = """\
+HELP = N_("""\
   scan [SITE ...]      the real scan, from the client's place
   run HOST COMMAND     a command in client, access, operator, transit or server
   list                 what may be answered
   NUMBER or NAME       your answer
-  quit                 stop here"""
+  quit                 stop here""")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", metavar="N", type=int, default=3, help="how many (default: 3)")
     parser.add_argument("--seed", metavar="N", type=int, help="the questions of an earlier quiz again")
     add_loopback(parser)
-    parser.epilog = "At the prompt:\n" + HELP
+    parser.epilog = _("At the prompt:") + "\n" + _(HELP)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -87,7 +87,7 @@ class _Quiz:
             title = _("Round {number} of {all}").format(number=number, all=len(asked))
             print_lines([Line(), Line(lead=title, style=Style.HEADING)])
             print_lines(Line(line) for line in _("Something may be in the way. You can say:").splitlines())
-            print_lines(Line(line) for line in HELP.splitlines())
+            print_lines(Line(line) for line in _(HELP).splitlines())
             said = self._ask()
             if said is None:
                 return
@@ -109,7 +109,8 @@ class _Quiz:
             try:
                 self._obey(line)
             except KzmitmError as exc:
-                print_lines([Line(f"{exc}. {exc.hint}" if exc.hint else str(exc))])
+                said = _(str(exc))
+                print_lines([Line(f"{said}. {_(exc.hint)}" if exc.hint else said)])
 
     def _obey(self, line: str) -> None:
         try:
@@ -125,24 +126,24 @@ class _Quiz:
                 self._session.lab.call(rest[0], rest[1:])
             case "list":
                 print_lines(
-                    Line(profile.title, lead=f"{number:>3}  {profile.name:<22}")
+                    Line(_(profile.title), lead=f"{number:>3}  {profile.name:<22}")
                     for number, profile in enumerate(self._choices, start=1)
                 )
             case "":
                 return
             case _:
-                print_lines(Line(help_line) for help_line in HELP.splitlines())
+                print_lines(Line(help_line) for help_line in _(HELP).splitlines())
 
     def _explained(self, answer: Answer, question: Question) -> Iterator[Line]:
         if answer.is_right:
             yield Line(
-                _("it was {title}").format(title=answer.right.title), lead=_("Right: "), style=Style.GOOD
+                _("it was {title}").format(title=_(answer.right.title)), lead=_("Right: "), style=Style.GOOD
             )
         else:
             lead = _("Nearly: ") if answer.is_near else _("No: ")
             style = Style.WARNING if answer.is_near else Style.ALARM
-            yield Line(_("it was {title}").format(title=answer.right.title), lead=lead, style=style)
-        yield Line(answer.right.lesson)
+            yield Line(_("it was {title}").format(title=_(answer.right.title)), lead=lead, style=style)
+        yield Line(_(answer.right.lesson))
         struck = answer.right.struck(answer.right.settle(question.given))[:1]
         yield Line()
         yield Line(lead=_("The evidence:"), style=Style.HEADING)

@@ -107,7 +107,7 @@ def _segments(source: Source) -> Iterator[Segment]:
 
 def _formats() -> Iterator[Line]:
     for name, importer in formats().items():
-        about = (importer.__doc__ or "").partition("\n")[0].rstrip(".")
+        about = _((importer.__doc__ or "").partition("\n")[0]).rstrip(".")
         yield Line(f"{name:12} {about}", indent=13)
 
 

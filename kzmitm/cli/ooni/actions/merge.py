@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
         for each in merge(args.folders, args.out):
             if each.name is None:
                 refused.append(each)
-                told = _("left out: {part}: {why}").format(part=each.source, why=each.why)
+                told = _("left out: {part}: {why}").format(part=each.source, why=_(each.why))
                 say(harmless(told, MAX_NAME))
             else:
                 taken.append(each)
