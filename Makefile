@@ -55,7 +55,7 @@ golden: $(VENV)/.dev  ## rewrite the golden files; read the diff
 	KZMITM_GOLDEN=write $(BIN)/python -m pytest -q -k golden
 
 locale: $(VENV)/.dev  ## make the catalogues of translations follow the sources
-	$(BIN)/python tools/catalogues.py
+	PYTHONPATH=. $(BIN)/python tools/catalogues.py
 
 locks: $(VENV)/.dev  ## resolve the dependencies again
 	bash tools/locks.sh

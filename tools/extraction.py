@@ -11,8 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kzmitm.lab.console.words import texts
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "kzmitm"
+CONSOLE = "kzmitm/lab/console/page.html"
 TEMPLATES = PACKAGE / "report" / "templates"
 
 MARKS = frozenset({"_", "N_"})
@@ -59,6 +62,7 @@ def everything() -> Iterator[Found]:
     errors = worded_classes(trees.values())
     for path, tree in trees.items():
         yield from Reader(path, tree, errors).found()
+    yield from (Found(text=text, where=CONSOLE, about="on the page of lab serve") for text in texts())
     for path in sorted(TEMPLATES.rglob("*")) if TEMPLATES.is_dir() else ():
         if path.is_file():
             yield from _of_template(path)

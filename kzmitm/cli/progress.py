@@ -128,7 +128,7 @@ class Pace:
         return self._done / max(self._clock() - self._started_at, 0.001)
 
     def rate_text(self) -> str:
-        return f"{self.rate:.1f}/s"
+        return _("{rate}/s").format(rate=f"{self.rate:.1f}")
 
     def text(self) -> str:
         """`120 of 1000 targets, 12.0/s, about 73 s left`."""
@@ -141,8 +141,8 @@ class Pace:
 def duration_text(seconds: float) -> str:
     """A duration as people say it: `45 s`, `12 min`, `3 h 20 min`."""
     if seconds < 90:
-        return f"{seconds:.0f} s"
+        return _("{n} s").format(n=f"{seconds:.0f}")
     minutes = round(seconds / 60)
     if minutes < 90:
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min"
+        return _("{n} min").format(n=minutes)
+    return _("{hours} h {minutes} min").format(hours=minutes // 60, minutes=minutes % 60)

@@ -11,6 +11,7 @@ from kzmitm.evidence.attachments import sources_of
 from kzmitm.evidence.container import Container
 from kzmitm.evidence.files import replace_file
 from kzmitm.evidence.layout import Level
+from kzmitm.wording import Wording
 
 _TIMED = (".tsr", ".ots")
 """Attached files that tell when somebody held the bundle in hand."""
@@ -66,6 +67,6 @@ def _meanings(name: str) -> Iterator[str]:
         if name == file.path or (file.path.endswith("/") and name.startswith(file.path)):
             yield file.meaning
     if name in layout.TAG_FILES:
-        yield "what is in the bundle, and the signature over it"
+        yield Wording("what is in the bundle, and the signature over it")
     if layout.ATTESTATION.fullmatch(name):
-        yield "a partner's signature" if name.endswith(".sig") else "a timestamp"
+        yield Wording("a partner's signature") if name.endswith(".sig") else Wording("a timestamp")

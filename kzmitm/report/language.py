@@ -71,6 +71,11 @@ def _said(marked: Any) -> Any:
     return _(marked) if isinstance(marked, str) else tuple(map(_said, marked))
 
 
+def language_spoken() -> str:
+    """The one of LANGUAGES that is spoken here."""
+    return _spoken().info().get("language", "en")
+
+
 @contextmanager
 def speaking(catalogue: NullTranslations, *, in_threads: bool = False) -> Iterator[None]:
     """Speak by this catalogue in this context, and in the tasks that inherit it.
