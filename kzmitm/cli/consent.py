@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kzmitm.cli.folders import consent_file, results_folder
 from kzmitm.errors import ConsentError
-from kzmitm.report.language import N_, _
+from kzmitm.report.language import N_, _, ngettext
 
 VERSION = 1
 """Raised when the text changes in what it asks; older agreements then count no more."""
@@ -28,9 +28,16 @@ ASK_FIRST = N_("read `kzmitm consent` and agree, or give --i-understand once you
 def text(sites: int) -> tuple[str, ...]:
     """The text for a scan of the default list of `sites` sites."""
     items = (
-        _(
-            "1 A scan makes ordinary TLS connections to {sites} sites (--dry-run lists them).\n"
-            "  It loads no page and logs in nowhere. It asks resolvers for addresses."
+        ngettext(
+            (
+                "1 A scan makes ordinary TLS connections to {sites} site (--dry-run lists it).\n  It "
+                "loads no page and logs in nowhere. It asks resolvers for addresses."
+            ),
+            (
+                "1 A scan makes ordinary TLS connections to {sites} sites (--dry-run lists them).\n  "
+                "It loads no page and logs in nowhere. It asks resolvers for addresses."
+            ),
+            sites,
         ).format(sites=sites),
         _(
             "2 Your provider, employer or government can see these connections, as they\n"

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from kzmitm.cli.terminal import console, is_plain, print_line, print_lines
 from kzmitm.model.verdict import Outcome
 from kzmitm.report import texts
-from kzmitm.report.language import _
+from kzmitm.report.language import _, ngettext
 from kzmitm.report.line import Line
 
 SPARSE_INTERVAL_S = 10.0
@@ -133,9 +133,11 @@ class Pace:
     def text(self) -> str:
         """`120 of 1000 targets, 12.0/s, about 73 s left`."""
         left = (self._total - self._done) / self.rate if self._done else 0.0
-        return _("{done} of {total} targets, {rate}, about {left} left").format(
-            done=self._done, total=self._total, rate=self.rate_text(), left=duration_text(left)
-        )
+        return ngettext(
+            "{done} of {total} target, {rate}, about {left} left",
+            "{done} of {total} targets, {rate}, about {left} left",
+            self._total,
+        ).format(done=self._done, total=self._total, rate=self.rate_text(), left=duration_text(left))
 
 
 def duration_text(seconds: float) -> str:

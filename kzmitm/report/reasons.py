@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 
-from kzmitm.report.language import N_, Words, _
+from kzmitm.report.language import N_, Words, _, ngettext
 from kzmitm.verdict.codes import EvidenceCode, UndecidedCode
 
 EVIDENCE: Mapping[str, str] = Words(
@@ -114,8 +114,8 @@ NAMED: Mapping[str, str] = Words(
 
 MEASURED: Mapping[str, Callable[[int], str]] = {
     "serial": lambda bits: _(
-        "its serial number differs from the genuine one in the last {} bits only"
-    ).format(bits),
+        "its serial number differs from the genuine one in the last {n} bits only"
+    ).format(n=bits),
     "validity": lambda seconds: _("its dates are the genuine ones, moved by {}").format(_time(seconds)),
     "duration": lambda seconds: _("it is valid for {}").format(_time(seconds)),
 }
@@ -127,8 +127,8 @@ _NUMBER = re.compile(r"(?:low_bits|shift)?\(?(-?[0-9]{1,12})\)?", re.ASCII)
 def _time(seconds: int) -> str:
     days, rest = divmod(seconds, 86400)
     if rest == 0 and abs(days) > 1:
-        return _("{} days").format(days)
-    return _("{} h").format(round(seconds / 3600))
+        return ngettext("{n} day", "{n} days", abs(days)).format(n=days)
+    return _("{n} h").format(n=round(seconds / 3600))
 
 
 def evidence_text(code: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from kzmitm.pki.root_class import RootClass
-from kzmitm.report.language import N_, Words, _
+from kzmitm.report.language import N_, Words, _, ngettext
 from kzmitm.report.line import Line, Style
 from kzmitm.report.removal import AFTERWARDS, removal_steps
 from kzmitm.report.root_limits import limit_text
@@ -94,8 +94,10 @@ def answer(found: Examination) -> Line:
         )
     if not stores:
         return Line(_("no store of roots could be read"), lead=_("UNKNOWN: "), style=Style.WARNING)
-    text = _(
-        "no interception root is trusted; {stores} stores with {roots} different roots were read"
+    text = ngettext(
+        "no interception root is trusted; {stores} store with {roots} different roots was read",
+        "no interception root is trusted; {stores} stores with {roots} different roots were read",
+        stores,
     ).format(stores=stores, roots=len(found.roots))
     if found.problems:
         more = _("{count} could not be, so this is not the whole answer").format(count=len(found.problems))
@@ -165,7 +167,12 @@ def root_lines(root: ExaminedRoot) -> Iterator[Line]:
     places = list(dict.fromkeys(map(_place_line, root.places)))
     yield from places[:MAX_PLACES]
     if len(places) > MAX_PLACES:
-        yield Line(_("  and in {count} more places").format(count=len(places) - MAX_PLACES), indent=2)
+        yield Line(
+            ngettext(
+                "  and in {count} more place", "  and in {count} more places", len(places) - MAX_PLACES
+            ).format(count=len(places) - MAX_PLACES),
+            indent=2,
+        )
     for code in finding.constraints:
         yield Line(f"  {limit_text(code)}", indent=2)
     yield Line(

@@ -22,7 +22,7 @@ from kzmitm.evidence.files import PART_PREFIX
 from kzmitm.evidence.journal import BEGIN, PREFIX
 from kzmitm.evidence.locking import is_locked
 from kzmitm.evidence.signing.keys import SUFFIX
-from kzmitm.report.language import N_, _
+from kzmitm.report.language import N_, _, ngettext
 from kzmitm.report.line import Line
 from kzmitm.report.safe import harmless
 
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         _delete(path)
     for folder in (results_folder(), keys_folder(), home()):
         _remove_empty(folder)
-    say(_("{count} deleted. ").format(count=len(found)) + _(CAUTION))
+    say(ngettext("{count} deleted. ", "{count} deleted. ", len(found)).format(count=len(found)) + _(CAUTION))
     say(_(ELSEWHERE))
     return Exit.OK
 
@@ -107,7 +107,14 @@ def _agreed(count: int) -> bool:
         raise UsageError(
             _("purge asks before it deletes, and nobody is at the terminal"), hint=_("give --yes")
         )
-    return consent.ask(_("Delete these {count} for good? Type YES:").format(count=count)) == consent.AGREEMENT
+    return (
+        consent.ask(
+            ngettext(
+                "Delete this {count} for good? Type YES:", "Delete these {count} for good? Type YES:", count
+            ).format(count=count)
+        )
+        == consent.AGREEMENT
+    )
 
 
 def _delete(path: Path) -> None:

@@ -22,7 +22,7 @@ from kzmitm.cli.ways import check_ways
 from kzmitm.errors import ConsentError, UsageError
 from kzmitm.netio.capture import Capture
 from kzmitm.netio.descriptors import make_room
-from kzmitm.report.language import N_, Words, _
+from kzmitm.report.language import N_, Words, _, ngettext
 from kzmitm.report.line import Line
 from kzmitm.report.safe import harmless
 from kzmitm.scan import Network
@@ -104,7 +104,13 @@ def _say_the_rest(scanning: ScanRun, results: Results, targets: Selection, *, en
             say(_("the {what} could not be written: {why}").format(what=what, why=why))
     if not ended:
         done = scanning.tally.counts.total()
-        say(_("stopped; {done} of {total} targets were measured").format(done=done, total=targets.count))
+        say(
+            ngettext(
+                "stopped; {done} of {total} target was measured",
+                "stopped; {done} of {total} targets were measured",
+                targets.count,
+            ).format(done=done, total=targets.count)
+        )
     if results.path is not None:
         if results.failure is None:
             for words in results.closing_words():

@@ -24,7 +24,7 @@ from kzmitm.netio.overrides import parse_overrides
 from kzmitm.netio.queue_access import Credentials, ServerAddress
 from kzmitm.netio.resolve import open_resolver
 from kzmitm.netio.vantage import open_vantage
-from kzmitm.report.language import N_, Words, _
+from kzmitm.report.language import N_, Words, _, ngettext
 from kzmitm.report.safe import harmless
 from kzmitm.scan import Network
 from kzmitm.verdict.judge import Judge
@@ -121,7 +121,11 @@ def run(args: argparse.Namespace) -> int:
     _say_what(server, names, ceiling, key)
     stop = asyncio.Event()
     run_until_stopped(work(), stop)
-    say(_("stopped; {count} results were given").format(count=told.given))
+    say(
+        ngettext(
+            "stopped; {count} result was given", "stopped; {count} results were given", told.given
+        ).format(count=told.given)
+    )
     return Exit.OK
 
 
@@ -210,7 +214,11 @@ class _Telling:
             self.given += 1
             self._last = ""
             if self.given == 1 or self.given % EVERY == 0:
-                say(_("{count} results given").format(count=self.given))
+                say(
+                    ngettext("{count} result given", "{count} results given", self.given).format(
+                        count=self.given
+                    )
+                )
             return
         words = f"{NOTES.get(code, code)}: {harmless(detail)}"
         if words != self._last:

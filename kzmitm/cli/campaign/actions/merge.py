@@ -18,7 +18,7 @@ from kzmitm.cli.sources import registry_of, store_of
 from kzmitm.cli.terminal import print_json, print_lines, say
 from kzmitm.errors import BundleError, UsageError
 from kzmitm.report.campaign import status_lines
-from kzmitm.report.language import _
+from kzmitm.report.language import _, ngettext
 from kzmitm.report.safe import harmless
 from kzmitm.verdict.judge import Judge
 
@@ -93,7 +93,9 @@ def _say(merged: Merged) -> None:
     )
     for (name, reason), count in sorted(merged.refused.items()):
         say(
-            _("refused of {name}: {reason}, {count} times").format(
-                name=harmless(name), reason=reason, count=count
-            )
+            ngettext(
+                "refused of {name}: {reason}, {count} time",
+                "refused of {name}: {reason}, {count} times",
+                count,
+            ).format(name=harmless(name), reason=reason, count=count)
         )

@@ -17,7 +17,7 @@ from kzmitm.lab.products import find_products
 from kzmitm.lab.profile import Profile
 from kzmitm.lab.quiz import SITES, Answer, Question, choices, chosen, questions
 from kzmitm.lab.session import Finding, Session
-from kzmitm.report.language import N_, _
+from kzmitm.report.language import N_, _, ngettext
 from kzmitm.report.line import Line, Style
 from kzmitm.report.rows import judged_of_row
 from kzmitm.report.text import explanation, target_line
@@ -61,9 +61,11 @@ def run(args: argparse.Namespace) -> int:
         [
             Line(),
             Line(
-                _("{right} of {all} right; {near} of {all} told interception from all else").format(
-                    right=right, near=near, all=len(answers)
-                ),
+                ngettext(
+                    "{right} of {all} right; {near} of {all} told interception from all else",
+                    "{right} of {all} right; {near} of {all} told interception from all else",
+                    len(answers),
+                ).format(right=right, near=near, all=len(answers)),
                 lead=_("Score: "),
                 style=Style.HEADING,
             ),

@@ -22,7 +22,7 @@ from kzmitm.ooni import importers
 from kzmitm.ooni.import_source import Source
 from kzmitm.ooni.importing import Reading, formats
 from kzmitm.report.imported import CANNOT_KNOW
-from kzmitm.report.language import _
+from kzmitm.report.language import _, ngettext
 from kzmitm.report.line import Line
 from kzmitm.report.safe import harmless
 from kzmitm.report.text import explanation_sentence, target_line
@@ -116,7 +116,13 @@ def _say_problems(conversion: Conversion) -> None:
         say(f"{harmless(problem.where)}: {harmless(problem.why)}")
     rest = conversion.problems - len(conversion.told)
     if rest:
-        say(_("and {count} more records that cannot be used").format(count=rest))
+        say(
+            ngettext(
+                "and {count} more record that cannot be used",
+                "and {count} more records that cannot be used",
+                rest,
+            ).format(count=rest)
+        )
     if not conversion.is_whole:
         say(_("stopped; what was read by then was judged"))
 

@@ -24,7 +24,7 @@ from kzmitm.netio.s3_archive import DEFAULT_ENDPOINT
 from kzmitm.netio.web import parse_service
 from kzmitm.ooni.archive_listing import prefixes
 from kzmitm.ooni.candidates import is_uid
-from kzmitm.report.language import _
+from kzmitm.report.language import _, ngettext
 from kzmitm.report.safe import harmless
 
 FOLDER = Path("archive")
@@ -176,8 +176,10 @@ def _few(uids: Iterable[str]) -> list[str]:
     found = list(dict.fromkeys(uids))
     if len(found) > MAX_CANDIDATES:
         say(
-            _(
-                "only the first {most} of {count} measurements are fetched; the archive has all of them"
+            ngettext(
+                "only the first {most} of {count} measurement is fetched; the archive has all of them",
+                ("only the first {most} of {count} measurements are fetched; the archive has all of them"),
+                len(found),
             ).format(most=MAX_CANDIDATES, count=len(found))
         )
     return found[:MAX_CANDIDATES]

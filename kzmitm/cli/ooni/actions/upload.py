@@ -20,7 +20,7 @@ from kzmitm.errors import UsageError
 from kzmitm.netio.ooni_api import DEFAULT_API
 from kzmitm.netio.web import parse_service
 from kzmitm.ooni.publication import is_thrown_away
-from kzmitm.report.language import N_, _
+from kzmitm.report.language import N_, _, ngettext
 from kzmitm.report.line import Line
 from kzmitm.report.safe import harmless
 
@@ -105,7 +105,11 @@ def _send(args: argparse.Namespace, endpoint: str, checked: "_Checked", journal:
     is_whole = run_until_stopped(work(), stop)
     settled = counts["accepted"] + counts["before"]
     say(
-        _("{count} of {total} measurements are accepted").format(count=settled, total=len(checked.hashes))
+        ngettext(
+            "{count} of {total} measurement is accepted",
+            "{count} of {total} measurements are accepted",
+            len(checked.hashes),
+        ).format(count=settled, total=len(checked.hashes))
         + (_(", {count} of them before").format(count=counts["before"]) if counts["before"] else "")
     )
     if is_whole and settled == len(checked.hashes) and not counts["nameless"]:
@@ -139,7 +143,11 @@ class _Checked:
     def lines(self) -> Iterator[Line]:
         yield from map(Line, self.targets)
         yield Line(
-            _("{count} measurements ({size}), from {first} to {last} (UTC)").format(
+            ngettext(
+                "{count} measurement ({size}), from {first} to {last} (UTC)",
+                "{count} measurements ({size}), from {first} to {last} (UTC)",
+                len(self.hashes),
+            ).format(
                 count=len(self.hashes), size=size_text(self.size), first=self.times[0], last=self.times[1]
             )
         )
