@@ -71,9 +71,9 @@ def files() -> dict[Path, bytes]:
     said = template()
     made = {TEMPLATE: po_of(said)}
     for language in LANGUAGES:
-        catalog = translated(language, said)
-        made[LOCALE / f"{language}.po"] = po_of(catalog)
-        made[LOCALE / f"{language}.mo"] = mo_of(catalog)
+        written = po_of(translated(language, said))
+        made[LOCALE / f"{language}.po"] = written
+        made[LOCALE / f"{language}.mo"] = mo_of(read_po(io.BytesIO(written), locale=language))
     return made
 
 

@@ -9,6 +9,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from kzmitm.lab.console.words import texts
@@ -33,6 +34,7 @@ PARSER_WORDS = {
 
 RECORDS = {
     "Profile": {"title": "what a profile of the laboratory is", "lesson": "what a profile teaches"},
+    "origin_fault": {"title": "what a profile of the laboratory is", "lesson": "what a profile teaches"},
     "Hop": {"title": "a place in the laboratory"},
 }
 """Fields of records that people read, by the class; who shows them says `_` of them."""
@@ -58,14 +60,19 @@ class Found:
 
 def everything() -> Iterator[Found]:
     """Every text of the package, file by file."""
-    trees = {path: ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
-    errors = worded_classes(trees.values())
-    for path, tree in trees.items():
+    errors = worded_classes(sources().values())
+    for path, tree in sources().items():
         yield from Reader(path, tree, errors).found()
     yield from (Found(text=text, where=CONSOLE, about="on the page of lab serve") for text in texts())
     for path in sorted(TEMPLATES.rglob("*")) if TEMPLATES.is_dir() else ():
         if path.is_file():
             yield from _of_template(path)
+
+
+@cache
+def sources() -> Mapping[Path, ast.Module]:
+    """Every module of the package, read."""
+    return {path: ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
 
 
 def worded_classes(trees: Iterable[ast.Module]) -> frozenset[str]:
@@ -94,7 +101,7 @@ class Reader:
         self._errors = errors
         self._where = path.relative_to(ROOT).as_posix()
         self._is_command = path.parent.name in ("verbs", "actions", "importers") and path.stem != "__init__"
-        self._constants = constants(tree)
+        self._constants = {name: node.value for name, node in constants(tree).items()}
 
     def found(self) -> Iterator[Found]:
         if self._is_command:
@@ -142,19 +149,19 @@ class Reader:
     def _text(self, node: ast.expr) -> str:
         """The literal, also by the name of a constant of the module; "" for anything else."""
         if isinstance(node, ast.Name):
-            return self._constants.get(node.id, "")
+            return self._text(ast.Constant(self._constants.get(node.id, "")))
         return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
-def constants(tree: ast.Module) -> Mapping[str, str]:
-    """The module's names that stand for a literal text."""
-    known = {}
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
-            for target in node.targets:
-                if isinstance(target, ast.Name) and isinstance(node.value.value, str):
-                    known[target.id] = node.value.value
-    return known
+def constants(tree: ast.Module) -> Mapping[str, ast.Constant]:
+    """The module's names that stand for a literal, and the literal."""
+    return {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
 
 
 def _of_template(path: Path) -> Iterator[Found]:

@@ -33,3 +33,24 @@ SAID = (
     N_("expected %s argument"),
     N_("expected %s arguments"),
 )
+
+OF_DEVELOPERS = frozenset(
+    {
+        "%(prog)s: error: %(message)s\n",
+        "'required' is an invalid argument for positionals",
+        "%r is not callable",
+        ".__call__() not defined",
+        'argument "-" with mode %r',
+        "cannot have multiple subparser arguments",
+        "cannot merge actions - two groups are named %r",
+        "conflicting option string: %s",
+        "conflicting option strings: %s",
+        "conflicting subparser alias: %s",
+        "conflicting subparser: %s",
+        "dest= is required for options like %r",
+        "invalid conflict_resolution value: %r",
+        "invalid option string %(option)r: must start with a character %(prefix_chars)r",
+        "mutually exclusive arguments must be optional",
+    }
+)
+"""What it says of a parser that is put together wrongly, or is replaced by a method of ours."""

@@ -11,7 +11,7 @@ from kzmitm._registry import load, names_in
 from kzmitm.cli import verbs
 from kzmitm.cli.exits import Exit, exit_code
 from kzmitm.cli.parser import build_parser, unknown_verb
-from kzmitm.cli.spoken import first_word, language_of
+from kzmitm.cli.spoken import first_word, language_of, shown_language
 from kzmitm.cli.terminal import prepare_streams
 from kzmitm.errors import KzmitmError
 from kzmitm.report.language import VARIABLE, _, catalogue_of, speaking
@@ -24,8 +24,9 @@ MAX_COMPLAINT = 400
 def run() -> NoReturn:
     """The `kzmitm` command."""
     prepare_streams()
-    # What is started from here speaks the same language.
-    os.environ[VARIABLE] = language_of(sys.argv[1:], os.environ)
+    terminals = [stream for stream in (sys.stdout, sys.stderr) if stream is not None and stream.isatty()]
+    # Here, and in all that is started from here.
+    os.environ[VARIABLE] = shown_language(sys.argv[1:], os.environ, terminals)
     code = _flush(main(sys.argv[1:]))
     # A resolver thread that waits for a dead network would hold up an ordinary exit for half a minute.
     os._exit(code)

@@ -17,6 +17,7 @@ from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from kzmitm.errors import BundleError
+from kzmitm.wording import Wording
 
 JSON = Any
 """None, bool, int, float, str, list or dict with str keys, as the standard library reads them."""
@@ -195,12 +196,12 @@ def _expect(data: JSON, kind: type, path: str) -> Any:
 
 
 _JSON_NAMES = {
-    dict: "an object",
+    dict: Wording("an object"),
     list: "a list",
     str: "text",
-    int: "an integer",
+    int: Wording("an integer"),
     float: "a number",
-    bool: "true or false",
+    bool: Wording("true or false"),
     types.NoneType: "null",
 }
 

@@ -96,13 +96,13 @@ class OONIAPI:
         }
         answer = await self._ask("POST", "/api/v1/submit_measurement", {}, body, MAX_RECEIPT)
         if not 200 <= answer.status < 300:
-            raise RefusedError(f"HTTP status {answer.status}{_said(answer.body)}")
+            raise RefusedError("HTTP status {status}{said}", status=answer.status, said=_said(answer.body))
         return _receipt(answer.body)
 
     async def _get(self, path: str, params: Mapping[str, str]) -> bytes:
         answer = await self._ask("GET", path, params, None, MAX_ANSWER)
         if answer.status != 200:
-            raise RefusedError(f"HTTP status {answer.status}{_said(answer.body)}")
+            raise RefusedError("HTTP status {status}{said}", status=answer.status, said=_said(answer.body))
         return answer.body
 
     async def _ask(

@@ -84,7 +84,7 @@ class Patience:
                 failures = 1 if has_gained() else failures + 1
                 if (exc.asked_s or 0.0) > LONGEST_ASKED_S:
                     raise ServiceError(
-                        "{why}; it asks to wait {asked_s} s", why=exc, asked_s=f"{exc.asked_s:.0f}"
+                        "{why}; it asks to wait {wait} s", why=exc, wait=f"{exc.asked_s:.0f}"
                     ) from exc
                 if failures >= self._attempts:
                     raise ServiceError("{why} ({failures} attempts)", why=exc, failures=failures) from exc

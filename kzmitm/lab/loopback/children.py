@@ -16,6 +16,7 @@ from typing import Any
 from kzmitm.lab.errors import LaboratoryError
 from kzmitm.lab.loopback import supervisor
 from kzmitm.model.target import Endpoint
+from kzmitm.wording import Wording
 
 START_TIMEOUT_S = 10.0
 """mitmproxy listens after half a second on an idle machine; the rest is for a busy one."""
@@ -93,7 +94,7 @@ class Children:
         try:
             text = (self.directory / f"{name}.log").read_text(errors="replace")
         except OSError:
-            return "(no log)"
+            return Wording("(no log)")
         return " ".join(text[-LOG_TAIL:].split())
 
 

@@ -43,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="what a tool left, packed by gzip or not; - is stdin")  # fmt: skip
     add("--formats", action="store_true", help="list the formats")
     add("--format", metavar="NAME", choices=names,
-        help="do not tell the format by the content: " + ", ".join(names))  # fmt: skip
+        help=_("do not tell the format by the content: {names}").format(names=", ".join(names)))  # fmt: skip
     add("--keylog", metavar="FILE", type=filled,
         help="what a client wrote by SSLKEYLOGFILE, to read TLS 1.3 in captures")  # fmt: skip
     add("--out", metavar="FILE", type=filled_path,
