@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kzmitm.errors import FingerprintError, UsageError
+from kzmitm.wording import reason_of
 
 MAX_FILE_OCTETS = 4 << 20
 """The largest file we ship is the trust store, below 1 MiB; a larger one is no registry file."""
@@ -87,7 +88,7 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_OCTETS + 1)
     except OSError as exc:
-        raise FingerprintError("{path}: {strerror}", path=path, strerror=exc.strerror or exc) from exc
+        raise FingerprintError("{path}: {why}", path=path, why=reason_of(exc)) from exc
     if len(content) > MAX_FILE_OCTETS:
         raise FingerprintError(
             "{path}: larger than {max_file_octets} octets", path=path, max_file_octets=MAX_FILE_OCTETS

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from kzmitm.errors import UsageError
 from kzmitm.model.target import Target, parse_target
-from kzmitm.wording import Wording
+from kzmitm.wording import Wording, reason_of
 
 MAX_LINE = 4096
 """Octets of a line; a URL with the longest host name is far below it."""
@@ -50,7 +50,7 @@ def read_targets(path: Path, *, name: str | None = None) -> TargetList:
         with path.open("rb") as file:
             count = sum(1 for _ in _distinct(_read(file, name)))
     except OSError as exc:
-        raise UsageError("cannot read {name}: {strerror}", name=name, strerror=exc.strerror or exc) from None
+        raise UsageError("cannot read {name}: {why}", name=name, why=reason_of(exc)) from None
     if not count:
         raise UsageError("{name} holds no targets", hint=_HINT, name=name)
     return TargetList(path, name, count)

@@ -46,6 +46,13 @@ def joined(separator: str, parts: Iterable[str]) -> str:
     return Wording(separator.join(f"{{{name}}}" for name in values), **values)
 
 
+def reason_of(error: BaseException) -> str:
+    """Why it failed: the system's word for an OSError, which is known in other languages, else its own."""
+    if isinstance(error, OSError) and error.strerror:
+        return Wording(error.strerror)
+    return str(error)
+
+
 def one_line(words: str, most: int) -> str:
     """The words as one line of at most `most` characters; those that are one already stay what they are."""
     line = " ".join(words.split())[:most]

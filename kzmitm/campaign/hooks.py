@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
 from kzmitm.campaign.sections import HooksPart
-from kzmitm.wording import Wording
+from kzmitm.wording import Wording, joined, reason_of
 
 TIMEOUT_S = 30.0
 """Seconds for a command or a web server to take an alarm."""
@@ -36,7 +36,7 @@ async def _run(command: tuple[str, ...], octets: bytes) -> str:
             stderr=asyncio.subprocess.DEVNULL,
         )
     except OSError as exc:
-        return f"{command[0]}: {exc.strerror or exc}"
+        return joined(": ", (command[0], reason_of(exc)))
     try:
         async with asyncio.timeout(TIMEOUT_S):
             with suppress(BrokenPipeError, ConnectionResetError):

@@ -24,7 +24,7 @@ from kzmitm.campaign.world import Watcher, World
 from kzmitm.errors import UsageError
 from kzmitm.netio.queue_access import QueueError
 from kzmitm.scan.health import is_link_failure
-from kzmitm.wording import Wording
+from kzmitm.wording import Wording, reason_of
 
 T = TypeVar("T")
 
@@ -209,7 +209,7 @@ class RemoteShare:
                 self.store.flush()
             except OSError as exc:
                 if not told:
-                    self.watcher.on_note(self.share, "disk_full", exc.strerror or str(exc))
+                    self.watcher.on_note(self.share, "disk_full", reason_of(exc))
                 told = True
                 await self.world.sleep(self.remote.again_s * 15)
         if told:

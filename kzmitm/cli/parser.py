@@ -65,11 +65,13 @@ class CommandParser(argparse.ArgumentParser):
         takes_the_rest = any(action.nargs == argparse.REMAINDER for action in self._actions)
         if takes_the_rest or self._subparsers is not None or self._is_mixing or "--" in (args or ()):
             return super().parse_known_args(args, namespace)
-        self._is_mixing = True
+        usage, self._is_mixing = self.usage, True
+        # It would make it so, and cut off the seven letters of "usage: ".
+        self.usage = self.format_usage().removeprefix(_("usage: ")).strip().replace("%", "%%")
         try:
             return self.parse_known_intermixed_args(args, namespace)
         finally:
-            self._is_mixing = False
+            self.usage, self._is_mixing = usage, False
 
     def error(self, message: str) -> NoReturn:
         option = _OPTION.search(message)

@@ -14,6 +14,7 @@ from kzmitm.pki.registry import Registry, parse_registry
 from kzmitm.pki.root_class import classify
 from kzmitm.pki.store import TrustStore, parse_store, pinned_store
 from kzmitm.roots.examination import Classify
+from kzmitm.wording import reason_of
 
 MAX_STORE_OCTETS = 16 << 20
 """The store of every program on earth together is below 2 MiB."""
@@ -73,7 +74,7 @@ def read_file(path: str, *, option: str, max_octets: int) -> bytes:
             with Path(path).open("rb") as file:
                 content = file.read(max_octets + 1)
     except (OSError, ValueError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
+        reason = reason_of(exc)
         raise UsageError(
             "{option}: {path}: {reason}",
             hint="name a file that can be read",

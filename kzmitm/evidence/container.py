@@ -11,7 +11,7 @@ from kzmitm.evidence.archive.zip_reader import ZipContainer
 from kzmitm.evidence.damage import Code, DamagedError
 from kzmitm.evidence.files import open_regular
 from kzmitm.evidence.sealing import is_sealed
-from kzmitm.wording import Wording
+from kzmitm.wording import Wording, reason_of
 
 
 class _Files(Protocol):
@@ -128,4 +128,4 @@ def open_container(path: Path) -> Container:
             "{path}: no such file", hint="name the file or folder of a bundle", path=path
         ) from None
     except OSError as exc:
-        raise BundleError("{path}: cannot be read: {strerror}", path=path, strerror=exc.strerror) from exc
+        raise BundleError("{path}: cannot be read: {why}", path=path, why=reason_of(exc)) from exc

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from kzmitm.errors import BundleError
 from kzmitm.evidence.locking import abandoned, lock
+from kzmitm.wording import reason_of
 
 PART_PREFIX = ".part-"
 """Begins the name of a file that is being written; readers pass over it."""
@@ -118,9 +119,7 @@ def open_regular(path: Path) -> int:
     except (FileNotFoundError, NotADirectoryError):
         raise
     except OSError as exc:
-        raise BundleError(
-            "{name}: cannot be read: {strerror}", name=path.name, strerror=exc.strerror
-        ) from exc
+        raise BundleError("{name}: cannot be read: {why}", name=path.name, why=reason_of(exc)) from exc
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise BundleError("{name}: not a plain file", name=path.name)

@@ -18,7 +18,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from kzmitm.errors import UsageError
-from kzmitm.wording import Wording
+from kzmitm.wording import Wording, reason_of
 
 SEALED_SUFFIX = ".age"
 """Is appended to the name of a sealed file."""
@@ -258,7 +258,7 @@ def _lines(path: str) -> list[bytes]:
         with Path(path).open("rb") as file:
             octets = file.read(MAX_FILE + 1)
     except (OSError, ValueError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else "not a path"
+        reason = reason_of(exc) if isinstance(exc, OSError) else "not a path"
         raise UsageError("cannot read {path}: {reason}", hint=_HINT, path=path, reason=reason) from None
     if len(octets) > MAX_FILE:
         raise UsageError("{path}: longer than {max_file} octets", hint=_HINT, path=path, max_file=MAX_FILE)

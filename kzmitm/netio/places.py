@@ -15,7 +15,7 @@ import httpcore
 from kzmitm.errors import UsageError, WordedError
 from kzmitm.netio.linked import LinkedBackend
 from kzmitm.netio.vantage import VantageLink
-from kzmitm.wording import Wording
+from kzmitm.wording import Wording, reason_of
 
 TIMEOUT_S = 15.0
 MAX_ANSWER = 16384
@@ -138,7 +138,7 @@ def read_table(path: Path) -> NetworkTable:
                         max_table_lines=MAX_TABLE_LINES,
                     )
     except (OSError, UnicodeError) as exc:
-        why = exc.strerror if isinstance(exc, OSError) else Wording("not text")
+        why = reason_of(exc) if isinstance(exc, OSError) else Wording("not text")
         raise UsageError(
             "{path}: {why}", hint="Give a file with lines PREFIX ASN.", path=path, why=why
         ) from None

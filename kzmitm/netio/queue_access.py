@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from kzmitm.errors import KzmitmError, UsageError
 from kzmitm.netio.nats_keys import Nkey, NkeyError, parse_nkey
-from kzmitm.wording import Wording
+from kzmitm.wording import Wording, reason_of
 
 DEFAULT_PORT = 4222
 MAX_CREDENTIALS = 1 << 16
@@ -110,7 +110,7 @@ def read_credentials(path: Path) -> Credentials:
             mode = path.stat().st_mode
             text = file.read(MAX_CREDENTIALS).decode("utf-8", "replace")
     except OSError as exc:
-        raise UsageError("--creds: {path}: {strerror}", path=path, strerror=exc.strerror or exc) from None
+        raise UsageError("--creds: {path}: {why}", path=path, why=reason_of(exc)) from None
     if os.name != "nt" and mode & 0o077:
         raise UsageError("--creds: {path}: others can read it", hint="chmod 600 {path}", path=path)
     notes: dict[str, Any] = {found[1]: found[2] for found in _NOTE.finditer(text)}
@@ -145,7 +145,7 @@ def _context(ca_file: Path | None) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
     except OSError as exc:
-        why = Wording("no certificates in PEM") if isinstance(exc, ssl.SSLError) else exc.strerror
+        why = Wording("no certificates in PEM") if isinstance(exc, ssl.SSLError) else reason_of(exc)
         raise UsageError("--ca: {ca_file}: {why}", ca_file=ca_file, why=why) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

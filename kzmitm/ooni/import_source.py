@@ -4,7 +4,7 @@ import io
 import zlib
 from typing import Any, Protocol
 
-from kzmitm.wording import Wording
+from kzmitm.wording import Wording, reason_of
 
 HEAD = 1 << 16
 """Octets by which a format is told: the first record of each lies within them, or begins with its marks."""
@@ -105,7 +105,7 @@ class Source(io.RawIOBase):
             try:
                 piece = self._file.read(size)
             except OSError as exc:
-                self._end(Wording("the file cannot be read to its end: {strerror}", strerror=exc.strerror))
+                self._end(Wording("the file cannot be read to its end: {why}", why=reason_of(exc)))
                 break
             if not piece:
                 break

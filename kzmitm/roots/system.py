@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from kzmitm.errors import WordedError
 from kzmitm.roots.values import Platform
+from kzmitm.wording import reason_of
 
 MAX_STORE = 64 << 20
 """Octets of one file of a store: the largest in use, with all roots that ever were, have 2 MiB."""
@@ -144,14 +145,14 @@ class System:
         except (FileNotFoundError, NotADirectoryError):
             raise FileNotFoundError(path) from None
         except (OSError, ValueError) as exc:
-            why = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
+            why = reason_of(exc)
             raise UnreadableError(why) from None
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise UnreadableError("not a plain file")
             yield descriptor
         except OSError as exc:
-            raise UnreadableError(exc.strerror or str(exc)) from None
+            raise UnreadableError(reason_of(exc)) from None
         finally:
             os.close(descriptor)
 

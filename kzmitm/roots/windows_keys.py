@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from kzmitm.roots.system import UnreadableError
 from kzmitm.roots.values import Origin, Trust
 from kzmitm.roots.windows_blob import moment
-from kzmitm.wording import Wording
+from kzmitm.wording import Wording, reason_of
 
 MAX_CERTIFICATES = 5_000
 """Certificates of one store; Windows with all roots it knows has some five hundred."""
@@ -143,7 +143,7 @@ class LiveRegistry:
         except FileNotFoundError:
             raise
         except OSError as exc:
-            raise UnreadableError(exc.strerror or str(exc)) from None
+            raise UnreadableError(reason_of(exc)) from None
 
     def _kept(self, opened: Any, name: str) -> KeptBlob:
         reg = self._winreg

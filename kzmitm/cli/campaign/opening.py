@@ -20,6 +20,7 @@ from kzmitm.pki.registry import Registry
 from kzmitm.pki.store import TrustStore
 from kzmitm.targets import parse_targets, read_targets
 from kzmitm.verdict.engine import RULES_VERSION
+from kzmitm.wording import reason_of
 
 CAMPAIGNS = "campaigns"
 
@@ -42,7 +43,7 @@ def open_file(path: Path, registry: Registry) -> Opened:
     try:
         octets = path.read_bytes()
     except OSError as exc:
-        raise UsageError("{path}: {strerror}", path=path, strerror=exc.strerror or exc) from None
+        raise UsageError("{path}: {why}", path=path, why=reason_of(exc)) from None
     return open_octets(octets, path.parent, str(path), registry)
 
 

@@ -29,6 +29,7 @@ from kzmitm.ooni.importing import (
 from kzmitm.report.language import _
 from kzmitm.report.text import JudgedTarget
 from kzmitm.verdict.judge import MAX_KEPT, Judge
+from kzmitm.wording import reason_of
 
 MAX_TOLD = 10
 """Bad records that are named; the rest is counted."""
@@ -162,7 +163,7 @@ def opened(path: str) -> Iterator[BinaryIO]:
     try:
         file = open(path, "rb")  # noqa: PTH123, SIM115 - closed below; errors of reading are others
     except (OSError, ValueError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
+        reason = reason_of(exc)
         raise UsageError(
             "{path}: {reason}", hint=_("name a file that can be read"), path=path, reason=reason
         ) from None

@@ -22,6 +22,7 @@ from kzmitm.roots.contents import Contents, Note
 from kzmitm.roots.examination import Examination, examine
 from kzmitm.roots.packages import MAX_FILE, certificates_in
 from kzmitm.roots.values import Origin, Store, StoredRoot, StoreReading, Trust
+from kzmitm.wording import reason_of
 
 SCHEMA = "kzmitm.inspection/1.0"
 
@@ -76,7 +77,7 @@ def _read(path: Path) -> bytes:
             return file.read(MAX_FILE + 1)
     except OSError as exc:
         raise UsageError(
-            "{path}: {strerror}", hint=_("name a file that can be read"), path=path, strerror=exc.strerror
+            "{path}: {why}", hint=_("name a file that can be read"), path=path, why=reason_of(exc)
         ) from None
 
 

@@ -26,6 +26,7 @@ from kzmitm.report.language import N_, Words, _, ngettext
 from kzmitm.report.line import Line
 from kzmitm.report.safe import harmless
 from kzmitm.scan import Network
+from kzmitm.wording import reason_of
 
 STOPPED_EARLY = "stopped_early"
 
@@ -100,7 +101,7 @@ def _say_the_rest(scanning: ScanRun, results: Results, targets: Selection, *, en
         say(NOTES.get(code, code.replace("_", " ")))
     for what, failure in ((_("result"), results.failure), (_("control"), scanning.control_failure)):
         if failure is not None:
-            why = harmless(failure.strerror or str(failure))
+            why = harmless(reason_of(failure))
             say(_("the {what} could not be written: {why}").format(what=what, why=why))
     if not ended:
         done = scanning.tally.counts.total()

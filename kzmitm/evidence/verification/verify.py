@@ -16,7 +16,7 @@ from kzmitm.evidence.verification.attestation_check import Attestations, examine
 from kzmitm.evidence.verification.bag_check import Bag, examine_bag
 from kzmitm.evidence.verification.document_check import examine_documents
 from kzmitm.evidence.verification.proof_check import ProofCheck
-from kzmitm.wording import Wording
+from kzmitm.wording import Wording, reason_of
 
 
 class SignerStatus(StrEnum):
@@ -87,7 +87,7 @@ def verify_bundle(path: Path, *, trust: Trust, now: datetime) -> Verification:
         with container:
             return _verify(container, trust, now)
     except OSError as exc:
-        raise BundleError("{path}: cannot be read: {strerror}", path=path, strerror=exc.strerror) from exc
+        raise BundleError("{path}: cannot be read: {why}", path=path, why=reason_of(exc)) from exc
 
 
 def _verify(container: Container, trust: Trust, now: datetime) -> Verification:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kzmitm.lab.browser.pipe import BrowserError
 from kzmitm.report.safe import harmless
+from kzmitm.wording import reason_of
 
 TIMEOUT_S = 15.0
 """mkdir and id take a millisecond; the rest is for a busy computer."""
@@ -48,5 +49,5 @@ def write_whole(path: Path, data: bytes) -> None:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
         raise BrowserError(
-            "{path} could not be written: {strerror}", path=harmless(str(path)), strerror=exc.strerror
+            "{path} could not be written: {why}", path=harmless(str(path)), why=reason_of(exc)
         ) from exc

@@ -14,6 +14,7 @@ from typing import IO
 
 from kzmitm.lab.browser.pipe import CHUNK, BrowserError, Pipe
 from kzmitm.report.safe import harmless
+from kzmitm.wording import reason_of
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -143,9 +144,7 @@ class Process:
             for end in (our_end, answers, life):
                 os.close(end)
             self._words.close()
-            raise BrowserError(
-                "{argv} did not start: {strerror}", argv=argv[0], strerror=exc.strerror
-            ) from exc
+            raise BrowserError("{argv} did not start: {why}", argv=argv[0], why=reason_of(exc)) from exc
         finally:
             for end in (commands, their_end, their_life):
                 os.close(end)

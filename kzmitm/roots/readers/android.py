@@ -77,7 +77,7 @@ def _folder(system: System, path: str, owner: str) -> StoreReading:
 
 
 def _users_store(path: str, owner: str) -> Store:
-    profile = "" if owner == KEYCHAIN else f"user {owner.rpartition('/')[2]}"
+    profile = "" if owner == KEYCHAIN else Wording("user {number}", number=owner.rpartition("/")[2])
     kind = "android_removed" if path.endswith(REMOVED) else "android_added"
     return Store(kind=kind, application="Android", path=path, profile=profile)
 

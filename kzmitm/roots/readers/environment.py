@@ -90,7 +90,7 @@ def _store(named: _Named, path: str) -> Store:
 def _variables(system: System) -> Iterator[_Named]:
     for name, tool in VARIABLES.items():
         for value in _parts(name, system.environ.get(name, "")):
-            yield _Named("environment_variable", f"{tool} ({name})", value)
+            yield _Named("environment_variable", Wording("{tool} ({name})", tool=tool, name=name), value)
 
 
 def _parts(name: str, value: str) -> Sequence[str]:
@@ -100,13 +100,17 @@ def _parts(name: str, value: str) -> Sequence[str]:
 def _settings(system: System) -> Iterator[_Named]:
     for form in TOOLS:
         for file, home, setting in _lines(system, form):
-            yield _Named("tool_setting", f"{form.tool} ({setting.key} in {file})", setting.value, home, file)
+            yield _Named("tool_setting", _told(form.tool, setting, file), setting.value, home, file)
     for file, home, setting in _lines(system, SHELLS):
         tool = VARIABLES.get(setting.key)
         if tool is None or system.environ.get(setting.key) == setting.value:
             continue  # of another case, or told of as a variable that is set now
         for value in _parts(setting.key, setting.value):
-            yield _Named("tool_setting", f"{tool} ({setting.key} in {file})", value, home, file)
+            yield _Named("tool_setting", _told(tool, setting, file), value, home, file)
+
+
+def _told(tool: str, setting: Setting, file: str) -> Wording:
+    return Wording("{tool} ({key} in {file})", tool=tool, key=setting.key, file=file)
 
 
 def _lines(system: System, form: SettingsFile) -> Iterator[tuple[str, str, Setting]]:

@@ -17,7 +17,7 @@ from kzmitm.roots.macos_trust import TrustSetting, TrustSettingsError, read_trus
 from kzmitm.roots.pem import read_certificates
 from kzmitm.roots.system import MAX_STORE, System
 from kzmitm.roots.values import Origin, Platform, Store, StoredRoot, StoreReading, Trust
-from kzmitm.wording import Wording, joined
+from kzmitm.wording import Wording, joined, reason_of
 
 PLATFORMS = frozenset({Platform.MACOS})
 
@@ -132,9 +132,7 @@ def _exported(*options: str) -> Mapping[str, TrustSetting]:
                 return {}
             raise
         except OSError as exc:
-            raise _NoAnswerError(
-                "trust settings were not exported: {strerror}", strerror=exc.strerror
-            ) from None
+            raise _NoAnswerError("trust settings were not exported: {why}", why=reason_of(exc)) from None
     return read_trust_settings(octets)
 
 
@@ -150,7 +148,7 @@ def _ask(*words: str) -> bytes:
         ) from None
     except OSError as exc:
         raise _NoAnswerError(
-            "security {words} did not start: {strerror}", words=words[0], strerror=exc.strerror
+            "security {words} did not start: {why}", words=words[0], why=reason_of(exc)
         ) from None
     if done.returncode:
         why = " ".join(done.stderr.decode("utf-8", "replace").split())[:200]

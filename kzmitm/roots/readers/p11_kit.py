@@ -19,7 +19,7 @@ from kzmitm.roots.p11_objects import read_objects
 from kzmitm.roots.readers.linux_bundles import bundles
 from kzmitm.roots.system import System, UnreadableError
 from kzmitm.roots.values import Origin, Platform, Store, StoredRoot, StoreReading
-from kzmitm.wording import Wording, joined
+from kzmitm.wording import Wording, joined, reason_of
 
 PLATFORMS = frozenset({Platform.LINUX})
 
@@ -87,7 +87,7 @@ def _answer(command: Sequence[str], system: System) -> bytes:
             start_new_session=True,
         )
     except OSError as exc:
-        raise UnreadableError("{command}: {strerror}", command=command[0], strerror=exc.strerror) from None
+        raise UnreadableError("{command}: {why}", command=command[0], why=reason_of(exc)) from None
     is_late = threading.Event()
 
     def stop() -> None:

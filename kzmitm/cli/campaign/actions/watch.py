@@ -18,6 +18,7 @@ from kzmitm.errors import UsageError
 from kzmitm.report.campaign import duration, status_lines
 from kzmitm.report.language import _
 from kzmitm.report.line import Line
+from kzmitm.wording import reason_of
 
 EVERY_S = 2.0
 
@@ -116,9 +117,7 @@ def _metrics(where: str | None, folder: CampaignFolder) -> Iterator[None]:
     try:
         server, thread = start_http_server(int(port), address or "127.0.0.1", registry)
     except OSError as exc:
-        raise UsageError(
-            "--metrics: {where}: {strerror}", where=where, strerror=exc.strerror or exc
-        ) from None
+        raise UsageError("--metrics: {where}: {why}", where=where, why=reason_of(exc)) from None
     say(
         _("metrics: http://{address}:{port}/metrics").format(
             address=address or "127.0.0.1", port=server.server_port
