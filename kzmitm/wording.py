@@ -1,8 +1,8 @@
 """Words that layers below the report say: English, and able to be said in another language later."""
 
 import re
-from collections.abc import Callable, Iterable
-from typing import Self
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Self
 
 Translate = Callable[[str], str]
 """Gives the words of another language for an English text."""
@@ -57,6 +57,33 @@ def one_line(words: str, most: int) -> str:
     """The words as one line of at most `most` characters; those that are one already stay what they are."""
     line = " ".join(words.split())[:most]
     return words if line == words else line
+
+
+def parts(error: BaseException, hint: str = "") -> dict[str, object]:
+    """`error` and `hint` for JSON, in English, with what `put_together` makes the same wordings of."""
+    return {
+        "error": str(error),
+        "hint": hint,
+        "parts": {"error": _parts(str(error)), "hint": _parts(hint)},
+    }
+
+
+def put_together(answer: Mapping[str, Any], name: str) -> str:
+    """The `error` or `hint` of what `parts` gave and JSON carried; "" where there is none."""
+    return _whole(answer.get("parts", {}).get(name, answer.get(name, "")))
+
+
+def _parts(words: str) -> object:
+    if not isinstance(words, Wording):
+        return words
+    return [words.text, {name: _parts(str(value)) for name, value in words.values.items()}]
+
+
+def _whole(carried: Any) -> str:
+    if isinstance(carried, str):
+        return carried
+    text, values = carried
+    return Wording(text, **{name: _whole(value) for name, value in values.items()})
 
 
 def _filled(text: str, values: dict[str, object], translate: Translate) -> str:

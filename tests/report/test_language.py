@@ -1,3 +1,4 @@
+import json
 import pickle
 import threading
 from gettext import NullTranslations
@@ -19,7 +20,7 @@ from kzmitm.report.language import (
     speaking,
 )
 from kzmitm.report.safe import harmless
-from kzmitm.wording import Wording, joined, one_line
+from kzmitm.wording import Wording, joined, one_line, parts, put_together, reason_of
 
 
 class Loud(NullTranslations):
@@ -155,3 +156,20 @@ def test_wordings_that_are_joined_keep_their_language():
         assert _(line) == "p; TOO LONG; 2 more"
         assert _(one_line(Wording("short"), 5)) == "SHORT"
     assert one_line(Wording("too long"), 5) == "too l"
+
+
+def test_an_error_comes_through_json_with_its_words():
+    error = UsageError("{path}: {why}", hint="see {path}", path="p", why=Wording("empty"))
+    answer = json.loads(json.dumps(parts(error, error.hint)))
+    assert (answer["error"], answer["hint"]) == ("p: empty", "see p")
+    with speaking(Loud()):
+        assert (_(put_together(answer, "error")), _(put_together(answer, "hint"))) == ("p: EMPTY", "SEE p")
+    assert put_together({"error": "plain"}, "error") == "plain"
+    assert put_together({"error": "plain"}, "hint") == ""
+
+
+def test_a_reason_of_the_system_is_known_in_other_languages():
+    with speaking(Loud()):
+        assert _(reason_of(FileNotFoundError(2, "No such file or directory"))) == "NO SUCH FILE OR DIRECTORY"
+        assert _(reason_of(ValueError(Wording("too long")))) == "TOO LONG"
+        assert reason_of(OSError("plain")) == "plain"

@@ -14,7 +14,7 @@ from typing import Any
 
 from kzmitm.errors import KzmitmError, UsageError
 from kzmitm.lab.errors import LaboratoryError
-from kzmitm.wording import Wording
+from kzmitm.wording import Wording, put_together
 
 MAX_LINE = 1 << 20
 """Octets of a request or an answer; the largest holds the certificates of twenty sites."""
@@ -57,7 +57,7 @@ class Channel:
             raise LaboratoryError("the laboratory is gone", hint="kzmitm lab up") from exc
         if "error" in answer:
             kind = ERRORS.get(answer["kind"], LaboratoryError)
-            raise kind(answer["error"], hint=answer.get("hint", ""))
+            raise kind(put_together(answer, "error"), hint=put_together(answer, "hint"))
         return dict(answer)
 
     def close(self) -> None:

@@ -18,7 +18,7 @@ from kzmitm.lab.control.channel import Channel, address, peer_uid
 from kzmitm.lab.control.commands import environment_inside, module_command, module_environment, search_path
 from kzmitm.lab.errors import LaboratoryError
 from kzmitm.lab.network.namespaces import UNSHARE, entering
-from kzmitm.wording import Wording
+from kzmitm.wording import Wording, put_together
 
 NETWORK = (*UNSHARE, *module_command("kzmitm.lab.network.labd"))
 LOOPBACK = tuple(module_command("kzmitm.lab.loopback.labd"))
@@ -231,7 +231,7 @@ def _start(command: Sequence[str], now: datetime, words: Sequence[str], fd: int)
     answer = json.loads(line)
     if "error" in answer:
         process.wait()
-        raise LaboratoryError(answer["error"], hint=answer["hint"])
+        raise LaboratoryError(put_together(answer, "error"), hint=put_together(answer, "hint"))
     return process
 
 
