@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test scan lint unit fuzz bench bench-archive format golden locks clean help
+.PHONY: demo test scan lint unit fuzz bench bench-archive format golden locale locks clean help
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -53,6 +53,9 @@ format: $(VENV)/.dev
 
 golden: $(VENV)/.dev  ## rewrite the golden files; read the diff
 	KZMITM_GOLDEN=write $(BIN)/python -m pytest -q -k golden
+
+locale: $(VENV)/.dev  ## make the catalogues of translations follow the sources
+	PYTHONPATH=. $(BIN)/python tools/catalogues.py
 
 locks: $(VENV)/.dev  ## resolve the dependencies again
 	bash tools/locks.sh

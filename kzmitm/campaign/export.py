@@ -53,7 +53,9 @@ def export_octets(file: bytes, plan: Plan, key: SigningKey) -> bytes:
     }
     line = json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
     if len(line) > MAX_EXPORT:
-        raise UsageError(f"the campaign is larger than {MAX_EXPORT >> 20} MiB", hint="make two of it")
+        raise UsageError(
+            "the campaign is larger than {max_export} MiB", hint="make two of it", max_export=MAX_EXPORT >> 20
+        )
     return line + sign(line, key.private, NAMESPACE)
 
 
@@ -63,18 +65,20 @@ def parse_export(octets: bytes, name: str) -> Exported:
     Raises UsageError.
     """
     if len(octets) > MAX_EXPORT + 4096:
-        raise UsageError(f"{name}: larger than {MAX_EXPORT >> 20} MiB")
+        raise UsageError("{name}: larger than {max_export} MiB", name=name, max_export=MAX_EXPORT >> 20)
     line, end, signature = octets.partition(b"\n")
     try:
         key = verify(line + end, signature, NAMESPACE)
         document = parse_json(line, max_bytes=MAX_EXPORT, floats=False)
         plan, file = _plan(document, name)
     except SignatureError as exc:
-        raise UsageError(f"{name}: its signature does not hold: {exc}", hint="fetch it again") from None
+        raise UsageError(
+            "{name}: its signature does not hold: {why}", hint="fetch it again", name=name, why=exc
+        ) from None
     except (UnreadableJSONError, FormError) as exc:
-        raise UsageError(f"{name}: no signed campaign: {exc}") from None
+        raise UsageError("{name}: no signed campaign: {why}", name=name, why=exc) from None
     if document.get("plan") != plan.digest or document.get("key") != key.line:
-        raise UsageError(f"{name}: does not hold the plan or key that it tells of")
+        raise UsageError("{name}: does not hold the plan or key that it tells of", name=name)
     return Exported(file, plan, key)
 
 
@@ -89,11 +93,11 @@ def _plan(document: Any, name: str) -> tuple[Plan, bytes]:
 
 def _targets(value: Any, key: str) -> list[Target]:
     if not isinstance(value, list):
-        raise FormError(f"{key}: must be a list")
+        raise FormError("{key}: must be a list", key=key)
     try:
         return [parse_target(forms.text(each)) for each in value]
     except ValueError as exc:
-        raise FormError(f"{key}: {exc}") from None
+        raise FormError("{key}: {why}", key=key, why=exc) from None
 
 
 def harmless_campaign(campaign: CampaignFile) -> CampaignFile:
@@ -110,7 +114,13 @@ def of_one_vantage(plan: Plan, vantage: str, uri: str) -> Plan:
     part = next((each for each in campaign.vantages if each.name == vantage), None)
     if part is None:
         known = ", ".join(each.name for each in campaign.vantages)
-        raise UsageError(f"--vantage: {campaign.name} has no {vantage}", hint=f"its vantages: {known}")
+        raise UsageError(
+            "--vantage: {name} has no {vantage}",
+            hint="its vantages: {known}",
+            name=campaign.name,
+            vantage=vantage,
+            known=known,
+        )
     limits = campaign.limits
     rate = None if limits.rate is None else limits.rate / len(campaign.vantages)
     alone = replace(campaign, vantages=(replace(part, uri=uri),), limits=replace(limits, rate=rate))

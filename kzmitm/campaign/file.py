@@ -26,6 +26,7 @@ from kzmitm.campaign.sections import (
 )
 from kzmitm.errors import UsageError
 from kzmitm.wire.profiles import PROFILES
+from kzmitm.wording import Wording
 
 MAX_FILE = 1 << 20
 """Octets; target lists are files of their own."""
@@ -48,7 +49,9 @@ class CampaignFileError(UsageError):
 
     def __init__(self, name: str, mistakes: tuple[Mistake, ...]) -> None:
         more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
-        super().__init__(f"{name}:{mistakes[0]}{more}", hint="kzmitm campaign check FILE names all mistakes")
+        super().__init__(
+            f"{name}:{mistakes[0]}{more}", hint=Wording("kzmitm campaign check FILE names all mistakes")
+        )
         self.mistakes = mistakes
 
 
@@ -156,7 +159,9 @@ def parse_campaign(octets: bytes, *, name: str) -> CampaignFile:
 
 def _decoded(octets: bytes, mistakes: list[Mistake]) -> str | None:
     if len(octets) > MAX_FILE:
-        mistakes.append(Mistake(1, "", f"the file is larger than {MAX_FILE >> 20} MiB"))
+        mistakes.append(
+            Mistake(1, "", Wording("the file is larger than {max_file} MiB", max_file=MAX_FILE >> 20))
+        )
         return None
     try:
         return octets.decode("utf-8-sig")
@@ -194,7 +199,7 @@ class _Reading:
     def _table(self, table: str, keys: Mapping[str, Key], kind: type) -> Any:
         given = self._document.get(table, {})
         if not isinstance(given, Mapping):
-            self._mistake((table,), f"must be a table, [{table}]")
+            self._mistake((table,), Wording("must be a table, [{table}]", table=table))
             return kind()
         return self._values(given, keys, kind, (table,))
 
@@ -204,7 +209,7 @@ class _Reading:
         for each, key in keys.items():
             if each not in given:
                 if key.is_required:
-                    self._mistake(path, f"{each} is missing")
+                    self._mistake(path, Wording("{each} is missing", each=each))
                     read[each] = ""
                 continue
             try:
@@ -217,13 +222,15 @@ class _Reading:
     def _vantages(self) -> Iterator[VantagePart]:
         given = self._document.get("vantages", [{"name": "here"}])
         if not isinstance(given, list) or not given or not all(isinstance(each, Mapping) for each in given):
-            self._mistake(("vantages",), "must be tables, [[vantages]]")
+            self._mistake(("vantages",), Wording("must be tables, [[vantages]]"))
             return
         seen: set[str] = set()
         for index, each in enumerate(given):
             part = self._values(each, _VANTAGE, VantagePart, ("vantages", index))
             if part.name in seen:
-                self._mistake(("vantages", index, "name"), f"{part.name} stands there twice")
+                self._mistake(
+                    ("vantages", index, "name"), Wording("{name} stands there twice", name=part.name)
+                )
             seen.add(part.name)
             yield part
 
@@ -231,24 +238,30 @@ class _Reading:
         """What no key tells by itself."""
         targets = parts["targets"]
         if not (targets.lists or targets.files or targets.names):
-            self._mistake(("targets",), "names no targets: give lists, files or names")
+            self._mistake(("targets",), Wording("names no targets: give lists, files or names"))
         limits = parts["limits"]
         if limits.vantage_concurrency > limits.concurrency:
-            self._mistake(("limits", "vantage_concurrency"), "is above concurrency, which holds for all")
+            self._mistake(
+                ("limits", "vantage_concurrency"), Wording("is above concurrency, which holds for all")
+            )
         if not set(parts["collect"].families) <= {4, 6}:
-            self._mistake(("collect", "families"), "may hold 4 and 6")
+            self._mistake(("collect", "families"), Wording("may hold 4 and 6"))
         rounds = parts["rounds"]
         if rounds.count > 1 and rounds.jitter >= rounds.every:
-            self._mistake(("rounds", "jitter"), "must be shorter than every")
+            self._mistake(("rounds", "jitter"), Wording("must be shorter than every"))
         if len(vantages) > 1000:
-            self._mistake(("vantages",), "are more than 1000")
+            self._mistake(("vantages",), Wording("are more than 1000"))
 
     def _unknown(self, given: Mapping[str, Any], known: set[str], path: Path) -> None:
         for key in given:
             if key not in known:
                 near = difflib.get_close_matches(key, known, n=1)
-                advice = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(sorted(known))}"
-                self._mistake((*path, key), f"no such key{advice}")
+                advice = (
+                    Wording("; did you mean {near}?", near=near[0])
+                    if near
+                    else Wording("; known are {known}", known=", ".join(sorted(known)))
+                )
+                self._mistake((*path, key), Wording("no such key{advice}", advice=advice))
 
     def _mistake(self, path: Path, what: str) -> None:
         shown = ".".join(str(part) if isinstance(part, str) else f"[{part + 1}]" for part in path)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from kzmitm.errors import WordedError
 from kzmitm.evidence.signing.sshsig import PublicKey, SignatureError, parse_public_key
 
 T = TypeVar("T")
@@ -22,13 +23,13 @@ _UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
 
 
-class FormError(ValueError):
+class FormError(WordedError, ValueError):
     """A value has not the form that its key demands; says which form that is."""
 
 
 def text(value: Any) -> str:
     if not isinstance(value, str) or not 0 < len(value.strip()) <= MAX_TEXT or not value.isprintable():
-        raise FormError(f"must be a text of 1 to {MAX_TEXT} printable characters")
+        raise FormError("must be a text of 1 to {max_text} printable characters", max_text=MAX_TEXT)
     return value
 
 
@@ -74,7 +75,7 @@ def public_key(value: Any) -> PublicKey:
 def whole(least: int, most: int) -> Reader[int]:
     def read(value: Any) -> int:
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise FormError(f"must be a whole number from {least} to {most}")
+            raise FormError("must be a whole number from {least} to {most}", least=least, most=most)
         return value
 
     return read
@@ -84,7 +85,7 @@ def number(least: float, most: float) -> Reader[float]:
     def read(value: Any) -> float:
         fits = isinstance(value, int | float) and not isinstance(value, bool)
         if not fits or not math.isfinite(value) or not least <= value <= most:
-            raise FormError(f"must be a number from {least:g} to {most:g}")
+            raise FormError("must be a number from {least} to {most}", least=f"{least:g}", most=f"{most:g}")
         return float(value)
 
     return read
@@ -93,7 +94,7 @@ def number(least: float, most: float) -> Reader[float]:
 def one_of(*words: str) -> Reader[str]:
     def read(value: Any) -> str:
         if value not in words:
-            raise FormError(f"must be one of {', '.join(words)}")
+            raise FormError("must be one of {words}", words=", ".join(words))
         return str(value)
 
     return read
@@ -102,13 +103,15 @@ def one_of(*words: str) -> Reader[str]:
 def list_of(reader: Reader[T], *, least: int = 0) -> Reader[tuple[T, ...]]:
     def read(value: Any) -> tuple[T, ...]:
         if not isinstance(value, list) or not least <= len(value) <= MAX_ITEMS:
-            raise FormError(f"must be a list of {least} to {MAX_ITEMS} entries")
+            raise FormError(
+                "must be a list of {least} to {max_items} entries", least=least, max_items=MAX_ITEMS
+            )
         found = []
         for place, each in enumerate(value, 1):
             try:
                 found.append(reader(each))
             except FormError as exc:
-                raise FormError(f"entry {place} {exc}") from None
+                raise FormError("entry {place} {why}", place=place, why=exc) from None
         return tuple(found)
 
     return read

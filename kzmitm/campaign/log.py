@@ -85,12 +85,15 @@ def _records(read: Any, path: Path) -> Iterator[tuple[dict[str, Any], int]]:
     while chunk := read(1 << 20):
         *lines, rest = (rest + chunk).split(b"\n")
         if len(rest) > MAX_LINE:
-            raise LogDamagedError(f"{path}: a record is longer than any")
+            raise LogDamagedError("{path}: a record is longer than any", path=path)
         for line in lines:
             number += 1
             if torn is not None:
                 raise LogDamagedError(
-                    f"{path}:{torn}: damaged in the middle", hint="restore it from a copy, or begin anew"
+                    "{path}:{torn}: damaged in the middle",
+                    hint="restore it from a copy, or begin anew",
+                    path=path,
+                    torn=torn,
                 )
             record = _record(line)
             if record is None:

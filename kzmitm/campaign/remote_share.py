@@ -24,6 +24,7 @@ from kzmitm.campaign.world import Watcher, World
 from kzmitm.errors import UsageError
 from kzmitm.netio.queue_access import QueueError
 from kzmitm.scan.health import is_link_failure
+from kzmitm.wording import Wording, reason_of
 
 T = TypeVar("T")
 
@@ -165,7 +166,9 @@ class RemoteShare:
         except RefusedError as exc:
             self._useless += 1
             if self.refusals.add(exc):
-                self.watcher.on_note(self.share, "refused", f"{exc} ({exc.key or 'no key'})")
+                self.watcher.on_note(
+                    self.share, "refused", Wording("{why} ({key})", why=exc, key=exc.key or Wording("no key"))
+                )
             return
         if accepted is None:
             self._useless += 1  # comes of at-least-once, too, but not in such numbers
@@ -206,7 +209,7 @@ class RemoteShare:
                 self.store.flush()
             except OSError as exc:
                 if not told:
-                    self.watcher.on_note(self.share, "disk_full", exc.strerror or str(exc))
+                    self.watcher.on_note(self.share, "disk_full", reason_of(exc))
                 told = True
                 await self.world.sleep(self.remote.again_s * 15)
         if told:

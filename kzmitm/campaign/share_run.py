@@ -17,6 +17,7 @@ from kzmitm.model.verdict import Outcome
 from kzmitm.ooni.emit import emit
 from kzmitm.scan import Judged, scan
 from kzmitm.scan.health import LinkHealth, is_link_failure
+from kzmitm.wording import reason_of
 
 BATCH = 64
 """Results that are written together: a loss of power costs no more than these, measured again."""
@@ -145,7 +146,7 @@ class ShareRun:
                 self.store.flush()
             except OSError as exc:
                 if not told:
-                    self.watcher.on_note(self.share, "disk_full", exc.strerror or str(exc))
+                    self.watcher.on_note(self.share, "disk_full", reason_of(exc))
                 told = True
                 if self._stop.is_set():
                     return

@@ -81,8 +81,9 @@ class ShareStore:
             if "plan" in record:
                 if record["plan"] != self._plan:
                     raise UsageError(
-                        f"{self.folder}: belongs to another plan",
+                        "{folder}: belongs to another plan",
                         hint="the file, its lists or its seed changed; give the campaign another --out",
+                        folder=self.folder,
                     )
                 continue
             self._segment, self._end = str(record["segment"]), int(record["end"])
@@ -90,7 +91,7 @@ class ShareStore:
 
     def _mark(self, result: Result) -> None:
         if not 0 <= result.number < len(self._final):
-            raise UsageError(f"{self.folder}: tells of a job that the plan does not have")
+            raise UsageError("{folder}: tells of a job that the plan does not have", folder=self.folder)
         self._final[result.number] = 2 if result.is_failed else 1
 
     def is_final(self, number: int) -> bool:

@@ -58,8 +58,10 @@ class CampaignFolder:
         known = list(read_log(path)) if path.exists() else []
         if known and known[0].get("plan") != self.plan.digest:
             raise UsageError(
-                f"{self.folder}: holds another plan of {known[0].get('name')}",
+                "{folder}: holds another plan of {get}",
                 hint="the file, its lists or its seed changed: give another --out, or the old ones",
+                folder=self.folder,
+                get=known[0].get("name"),
             )
         told = {name: getattr(versions, name) for name in versions.__slots__}
         if not known:
@@ -136,8 +138,8 @@ def read_folder(folder: Path) -> tuple[bytes, dict[str, Any]]:
         first = next(read_log(folder / CAMPAIGN_LOG))
     except (OSError, StopIteration):
         raise UsageError(
-            f"{folder}: no campaign is there", hint="kzmitm campaign run FILE begins one"
+            "{folder}: no campaign is there", hint="kzmitm campaign run FILE begins one", folder=folder
         ) from None
     if not str(first.get("format", "")).startswith("kzmitm.campaign/1."):
-        raise UsageError(f"{folder}: of another version of kzmitm")
+        raise UsageError("{folder}: of another version of kzmitm", folder=folder)
     return octets, first

@@ -19,6 +19,7 @@ from kzmitm.evidence.signing.keys import SigningKey
 from kzmitm.evidence.signing.sshsig import PublicKey, SignatureError, sign, verify
 from kzmitm.model.target import Target, parse_target
 from kzmitm.wire.profiles import PROFILES
+from kzmitm.wording import Wording
 
 ITEM_FORMAT: Final = "kzmitm.work/1.0"
 RESULT_FORMAT: Final = "kzmitm.work-result/1.0"
@@ -120,7 +121,7 @@ class WorkResult:
         try:
             signer = verify(self.line, self.signature, NAMESPACE)
         except SignatureError as exc:
-            raise WorkError(f"signature: {exc}") from None
+            raise WorkError("signature: {why}", why=exc) from None
         if signer != self.key:
             raise WorkError("signature: of another key than it names")
 
@@ -182,7 +183,7 @@ def _common(reading: "_Reading") -> dict[str, Any]:
 def _encoded(told: Mapping[str, Any], most: int) -> bytes:
     octets = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
     if len(octets) > most:
-        raise WorkError(f"longer than {most >> 10} KiB")
+        raise WorkError("longer than {most} KiB", most=most >> 10)
     return octets
 
 
@@ -191,20 +192,20 @@ class _Reading:
 
     def __init__(self, octets: bytes, most: int, form: str) -> None:
         if octets.count(b",") > MAX_COMMAS:
-            raise WorkError(f"more than {MAX_COMMAS} values")
+            raise WorkError("more than {max_commas} values", max_commas=MAX_COMMAS)
         try:
             value = parse_json(octets, max_bytes=most)
         except UnreadableJSONError as exc:
-            raise WorkError(f"no JSON that we take: {exc}") from None
-        self._members = self._object(value, "the message")
+            raise WorkError("no JSON that we take: {why}", why=exc) from None
+        self._members = self._object(value, Wording("the message"))
         family = form.rpartition(".")[0] + "."
         if not self.read("format", _short).startswith(family):
-            raise WorkError(f"format: not of {family}x")
+            raise WorkError("format: not of {family}x", family=family)
 
     @staticmethod
     def _object(value: Any, name: str) -> Mapping[str, Any]:
         if not isinstance(value, Mapping):
-            raise WorkError(f"{name}: must be an object")
+            raise WorkError("{name}: must be an object", name=name)
         return value
 
     def inner(self, key: str) -> "_Reading":
@@ -220,13 +221,13 @@ class _Reading:
         try:
             return reader(self._members.get(key))
         except FormError as exc:
-            raise WorkError(f"{key}: {exc}") from None
+            raise WorkError("{key}: {why}", key=key, why=exc) from None
 
 
 def _hexadecimal(digits: int) -> Callable[[Any], str]:
     def read(value: Any) -> str:
         if not isinstance(value, str) or len(value) != digits or value.strip("0123456789abcdef"):
-            raise FormError(f"must be {digits} hexadecimal digits")
+            raise FormError("must be {digits} hexadecimal digits", digits=digits)
         return value
 
     return read
@@ -234,7 +235,7 @@ def _hexadecimal(digits: int) -> Callable[[Any], str]:
 
 def _short(value: Any) -> str:
     if not isinstance(value, str) or not value.isascii() or len(value) > forms.MAX_TEXT:
-        raise FormError(f"must be a text of at most {forms.MAX_TEXT} ASCII characters")
+        raise FormError("must be a text of at most {max_text} ASCII characters", max_text=forms.MAX_TEXT)
     return value
 
 
@@ -248,7 +249,7 @@ def _target(value: Any) -> Target:
     try:
         return parse_target(forms.text(value))
     except ValueError as exc:  # a FormError, too
-        raise FormError(f"must be a target: {exc}") from None
+        raise FormError("must be a target: {why}", why=exc) from None
 
 
 def _family(value: Any) -> int:

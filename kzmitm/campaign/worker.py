@@ -24,6 +24,7 @@ from kzmitm.evidence.signing.keys import SigningKey
 from kzmitm.model.target import Target, is_ip
 from kzmitm.netio.queue_access import MessageTooLargeError, QueueError, QueueFullError
 from kzmitm.scan import Judged, Network, ScanJudge, scan
+from kzmitm.wording import joined
 
 if TYPE_CHECKING:  # nats-py is an extra
     from kzmitm.netio.nats_queue import Mailbox, Message, Queue
@@ -135,7 +136,9 @@ class Worker:
             raise WorkError("of another campaign or vantage")
         host = item.target.hostname
         if is_ip(host) and not self.ceiling.local_targets and not ip_address(host).is_global:
-            raise WorkError(f"{host} is an address of a network of one's own, which is none of theirs")
+            raise WorkError(
+                "{host} is an address of a network of one's own, which is none of theirs", host=host
+            )
 
     @staticmethod
     def _token(item: WorkItem) -> str:
@@ -190,7 +193,7 @@ class Worker:
         try:
             await self._put(result.encoded(), item.message_id(self.key.public))
         except (WorkError, MessageTooLargeError) as exc:
-            self.told("too_long", f"{item.target}: {exc}")
+            self.told("too_long", joined(": ", (str(item.target), str(exc))))
             await message.never()
         else:
             await message.done()

@@ -25,7 +25,6 @@ MAX_SNI_OCTETS = 4096
 """Far above any name, so that odd ones can be tried, and small enough for one TLS record."""
 
 ENGINES = ("kzmitm", "openssl")
-LANGUAGES = ("en",)
 CONTRADICTIONS = (
     ("--no-save", "--out"),
     ("--no-save", "--pcap"),
@@ -167,7 +166,6 @@ def _configure_result(group: argparse._ArgumentGroup) -> None:
     add("--pcap", action="store_true", help="keep our own packets, too, with your address (Linux, as root)")
     add("--json", action="store_true", help="one JSON document (kzmitm.scan/1.0) on stdout")
     add("--i-understand", action="store_true", help="I know what `kzmitm consent` says; scan without asking")
-    add("--lang", choices=LANGUAGES, default="en", help="language of the talk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +190,9 @@ def check(args: argparse.Namespace) -> Checked:
     _within("--rate", args.rate, 0.001, MAX_RATE)
     for one, other in CONTRADICTIONS:
         if _is_given(args, one) and _is_given(args, other):
-            raise UsageError(f"{one} and {other} contradict each other", hint="leave one of them out")
+            raise UsageError(
+                "{one} and {other} contradict each other", hint="leave one of them out", one=one, other=other
+            )
     if args.pcap and not (_has_own_packets(args.via) and _has_own_packets(args.control or "")):
         # Between here and a proxy, its password would be in the packets; those of a namespace are not seen.
         raise UsageError(
@@ -203,7 +203,11 @@ def check(args: argparse.Namespace) -> Checked:
     if args.engine == "openssl" and args.split != Split.NONE.value:
         raise UsageError("--split works with our own engine only", hint="leave out --engine openssl")
     if args.sni is not None and not 0 < len(args.sni.encode(errors="replace")) <= MAX_SNI_OCTETS:
-        raise UsageError(f"--sni: not 1 to {MAX_SNI_OCTETS} octets", hint="give a shorter name, or `none`")
+        raise UsageError(
+            "--sni: not 1 to {max_sni_octets} octets",
+            hint="give a shorter name, or `none`",
+            max_sni_octets=MAX_SNI_OCTETS,
+        )
     is_uri = args.control is not None and is_vantage(args.control)
     return Checked(
         control_file=None if is_uri else args.control,
@@ -229,8 +233,12 @@ def _within(option: str, value: float | None, least: float, most: float) -> None
     # not (a <= x <= b) refuses NaN too.
     if value is not None and not least <= value <= most:
         raise UsageError(
-            f"{option}: {value:{'d' if isinstance(value, int) else 'g'}} is not possible",
-            hint=f"give a number from {least:g} to {most:g}",
+            "{option}: {value} is not possible",
+            hint="give a number from {least} to {most}",
+            option=option,
+            value=f"{value:{'d' if isinstance(value, int) else 'g'}}",
+            least=f"{least:g}",
+            most=f"{most:g}",
         )
 
 
@@ -244,8 +252,9 @@ def _doh(text: str | None) -> str | None:
         usable = False
     if not usable:
         raise UsageError(
-            f"--doh: not the address of a resolver: {text[:100]}",
+            "--doh: not the address of a resolver: {text}",
             hint="write https://ADDRESS/dns-query, or none",
+            text=text[:100],
         )
     return text
 
@@ -255,7 +264,7 @@ def _asn(text: str | None) -> str:
         return "AS0"
     found = _ASN.fullmatch(text)
     if found is None:
-        raise UsageError(f"--probe-asn: not a network number: {text}", hint="write it like AS9198")
+        raise UsageError("--probe-asn: not a network number: {text}", hint="write it like AS9198", text=text)
     return f"AS{found[1]}"
 
 
@@ -263,5 +272,5 @@ def _country(text: str | None) -> str:
     if text is None:
         return "ZZ"
     if not _COUNTRY.fullmatch(text):
-        raise UsageError(f"--probe-cc: not a country code: {text}", hint=_("two letters, like KZ"))
+        raise UsageError("--probe-cc: not a country code: {text}", hint=_("two letters, like KZ"), text=text)
     return text.upper()

@@ -10,17 +10,19 @@ from kzmitm.cli.parser import filled, filled_path
 from kzmitm.cli.terminal import say
 from kzmitm.errors import KzmitmError, UsageError
 from kzmitm.netio.queue_access import Credentials, ServerAddress, parse_server, read_credentials
-from kzmitm.report.language import _
+from kzmitm.report.language import N_, Words, _
 from kzmitm.report.safe import harmless
 
 if TYPE_CHECKING:  # nats-py is an extra
     from kzmitm.netio.nats_queue import Queue
 
-WORDS = {
-    "lost": _("the link to the server is lost; trying again"),
-    "back": _("the server is there again"),
-    "closed": _("the link to the server is closed"),
-}
+WORDS = Words(
+    {
+        "lost": N_("the link to the server is lost; trying again"),
+        "back": N_("the server is there again"),
+        "closed": N_("the link to the server is closed"),
+    }
+)
 
 
 def add_options(parser: argparse.ArgumentParser, *, required: bool) -> None:

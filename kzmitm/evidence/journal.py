@@ -116,7 +116,7 @@ class JournalWriter:
         Raises UsageError if `folder` is a file, OSError.
         """
         if folder.exists() and not folder.is_dir():
-            raise UsageError(f"{folder}: not a folder", hint="name another one")
+            raise UsageError("{folder}: not a folder", hint="name another one", folder=folder)
         folder.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
         place = folder / f"{PREFIX}{os.urandom(8).hex()}"
         with alone_in(folder):  # until it is locked it looks like one that was left behind

@@ -176,7 +176,7 @@ def _text_at(document: Any, *keys: str) -> str:
     for key in keys:
         document = document.get(key) if isinstance(document, Mapping) else None
     if not isinstance(document, str):
-        raise BundleError(f"scan.json: {'.'.join(keys)}: text expected")
+        raise BundleError("scan.json: {keys}: text expected", keys=".".join(keys))
     return document
 
 

@@ -57,7 +57,7 @@ def _own_identity(own: Fields) -> tuple[Target, Vantage, datetime]:
     target: Target | None = own.decoded(Target, "target", None)
     started_at: datetime | None = own.decoded(datetime, "started_at", None)
     if target is None or started_at is None:
-        raise DecodeError(f"{own.path}: target or started_at missing")
+        raise DecodeError("{path}: target or started_at missing", path=own.path)
     return target, own.decoded(Vantage, "vantage", Vantage()), started_at
 
 
@@ -77,7 +77,9 @@ def _start(top: Fields) -> datetime:
     try:
         return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
     except ValueError:
-        raise DecodeError(f"{top.path}.measurement_start_time: not a UTC time: {text[:40]!r}") from None
+        raise DecodeError(
+            "{path}.measurement_start_time: not a UTC time: {text}", path=top.path, text=repr(text[:40])
+        ) from None
 
 
 def _target(top: Fields) -> Target:
@@ -86,10 +88,10 @@ def _target(top: Fields) -> Target:
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     if not isinstance(value, str):
-        raise DecodeError(f"{top.path}.input: no host to be read from it")
+        raise DecodeError("{path}.input: no host to be read from it", path=top.path)
     try:
         netloc = urlsplit(value).netloc if "://" in value else value
         host, port = split_host_port(netloc.rpartition("@")[2])
         return Target(host if is_ip(host) else to_ascii_hostname(host), port)
     except ValueError as exc:
-        raise DecodeError(f"{top.path}.input: {exc}") from None
+        raise DecodeError("{path}.input: {why}", path=top.path, why=exc) from None

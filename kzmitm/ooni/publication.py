@@ -13,6 +13,7 @@ from kzmitm.model.failure import SCRUBBED
 from kzmitm.ooni.decode import DecodeError, decode, is_own
 from kzmitm.ooni.emit import DATA_FORMAT_VERSION, NO_ADDRESS, NO_RESOLVER, SOFTWARE_NAME
 from kzmitm.ooni.fields import Fields
+from kzmitm.wording import Wording
 
 MAX_LINE = 800_000
 """Octets of a line that `oonireport upload` reads."""
@@ -72,17 +73,17 @@ def complaint(document: Mapping[str, Any]) -> str:
     try:
         own = Fields(document, "$").object("test_keys").object("x_kzmitm")
         if document.get("software_name") != SOFTWARE_NAME or not is_own(own):
-            return "not a measurement of kzmitm"
+            return Wording("not a measurement of kzmitm")
         decode(document)
     except DecodeError as exc:
         return str(exc)
     for name, form in _FORMS.items():
         value = document.get(name)
         if not isinstance(value, str) or not form.fullmatch(value):
-            return f"{name} is not of the form that the collector takes"
+            return Wording("{name} is not of the form that the collector takes", name=name)
     for name, value in _VALUES.items():
         if document.get(name) != value:
-            return f"{name} is not {value!r}"
+            return Wording("{name} is not {value}", name=name, value=repr(value))
     return ""
 
 

@@ -15,6 +15,7 @@ from kzmitm.pki.fields import SANRelation, SerialRelation, SubjectRelation, Vali
 from kzmitm.pki.relations import MAX_LISTED, FieldRelations
 from kzmitm.pki.schema import fail
 from kzmitm.pki.traits import name_attribute, name_has
+from kzmitm.wording import Wording
 
 SHIFT_TOLERANCE_S = 60
 """Published shifts are said in hours; a minute is far below what tells one from another."""
@@ -153,7 +154,7 @@ def _issuer(argument: Any) -> Condition:
 def _range(value: Any, where: str) -> None:
     s.list_of(s.integer)(value, where)
     if len(value) != 2 or value[0] > value[1]:
-        raise fail(where, "must be [lowest, highest]")
+        raise fail(where, Wording("must be [lowest, highest]"))
 
 
 _EXTENSION_LIST = s.list_of(s.choice(*EXTENSIONS))
@@ -204,7 +205,9 @@ def forger(document: Document, where: str) -> KnownForger:
     _FORGER(document, where)
     telling = frozenset(document["telling"])
     if not telling or not telling <= document["require"].keys():
-        raise fail(f"{where}telling", "must name at least one condition, each of which [require] asks for")
+        raise fail(
+            f"{where}telling", Wording("must name at least one condition, each of which [require] asks for")
+        )
     return KnownForger(
         id=document["id"],
         name=document["name"],

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from kzmitm.report.language import _
+from kzmitm.report.language import _, ngettext
 from kzmitm.report.line import Line, Style
 from kzmitm.report.safe import harmless
 
@@ -26,7 +26,11 @@ def plan_lines(told: Mapping[str, Any]) -> Iterator[Line]:
 
 
 def _cost_lines(cost: Mapping[str, Any], rounds: int) -> Iterator[Line]:
-    text = _("A round makes at least {n} connections, {rate:.3g} a second: about {time}, {megabytes:.0f} MB.")
+    text = ngettext(
+        "A round makes at least {n} connection, {rate:.3g} a second: about {time}, {megabytes:.0f} MB.",
+        "A round makes at least {n} connections, {rate:.3g} a second: about {time}, {megabytes:.0f} MB.",
+        cost["connections"],
+    )
     yield Line(
         text.format(
             n=cost["connections"],
@@ -53,7 +57,9 @@ def status_lines(shares: Iterable[Mapping[str, Any]], *, paused: bool) -> Iterat
                 vantage=harmless(share["vantage"]),
                 done=share["done"],
                 jobs=share["jobs"],
-                failed=_(", {n} failed").format(n=share["failed"]) if share["failed"] else "",
+                failed=ngettext(", {n} failed", ", {n} failed", share["failed"]).format(n=share["failed"])
+                if share["failed"]
+                else "",
                 found=f" ({found})" if found else "",
             ),
             style=Style.ALARM if share["outcomes"].get("interception") else Style.PLAIN,

@@ -14,7 +14,7 @@ from kzmitm.model.verdict import Authority, Confidence, Outcome, RuledOut, Scope
 from kzmitm.report import texts
 from kzmitm.report.advice import limits, next_steps
 from kzmitm.report.findings import grounds
-from kzmitm.report.language import _
+from kzmitm.report.language import _, ngettext
 from kzmitm.report.line import Line, Style
 from kzmitm.report.local_trust import REMOVE, local_trust_text
 from kzmitm.report.reasons import evidence_text, relation_text, undecided_text
@@ -103,7 +103,7 @@ def _note(judged: JudgedTarget) -> str:
             return ""
         case Outcome.INTERCEPTION:
             sure = texts.CONFIDENCES[verdict.confidence] if verdict.confidence else ""
-            return ", ".join(filter(None, (sure, _("by ") + _short_who(verdict))))
+            return ", ".join(filter(None, (sure, _("by {who}").format(who=_short_who(verdict)))))
         case Outcome.UNREACHABLE | Outcome.BLOCKED if judged.failure:
             return harmless(texts.failure_text(judged.failure))
         case Outcome.CAPTIVE_PORTAL:
@@ -123,8 +123,8 @@ def summary_line(counts: Counter[Outcome] | dict[Outcome, int]) -> Line:
     """`40 targets: 2 interception, 37 clean, 1 inconclusive`, the gravest first."""
     total = sum(counts.values())
     parts = [f"{counts[o]} {texts.WORDS[o].lower()}" for o in _OUTCOME_ORDER if counts.get(o)]
-    noun = _("target") if total == 1 else _("targets")
-    return Line(f"{total} {noun}" + (": " + ", ".join(parts) if parts else ""))
+    whole = ngettext("{n} target", "{n} targets", total).format(n=total)
+    return Line(whole + (": " + ", ".join(parts) if parts else ""))
 
 
 def explanation(judged: JudgedTarget, *, technical: bool = True) -> tuple[Line, ...]:
@@ -170,7 +170,7 @@ def _steps(judged: JudgedTarget) -> tuple[str, ...]:
     steps = next_steps(judged.verdict, judged.failure)
     trust = judged.local_trust
     forged = judged.verdict.outcome is Outcome.INTERCEPTION and judged.verdict.scope not in _NEAR
-    return (REMOVE, *steps) if forged and trust is not None and trust.is_added else steps
+    return (_(REMOVE), *steps) if forged and trust is not None and trust.is_added else steps
 
 
 def _seen(judged: JudgedTarget) -> str:
@@ -189,7 +189,7 @@ def _who(verdict: Verdict) -> tuple[str, ...]:
         said.append(texts.SCOPES[verdict.scope or Scope.UNKNOWN])
     if verdict.forgers:
         names = _(" or ").join(harmless(forger.name) for forger in verdict.forgers)
-        said.append(_("the manner of forging is consistent with") + f" {names}")
+        said.append(_("the manner of forging is consistent with {names}").format(names=names))
     return tuple(said)
 
 
@@ -213,7 +213,7 @@ def _why_sure(verdict: Verdict, confidence: Confidence) -> str:
         return general
     if verdict.authority is not None:
         return texts.WHY_SURE_BY_MATCH.get(verdict.authority.match, general)
-    return texts.TWO_NETWORKS if confidence is Confidence.CONFIRMED else general
+    return _(texts.TWO_NETWORKS) if confidence is Confidence.CONFIRMED else general
 
 
 def _ruled_out(excluded: RuledOut, verdict: Verdict) -> str:

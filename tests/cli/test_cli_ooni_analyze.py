@@ -100,7 +100,7 @@ def test_nothing_found(kzmitm, innocent, grounds):
     ended = kzmitm("ooni", "analyze", innocent, *grounds, "--jobs", 1)
     assert (ended.code, ended.out.splitlines()[0]) == (
         Exit.OK,
-        "No interception was found in 1 measurements.",
+        "No interception was found in 1 measurement.",
     )
     ended = analyzed(kzmitm, innocent, *grounds)
     assert (ended.code, ended.json["share_of_users"]) == (Exit.OK, None)

@@ -20,6 +20,7 @@ from kzmitm.pki.registry import Registry
 from kzmitm.pki.store import TrustStore
 from kzmitm.targets import parse_targets, read_targets
 from kzmitm.verdict.engine import RULES_VERSION
+from kzmitm.wording import reason_of
 
 CAMPAIGNS = "campaigns"
 
@@ -42,7 +43,7 @@ def open_file(path: Path, registry: Registry) -> Opened:
     try:
         octets = path.read_bytes()
     except OSError as exc:
-        raise UsageError(f"{path}: {exc.strerror or exc}") from None
+        raise UsageError("{path}: {why}", path=path, why=reason_of(exc)) from None
     return open_octets(octets, path.parent, str(path), registry)
 
 
@@ -71,14 +72,22 @@ def _targets(
         watched = registry.watchlists.get(each)
         if watched is None:
             known = ", ".join(registry.watchlists)
-            raise UsageError(f"{name}: targets.lists: no list is called {each}", hint=f"lists: {known}")
+            raise UsageError(
+                "{name}: targets.lists: no list is called {each}",
+                hint="lists: {known}",
+                name=name,
+                each=each,
+                known=known,
+            )
         if watched.sensitive:
             sensitive.append(each)
         parts += parse_targets(watched.names)
     if sensitive and not campaign.targets.sensitive:
         raise UsageError(
-            f"{name}: targets.lists: {sensitive[0]} exposes who asks for it",
+            "{name}: targets.lists: {sensitive} exposes who asks for it",
             hint="set targets.sensitive = true if you know what you do",
+            name=name,
+            sensitive=sensitive[0],
         )
     parts += parse_targets(campaign.targets.names)
     lists = [read_targets(beside / each) for each in campaign.targets.files]

@@ -33,7 +33,7 @@ from kzmitm.netio.vantage import open_vantage
 from kzmitm.netio.webhook import post
 from kzmitm.pki.registry import Registry
 from kzmitm.pki.store import TrustStore
-from kzmitm.report.language import _
+from kzmitm.report.language import N_, Words, _
 from kzmitm.report.safe import harmless
 from kzmitm.scan import Judged, Network, ScanOptions
 from kzmitm.scan.proving import prove
@@ -42,22 +42,24 @@ from kzmitm.verdict.judge import Judge
 PROVEN_WITH = 2
 """Controls that a vantage is proven with: one may be out of order."""
 
-NOTES: Mapping[str, str] = {
-    "vantage_down": _("the vantage fails; its share waits"),
-    "vantage_up": _("the vantage works again"),
-    "vantage_unusable": _("the vantage cannot be used"),
-    "disk_full": _("the disk is full; waiting for room"),
-    "disk_free": _("there is room again"),
-    "paused": _("paused"),
-    "resumed": _("going on"),
-    "hook_failed": _("nobody could be told of a change"),
-    "offered": _("its jobs are on the server, for a worker to take"),
-    "server_refuses": _("trying again"),
-    "worker_key": _("results come signed by the key"),
-    "worker_absent": _("no worker asks for work"),
-    "worker_present": _("a worker is there again"),
-    "refused": _("a result was refused"),
-}
+NOTES: Mapping[str, str] = Words(
+    {
+        "vantage_down": N_("the vantage fails; its share waits"),
+        "vantage_up": N_("the vantage works again"),
+        "vantage_unusable": N_("the vantage cannot be used"),
+        "disk_full": N_("the disk is full; waiting for room"),
+        "disk_free": N_("there is room again"),
+        "paused": N_("paused"),
+        "resumed": N_("going on"),
+        "hook_failed": N_("nobody could be told of a change"),
+        "offered": N_("its jobs are on the server, for a worker to take"),
+        "server_refuses": N_("trying again"),
+        "worker_key": N_("results come signed by the key"),
+        "worker_absent": N_("no worker asks for work"),
+        "worker_present": N_("a worker is there again"),
+        "refused": N_("a result was refused"),
+    }
+)
 
 
 class Telling:
@@ -150,8 +152,9 @@ def alone(folder: CampaignFolder) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise UsageError(
-                f"{folder.folder}: the campaign is running already",
+                "{folder}: the campaign is running already",
                 hint="kzmitm campaign status tells how far",
+                folder=folder.folder,
             ) from None
         yield
 

@@ -22,18 +22,18 @@ from kzmitm.evidence.files import PART_PREFIX
 from kzmitm.evidence.journal import BEGIN, PREFIX
 from kzmitm.evidence.locking import is_locked
 from kzmitm.evidence.signing.keys import SUFFIX
-from kzmitm.report.language import _
+from kzmitm.report.language import N_, _, ngettext
 from kzmitm.report.line import Line
 from kzmitm.report.safe import harmless
 
-CAUTION = _(
+CAUTION = N_(
     "Deleted is not gone: SSDs, flash cards and phones keep old copies for a while; snapshots, backups and "
     "cloud folders keep them longer. Only encryption of the whole disk, set up before, protects against that."
 )
-ELSEWHERE = _(
+ELSEWHERE = N_(
     "What was saved elsewhere with --out, shared or sent on is not among it, and is yours to delete."
 )
-RUNNING = _("{folder} is of a scan that is running; stop it first")
+RUNNING = N_("{folder} is of a scan that is running; stop it first")
 
 _RESULT = re.compile(r"bundle-[0-9a-f]{16}(?:-public|-partner)?(?:\.zip|\.age)?", re.ASCII)
 _DEMO = re.compile(rf"{DEMO_PREFIX}[0-9a-f]{{16}}", re.ASCII)
@@ -44,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="list what would be deleted, and delete nothing"
     )
-    parser.epilog = f"{CAUTION}\n{ELSEWHERE}"
+    parser.epilog = f"{_(CAUTION)}\n{_(ELSEWHERE)}"
 
 
 def run(args: argparse.Namespace) -> int:
@@ -63,8 +63,8 @@ def run(args: argparse.Namespace) -> int:
         _delete(path)
     for folder in (results_folder(), keys_folder(), home()):
         _remove_empty(folder)
-    say(_("{count} deleted. ").format(count=len(found)) + CAUTION)
-    say(ELSEWHERE)
+    say(ngettext("{count} deleted. ", "{count} deleted. ", len(found)).format(count=len(found)) + _(CAUTION))
+    say(_(ELSEWHERE))
     return Exit.OK
 
 
@@ -99,7 +99,7 @@ def _refuse_running(found: list[Path]) -> None:
     """A scan that runs would write on into nothing."""
     for path in found:
         if path.name.startswith(PREFIX) and is_locked(path / BEGIN):
-            raise UsageError(RUNNING.format(folder=path), hint=_("Ctrl-C ends it, and keeps what it has"))
+            raise UsageError(_(RUNNING).format(folder=path), hint=_("Ctrl-C ends it, and keeps what it has"))
 
 
 def _agreed(count: int) -> bool:
@@ -107,7 +107,14 @@ def _agreed(count: int) -> bool:
         raise UsageError(
             _("purge asks before it deletes, and nobody is at the terminal"), hint=_("give --yes")
         )
-    return consent.ask(_("Delete these {count} for good? Type YES:").format(count=count)) == consent.AGREEMENT
+    return (
+        consent.ask(
+            ngettext(
+                "Delete this {count} for good? Type YES:", "Delete these {count} for good? Type YES:", count
+            ).format(count=count)
+        )
+        == consent.AGREEMENT
+    )
 
 
 def _delete(path: Path) -> None:

@@ -24,18 +24,20 @@ from kzmitm.netio.overrides import parse_overrides
 from kzmitm.netio.queue_access import Credentials, ServerAddress
 from kzmitm.netio.resolve import open_resolver
 from kzmitm.netio.vantage import open_vantage
-from kzmitm.report.language import _
+from kzmitm.report.language import N_, Words, _, ngettext
 from kzmitm.report.safe import harmless
 from kzmitm.scan import Network
 from kzmitm.verdict.judge import Judge
 
 MAX_CONCURRENCY, MAX_RATE = 1000, 1000.0
-NOTES = {
-    "refused": _("a job was refused"),
-    "too_long": _("a result is too long to be sent"),
-    "full": _("the server takes no more results for now; waiting"),
-    "lost": _("the server does not answer; trying again"),
-}
+NOTES = Words(
+    {
+        "refused": N_("a job was refused"),
+        "too_long": N_("a result is too long to be sent"),
+        "full": N_("the server takes no more results for now; waiting"),
+        "lost": N_("the server does not answer; trying again"),
+    }
+)
 EVERY = 25
 """Results after which their number is told."""
 
@@ -119,7 +121,11 @@ def run(args: argparse.Namespace) -> int:
     _say_what(server, names, ceiling, key)
     stop = asyncio.Event()
     run_until_stopped(work(), stop)
-    say(_("stopped; {count} results were given").format(count=told.given))
+    say(
+        ngettext(
+            "stopped; {count} result was given", "stopped; {count} results were given", told.given
+        ).format(count=told.given)
+    )
     return Exit.OK
 
 
@@ -136,9 +142,14 @@ def _names(args: argparse.Namespace, credentials: Credentials) -> Subjects:
         ("--vantage", vantage, credentials.vantage),
     ):
         if own and own != name:
-            raise UsageError(f"{option}: these credentials are for {own}", hint="use those of your own place")
+            raise UsageError(
+                "{option}: these credentials are for {own}",
+                hint="use those of your own place",
+                option=option,
+                own=own,
+            )
         if not _is_name(name):
-            raise UsageError(f"{option}: not a name: {name[:60]!r}")
+            raise UsageError("{option}: not a name: {name}", option=option, name=repr(name[:60]))
     return Subjects(campaign, vantage)
 
 
@@ -154,9 +165,11 @@ def _is_name(text: str) -> bool:
 
 def _ceiling(args: argparse.Namespace) -> Ceiling:
     if not 1 <= args.concurrency <= MAX_CONCURRENCY:
-        raise UsageError(f"--concurrency: must be from 1 to {MAX_CONCURRENCY}")
+        raise UsageError(
+            "--concurrency: must be from 1 to {max_concurrency}", max_concurrency=MAX_CONCURRENCY
+        )
     if not 0.001 <= args.rate <= MAX_RATE:
-        raise UsageError(f"--rate: must be from 0.001 to {MAX_RATE:g}")
+        raise UsageError("--rate: must be from 0.001 to {max_rate}", max_rate=f"{MAX_RATE:g}")
     return Ceiling(concurrency=args.concurrency, rate=args.rate, local_targets=args.local_targets)
 
 
@@ -165,7 +178,7 @@ def _key(path: Path | None, campaign: str) -> SigningKey:
         try:
             return load_key(path)
         except FileNotFoundError:
-            raise UsageError(f"--key: {path}: no such file", hint="ssh-keygen -t ed25519") from None
+            raise UsageError("--key: {path}: no such file", hint="ssh-keygen -t ed25519", path=path) from None
     name = check_campaign(f"worker-{campaign}"[:40].rstrip("-_").replace("_", "-"))
     key, is_new = campaign_key(keys_folder(), name)
     if is_new:
@@ -201,7 +214,11 @@ class _Telling:
             self.given += 1
             self._last = ""
             if self.given == 1 or self.given % EVERY == 0:
-                say(_("{count} results given").format(count=self.given))
+                say(
+                    ngettext("{count} result given", "{count} results given", self.given).format(
+                        count=self.given
+                    )
+                )
             return
         words = f"{NOTES.get(code, code)}: {harmless(detail)}"
         if words != self._last:

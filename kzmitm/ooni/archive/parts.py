@@ -22,6 +22,7 @@ from kzmitm.ooni.archive.rows import (
     HandshakeRow,
     MeasurementRow,
 )
+from kzmitm.wording import Wording
 
 EXTRACT: Final = "extract"
 """The folder of the parts below an analysis."""
@@ -207,7 +208,7 @@ def read_summary(part: Path) -> dict[str, Any]:
     """What a part says of itself; raises ValueError or OSError if that cannot be read."""
     summary = json.loads((part / SUMMARY).read_text(encoding="utf-8"))
     if not isinstance(summary, dict) or not str(summary.get("format", "")).startswith("kzmitm.extract/1."):
-        raise ValueError(f"{part}: no part of an extract that this version reads")
+        raise ValueError(Wording("{part}: no part of an extract that this version reads", part=part))
     return summary
 
 

@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from kzmitm.errors import UsageError
+from kzmitm.wording import Wording
 
 SUFFIXES = (".jsonl", ".json", ".ndjson", ".gz", ".zst", ".tar", ".tgz", ".post")
 """Files of a folder that are read; a file that is named is read whatever its name."""
@@ -73,7 +74,7 @@ def _sources(path: Path) -> Iterator[Source]:
             if named and not hidden and each.is_file():
                 yield _source(each, below.as_posix())
     else:
-        raise UsageError(f"{path}: no such file or folder")
+        raise UsageError("{path}: no such file or folder", path=path)
 
 
 def _source(path: Path, name: str) -> Source:
@@ -152,8 +153,8 @@ def parse_shard(text: str) -> Shard:
     """Read `i/n` with 1 <= i <= n; raises ValueError."""
     index, slash, count = text.partition("/")
     if not (slash and index.isascii() and index.isdigit() and count.isascii() and count.isdigit()):
-        raise ValueError("a share is written I/N, as 1/4")
+        raise ValueError(Wording("a share is written I/N, as 1/4"))
     shard = Shard(int(index), int(count))
     if not 1 <= shard.index <= shard.count <= 10_000:
-        raise ValueError("a share is written I/N with I from 1 to N, as 1/4")
+        raise ValueError(Wording("a share is written I/N with I from 1 to N, as 1/4"))
     return shard

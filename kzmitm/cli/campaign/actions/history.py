@@ -12,7 +12,7 @@ from kzmitm.cli.exits import Exit
 from kzmitm.cli.parser import filled_path
 from kzmitm.cli.sources import registry_of
 from kzmitm.cli.terminal import print_json, print_lines
-from kzmitm.report.language import _
+from kzmitm.report.language import _, ngettext
 from kzmitm.report.line import Line
 from kzmitm.report.safe import harmless
 
@@ -53,7 +53,11 @@ def _lines(found: Mapping[str, Mapping[str, Span]]) -> Iterator[Line]:
     for kind, names in found.items():
         for name, span in sorted(names.items(), key=lambda item: item[1].first_at):
             yield Line(
-                _("{kind} {name}: {first} to {last}, rounds {begin} to {end}, {n} times").format(
+                ngettext(
+                    "{kind} {name}: {first} to {last}, rounds {begin} to {end}, {n} time",
+                    "{kind} {name}: {first} to {last}, rounds {begin} to {end}, {n} times",
+                    span.sightings,
+                ).format(
                     kind=kind,
                     name=harmless(name),
                     first=_day(span.first_at),

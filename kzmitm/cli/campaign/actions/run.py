@@ -101,7 +101,9 @@ def _chosen(args: argparse.Namespace, opened: Opened) -> Opened:
     if opened.signer is not None:
         demand_known(opened.signer, NAMESPACE, args.signer, name=str(args.file), now=clock.now())
     elif args.signer is not None:
-        raise UsageError(f"{args.file}: is not signed", hint="leave --signer out, or take the signed file")
+        raise UsageError(
+            "{file}: is not signed", hint="leave --signer out, or take the signed file", file=args.file
+        )
     if args.vantage is None:
         return opened
     plan = of_one_vantage(opened.plan, args.vantage, args.via)
@@ -112,8 +114,9 @@ def _check_workers(opened: Opened, *, has_server: bool) -> None:
     workers = [each.name for each in opened.campaign.vantages if each.uri == WORKER_URI]
     if workers and not has_server:
         raise UsageError(
-            f"{workers[0]} is a worker far away",
+            "{workers} is a worker far away",
             hint="give --server and --creds, or --vantage NAME for one place",
+            workers=workers[0],
         )
 
 
