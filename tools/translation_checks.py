@@ -9,13 +9,17 @@ FORMS = {"ru": 3, "kk": 2}
 """Plural forms: one, few, many; one, other (https://cldr.unicode.org/index/cldr-spec/plural-rules)."""
 
 _PLACE = re.compile(r"\{[a-z0-9_]*(?:![rs])?(?::[^{}]*)?\}|%\([a-z_]+\)[a-z]|%[sdr]|%%")
-_KEPT = re.compile(r"(?<![\w-])--[a-z][a-z-]*|`[^`]*`|https?://[^\s,;)]*")
+_KEPT = re.compile(r"(?<![\w-])--[a-z][a-z-]*|`[^`]*`|pip install '[^']*'|https?://\w[^\s,;)]*")
 """Options, commands and addresses, which are the same in every language."""
+_NAMES = frozenset({"curl, Python requests", "p11-kit (GnuTLS, NSS)", "{package} (apt-get install {package})"})
+"""Texts that are names of programs alone."""
+_COMMAND = re.compile(r"(kzmitm|ssh-keygen|NAME ssh-ed25519) ")
+"""How texts begin that are a command, or a line of a file, and nothing else."""
 _WORD = re.compile(r"[^\W\d_]+")
 _LATIN = re.compile(r"[A-Za-z]")
 _CYRILLIC = re.compile(r"[\u0400-\u04ff]")
 _KAZAKH = re.compile("[әғқңөұүһіӘҒҚҢӨҰҮҺІ]")
-_ENDS = ".:;?!…,"
+_ENDS = ".:;?!,"
 _PROPER = ("Интернет", "Казах", "Қазақ", "Python", "Windows")
 """What has a capital in the middle of a sentence."""
 
@@ -54,17 +58,24 @@ def _mistakes_of(english: str, said: str, language: str) -> Iterator[str]:
         yield "other options, commands or addresses"
     if _edges(english) != _edges(said):
         yield "begins or ends with other spaces"
-    if _end(english) != _end(said):
+    if _end(english) != _end(said) and not english.endswith(" by"):  # neither has a word for it: "доверяет:"
         yield "ends with other punctuation"
-    if _begins_small(english) is not None and _begins_small(said) not in (None, _begins_small(english)):
+    first = _WORD.search(english)
+    cases = _begins_small(english), _begins_small(said) if _CYRILLIC.match(_begin(said)) else None
+    # A name or number that is the first word in one language need not be so in the other.
+    if None not in cases and len(set(cases)) > 1 and first is not None and first[0] not in said:
         yield "begins with another case"
-    if english == said and sum(word.islower() for word in _WORD.findall(_bare(english))) > 1:
+    if english == said and not _is_no_sentence(english) and sum(word.islower() for word in _WORD.findall(_bare(english))) > 1:
         yield "is English"
     for word in _WORD.findall(said):
         if _LATIN.search(word) and _CYRILLIC.search(word):
             yield f"letters of two alphabets in {word}"
     if language == "ru" and _KAZAKH.search(said):
         yield "Kazakh letters"
+
+
+def _is_no_sentence(text: str) -> bool:
+    return text in _NAMES or _COMMAND.match(text) is not None
 
 
 def _bare(text: str) -> str:
@@ -82,10 +93,14 @@ def _end(text: str) -> str:
     return last if last in _ENDS else ""
 
 
+def _begin(text: str) -> str:
+    return text.lstrip(" \n\"'«“(")
+
+
 def _begins_small(text: str) -> bool | None:
     """Whether the first letter is a small one; None where that tells nothing, as before a name."""
-    bare = text.lstrip(" \n\"'«“(0123456789.")
+    bare = _begin(text)
     word = _WORD.match(bare)
-    if word is None or bare.startswith(_PROPER) or (len(word[0]) > 1 and word[0].isupper()):
+    if word is None or bare.startswith((*_PROPER, "I ")) or (len(word[0]) > 1 and word[0].isupper()):
         return None
     return word[0][0].islower()

@@ -37,9 +37,9 @@ _MARKS = (
 _CERTIFICATE_KEYS = ("Certificate", "TlsCert")
 _CONTROLS_V1 = frozenset({"rtyutgyhefdafioasfjhjhi.com", "example5718349450314.com"})
 """Names that version 1 asked for as controls."""
-_COMPARISON = Wording("incorrect web response")
+_COMPARISON = "incorrect web response"
 """Begins the error of an answer that differs from the template: no failure of the network."""
-_CONNECT = (Wording("dial tcp"), "connect:")
+_CONNECT = ("dial tcp", "connect:")
 
 _CANNOT_KNOW = (*ALWAYS_UNKNOWN, Unknown.WHOLE_CHAIN)
 

@@ -33,10 +33,10 @@ from kzmitm.wording import Wording
 
 _MARK = re.compile(rb'"tls_connection"\s*:|"probe_status"\s*:')
 _BEFORE_THE_HANDSHAKE = (
-    Wording("setup connection"),
+    "setup connection",
     "dial",
-    Wording("no such host"),
-    Wording("connection refused"),
+    "no such host",
+    "connection refused",
 )
 """Words of errors from before the ClientHello."""
 
