@@ -329,11 +329,8 @@ def test_a_pdf_fetches_nothing_not_even_from_this_computer(tmp_path):
 
 def test_hostile_names_do_not_break_the_pdf(kzmitm, tmp_path):
     """Of 100 kB too, which WeasyPrint would break into lines for ever: the report shortens them before."""
-    rows = [
-        here.forged_row(f"www{number}.example.com", issuer=name, common_name=name)
-        for number, name in enumerate(HOSTILE_NAMES.values())
-    ]
-    scan, out = here.result(tmp_path / "r", rows), tmp_path / "x.pdf"
+    row = here.forged_row(HOST, issuer=HOSTILE_NAMES["long"], common_name=HOSTILE_NAMES["markup"])
+    scan, out = here.result(tmp_path / "r", [row]), tmp_path / "x.pdf"
     assert kzmitm("report", scan, "--level", "partner", "--format", "pdf", "--out", out).code == 1
     assert out.read_bytes().startswith(b"%PDF-")
 
