@@ -21,7 +21,6 @@ EXAMPLES = """first steps:
   kzmitm scan example.org      scan one site
   kzmitm show RESULT           read a result again
   kzmitm verify RESULT         was it altered, and who signed it
-  kzmitm report RESULT         a page for people, that opens offline and prints
 """
 
 
