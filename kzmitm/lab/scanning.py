@@ -1,6 +1,7 @@
 """The real scan in a laboratory: the very command, what it is told, and what it said."""
 
 import json
+import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,12 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from kzmitm.evidence.bundle_reader import read_bundle
+from kzmitm.evidence.files import replace_file
 from kzmitm.lab.errors import LaboratoryError
 from kzmitm.lab.profile import Expected
 from kzmitm.lab.session import Finding
+from kzmitm.report.language import _
 
 TIMEOUT_S = 1.5
 """The laboratory answers within milliseconds; what takes longer here is a filter that swallows packets."""
+
+STORE, CONTROL = "roots.pem", "control.json"
+"""What a demonstration leaves beside its bundle."""
 
 ENDED_WELL = frozenset({0, 1, 3})
 """Exit codes of a scan that came to its end: nothing found, found, inconclusive."""
@@ -36,6 +42,19 @@ class Sources:
         words.append("--no-local-roots")
         words += ["--store", str(self.store), "--fingerprints", str(self.overlay)]
         return words if self.control is None else [*words, "--control", str(self.control)]
+
+
+def leave_beside(bundle: Path, *, store: Path, control: Path) -> None:
+    """Copy what a scan judged by beside its bundle, for a report that is made when the laboratory is gone."""
+    replace_file(bundle.with_name(STORE), [store.read_bytes()])
+    replace_file(bundle.with_name(CONTROL), [control.read_bytes()])
+
+
+def how_to_report(bundle: Path) -> str:
+    """The command that writes a bundle down for people, by what was left beside it; a line for them."""
+    judged_by = ["--store", str(bundle.with_name(STORE)), "--control", str(bundle.with_name(CONTROL))]
+    command = shlex.join(["kzmitm", "report", str(bundle), "--level", "partner", *judged_by])
+    return _("This writes it down for people: {command}").format(command=command)
 
 
 def demand_end(code: int, said: str = "") -> None:

@@ -58,6 +58,7 @@ class Walk:
         self._audience = audience
         self._browser = browser
         self._wrong: list[str] = []
+        self._reporting = ""
 
     def run(self, out: Path) -> Told:
         """All steps; the bundle of the main scan goes to `out`."""
@@ -75,6 +76,7 @@ class Walk:
                 "go now; nothing of this computer was changed."
             ).format(out=out),
         )
+        self._audience.tell("", self._reporting)
         return Told(wrong=tuple(self._wrong), pictures=self._browser.pictures if self._browser else ())
 
     def _steps(self, out: Path) -> tuple[Callable[[], None], ...]:
@@ -150,6 +152,7 @@ class Walk:
         hostnames = (SITE, OTHER)
         words = [*hostnames, *self._session.sources(hostnames).words()]
         self._compare(self._audience.scan(words, out))
+        self._reporting = self._session.leave_sources(out)
 
     def _others(self) -> None:
         offers = {offer.profile.name: offer for offer in self._session.offers()}

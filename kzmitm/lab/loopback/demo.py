@@ -13,6 +13,7 @@ from kzmitm.lab.loopback.laboratory import Lab, connect_to
 from kzmitm.lab.overlay import write_overlay
 from kzmitm.lab.products import Products, how_to_get
 from kzmitm.lab.profile import Expected, Profile, all_profiles, on_loopback
+from kzmitm.lab.scanning import how_to_report, leave_beside
 from kzmitm.model.target import Endpoint
 from kzmitm.model.verdict import Outcome
 from kzmitm.report.language import _, ngettext
@@ -90,6 +91,8 @@ class Demo:
         if self._lab.has_addresses:  # a portal is told by one certificate at many addresses
             wrong += self._scan_portal()
         self._conclude(wrong, out)
+        leave_beside(out, store=self._store, control=self._control)
+        self._stage.tell("", how_to_report(out))
         return tuple(wrong)
 
     def _profiles(self) -> list[Profile]:
