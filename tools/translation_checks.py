@@ -11,7 +11,9 @@ FORMS = {"ru": 3, "kk": 2}
 _PLACE = re.compile(r"\{[a-z0-9_]*(?:![rs])?(?::[^{}]*)?\}|%\([a-z_]+\)[a-z]|%[sdr]|%%")
 _KEPT = re.compile(r"(?<![\w-])--[a-z][a-z-]*|`[^`]*`|pip install '[^']*'|https?://\w[^\s,;)]*")
 """Options, commands and addresses, which are the same in every language."""
-_NAMES = frozenset({"curl, Python requests", "p11-kit (GnuTLS, NSS)", "{package} (apt-get install {package})"})
+_NAMES = frozenset(
+    {"curl, Python requests", "p11-kit (GnuTLS, NSS)", "{package} (apt-get install {package})"}
+)
 """Texts that are names of programs alone."""
 _COMMAND = re.compile(r"(kzmitm|ssh-keygen|NAME ssh-ed25519) ")
 """How texts begin that are a command, or a line of a file, and nothing else."""
@@ -65,7 +67,8 @@ def _mistakes_of(english: str, said: str, language: str) -> Iterator[str]:
     # A name or number that is the first word in one language need not be so in the other.
     if None not in cases and len(set(cases)) > 1 and first is not None and first[0] not in said:
         yield "begins with another case"
-    if english == said and not _is_no_sentence(english) and sum(word.islower() for word in _WORD.findall(_bare(english))) > 1:
+    words = [word for word in _WORD.findall(_bare(english)) if word.islower()]
+    if english == said and len(words) > 1 and not _is_no_sentence(english):
         yield "is English"
     for word in _WORD.findall(said):
         if _LATIN.search(word) and _CYRILLIC.search(word):
