@@ -15,6 +15,11 @@ FULL_TTL = 64
 """Arrives anywhere: the longest paths of the Internet have some forty hops."""
 
 
+REPLY_FLOOR = 32
+"""Systems send with a TTL of 64 or more, which few paths wear down to this. A packet made of one of ours,
+with what was left of its TTL, arrives with less."""
+
+
 class WalkKind(StrEnum):
     """What is asked at each distance."""
 
@@ -28,6 +33,8 @@ class WalkKind(StrEnum):
     """A ClientHello with a harmless name, on a connection that was opened at full TTL."""
     HELLO_WATCHED = "hello_watched"
     """The same with the name that is asked about."""
+    HELLO_FLOOR = "hello_floor"
+    """That again, deaf to answers whose own TTL is below REPLY_FLOOR (ip(7), IP_MINTTL)."""
 
 
 class Answer(StrEnum):

@@ -6,14 +6,14 @@ from kzmitm.model.trace import FULL_TTL, HELLO_ANSWERS, Answer, Step, WalkKind
 
 Steps = Mapping[WalkKind, Sequence[Step]]
 
-SELECTIVE_KINDS = (WalkKind.HELLO_CONTROL, WalkKind.HELLO_WATCHED)
+HELLO_KINDS = (WalkKind.HELLO_CONTROL, WalkKind.HELLO_WATCHED, WalkKind.HELLO_FLOOR)
 BESIDE_KINDS = (WalkKind.SYN_CONTROL, WalkKind.UDP)
 """What shows how far the way goes on, whatever is done to the target's port."""
 
 
 def reached(kind: WalkKind) -> frozenset[Answer]:
     """The answers that come in the target's name."""
-    if kind in SELECTIVE_KINDS:
+    if kind in HELLO_KINDS:
         return HELLO_ANSWERS
     return frozenset({Answer.ARRIVED}) if kind is WalkKind.UDP else frozenset({Answer.OPEN, Answer.REFUSED})
 
@@ -70,13 +70,33 @@ class TraceTable:
         has_opened = any(step.answer is Answer.OPEN for step in self._steps.get(WalkKind.SYN, ()))
         return None if has_opened else self.nearest(WalkKind.SYN, {Answer.REFUSED})
 
+    def expiry_from(self, kind: WalkKind, ttl: int) -> int | None:
+        """The lowest TTL from `ttl` on at which a router said that a packet of this kind ran out."""
+        return min((s.ttl for s in self.walked(kind) if s.ttl >= ttl and self.is_expiry(s)), default=None)
+
     def goes_beyond(self, ttl: int) -> bool:
         """Something other than the target's port is answered farther away, or runs out no nearer."""
         for kind in BESIDE_KINDS:
             end = self.nearest(kind, reached(kind))
-            if self.farthest_expiry(kind) >= ttl or (end is not None and end > ttl):
+            if self.expiry_from(kind, ttl) is not None or (end is not None and end > ttl):
                 return True
         return False
+
+    def sign_of_life(self, kinds: Iterable[WalkKind], beyond: int) -> int | None:
+        """The lowest TTL above `beyond` at which one of these kinds was heard of."""
+        return min(
+            (
+                step.ttl
+                for kind in kinds
+                for step in self.walked(kind)
+                if step.ttl > beyond and self.is_heard(kind, step)
+            ),
+            default=None,
+        )
+
+    def is_heard(self, kind: WalkKind, step: Step) -> bool:
+        """It ran out, or was answered in the target's name."""
+        return step.answer is Answer.EXPIRED or step.answer in reached(kind)
 
     def selective_answer(self) -> int | None:
         """The lowest TTL at which the watched name is answered and the harmless one was not."""

@@ -17,6 +17,8 @@ _IPV6_UNICAST_HOPS = 16
 _IPV6_RECVERR = 25
 _IPV6_RECVHOPLIMIT = 51
 _IPV6_HOPLIMIT = 52
+_IP_MINTTL = 21
+_IPV6_MINHOPCOUNT = 73
 """linux/in.h and linux/in6.h: the socket module does not name all of them."""
 _MSG_ERRQUEUE = 0x2000
 
@@ -68,6 +70,14 @@ def ask_for_reports(sock: socket.socket) -> None:
     else:
         sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
         sock.setsockopt(socket.IPPROTO_IP, _IP_RECVTTL, 1)
+
+
+def set_floor(sock: socket.socket, ttl: int) -> None:
+    """Let the kernel throw away whatever comes for the socket with less than `ttl` left (RFC 5082)."""
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MINHOPCOUNT, ttl)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, _IP_MINTTL, ttl)
 
 
 def take_report(sock: socket.socket) -> Report | None:

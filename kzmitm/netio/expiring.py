@@ -148,10 +148,15 @@ def _reported(report: errqueue.Report, flow: int) -> Reply:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds for a connection to open, and for the first octet in answer to a hello."""
+    """How an answer is waited for. Seconds for a connection to open, for the first octet in answer to a hello, and for one that comes
+    although the hello has expired: who reads along beside the path, or sends the rest of it on, answers all the
+    same."""
 
     connect_s: float
     answer_s: float
+    second_s: float = 0.3
+    floor_ttl: int = 0
+    """Answers that come with less of their own TTL are not heard."""
 
 
 async def ask_hello(
@@ -196,6 +201,7 @@ class _Hello:
         self._clock = clock
         self._received = 0
         self._first = b""
+        self._expired: Reply | None = None
 
     async def speak(self, ttl: int, flow: int, patience: Patience) -> Reply:
         sock, driver = self._sock, self._driver
@@ -203,11 +209,16 @@ class _Hello:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             errqueue.ask_for_reports(sock)
             errqueue.limit(sock, ttl)
+            if patience.floor_ttl:
+                errqueue.set_floor(sock, patience.floor_ttl)
             for segment in driver.start():
                 sock.send(segment)
         except OSError as exc:
             return self._ended_by(exc, flow) or Reply(Answer.UNSENT, flow, failure=classify(exc))
         ended = await _wait(sock, lambda: self._read(flow), patience.answer_s)
+        if ended is not None and ended.answer is Answer.EXPIRED:
+            self._expired = ended
+            ended = await _wait(sock, lambda: self._read(flow), patience.second_s)
         if ended is None and self._received:
             ended = await _wait(sock, lambda: self._read(flow), HANDSHAKE_S)
             if ended is None:
@@ -215,7 +226,7 @@ class _Hello:
                 ended = self._answered(flow)
         if ended is None:
             driver.fail(Failure.GENERIC_TIMEOUT, self._clock())
-            return Reply(Answer.SILENCE, flow, failure=Failure.GENERIC_TIMEOUT)
+            return self._expired or Reply(Answer.SILENCE, flow, failure=Failure.GENERIC_TIMEOUT)
         return ended
 
     def _read(self, flow: int) -> Reply | None:
@@ -246,7 +257,7 @@ class _Hello:
         failure = classify(exc)
         if exc.errno == errno.EHOSTUNREACH:
             # Once there was an answer, it is about an older packet.
-            return None if self._received else self._reply(Answer.EXPIRED, flow, failure)
+            return None if self._received or self._expired else Reply(Answer.EXPIRED, flow, failure=failure)
         if exc.errno == errno.EMSGSIZE:
             return None  # a smaller MTU was found, and TCP sends again
         self._driver.fail(failure, self._clock())
@@ -263,7 +274,7 @@ class _Hello:
     def _reply(self, answer: Answer, flow: int, failure: str | None) -> Reply:
         if failure is not None:
             self._driver.fail(failure, self._clock())
-        address = None if answer in (Answer.EXPIRED, Answer.UNREACHABLE) else self._way.endpoint.ip
+        address = None if answer is Answer.UNREACHABLE else self._way.endpoint.ip
         return Reply(answer, flow, address, failure=failure)
 
 

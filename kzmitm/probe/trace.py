@@ -9,13 +9,14 @@ means, is not decided here.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Any, Protocol
 
 from kzmitm.model.target import Endpoint
 from kzmitm.model.trace import (
     FULL_TTL,
+    REPLY_FLOOR,
     Answer,
     Step,
     TraceMethod,
@@ -59,6 +60,7 @@ LEAST_WAIT_S = 0.4
 LEAST_ANSWER_S = 0.95
 """Time for TCP to repeat a hello twice (after 0.2 and 0.4 s and the round trip)."""
 MOST_ANSWER_S = 2.5
+LEAST_SECOND_S = 0.25
 FIRST_WAIT_S = 1.3
 """Long enough for one SYN to be repeated, after one second (RFC 6298, 2.1)."""
 FIRST_ANSWER_S = 1.6
@@ -131,7 +133,8 @@ class Tracer:
         """What was seen so far."""
         request = self.request
         ports = {WalkKind.UDP: UDP_PORT, WalkKind.SYN_CONTROL: request.control_port}
-        names = {WalkKind.HELLO_CONTROL: request.control, WalkKind.HELLO_WATCHED: request.watched}
+        watched = dict.fromkeys((WalkKind.HELLO_WATCHED, WalkKind.HELLO_FLOOR), request.watched)
+        names = {WalkKind.HELLO_CONTROL: request.control, **watched}
         return TraceObservation(
             endpoint=request.endpoint,
             method=self.prober.method,
@@ -143,6 +146,7 @@ class Tracer:
                     steps=tuple(sorted(steps, key=lambda step: (step.t0, step.ttl))),
                 )
                 for kind, steps in self._steps.items()
+                if steps
             ),
             is_on_link=request.is_on_link,
             is_complete=self._is_complete,
@@ -188,7 +192,8 @@ class Tracer:
     @property
     def _patience(self) -> Patience:
         answer_s = max(LEAST_ANSWER_S + 4 * self._rtt_s, 2 * self._answer_s)
-        return Patience(FIRST_WAIT_S, min(answer_s, MOST_ANSWER_S))
+        second_s = max(LEAST_SECOND_S, 1.5 * self._answer_s)
+        return Patience(FIRST_WAIT_S, min(answer_s, MOST_ANSWER_S), min(second_s, MOST_ANSWER_S))
 
     async def _reach(self) -> None:
         """Both names at full TTL: whether they are answered at all, and how long that takes."""
@@ -262,8 +267,13 @@ class Tracer:
         ttl = table.opening() or table.refusal()
         if ttl is None or not table.goes_beyond(ttl):
             return
-        kinds = (WalkKind.SYN, *BESIDE_KINDS)
-        await _together(*(self._ask(kind, ttl) for _ in range(LENGTH_FLOWS) for kind in kinds))
+        works = [self._ask(WalkKind.SYN, ttl) for _ in range(LENGTH_FLOWS)]
+        for kind in BESIDE_KINDS:
+            far = table.expiry_from(kind, ttl) or ttl
+            works += [self._ask(kind, far) for _ in range(LENGTH_FLOWS)]
+        if ttl > 1 and not any(map(table.is_expiry, table.at(WalkKind.SYN, ttl - 1))):
+            works += [self._ask(WalkKind.SYN, ttl - 1) for _ in range(PROOF_FLOWS)]
+        await _together(*works)
         await self._addresses(ttl, 0)
 
     async def _prove_answer(self) -> None:
@@ -271,6 +281,11 @@ class Tracer:
         ttl = self.table.selective_answer()
         if ttl is not None:
             await _together(*(self._same_way(ttl, is_first=n == 0) for n in range(PROOF_FLOWS)))
+            if not self.table.has(WalkKind.HELLO_WATCHED, ttl, {Answer.HANDSHAKE}):
+                # Who makes a reset of our packet, with what is left of its TTL, seems farther than he is.
+                patience = replace(self._patience, floor_ttl=REPLY_FLOOR)
+                asked = (self._ask(WalkKind.HELLO_FLOOR, ttl, patience=patience) for _ in range(PROOF_FLOWS))
+                await _together(*asked)
 
     async def _same_way(self, ttl: int, *, is_first: bool) -> None:
         """On one port: the harmless name is not answered, the watched one is, and not a hop nearer."""
@@ -286,7 +301,8 @@ class Tracer:
         table = self.table
         if not table.is_swallowed():
             return
-        ttl = table.farthest_expiry(WalkKind.HELLO_WATCHED) + 1
+        last = table.farthest_expiry(WalkKind.HELLO_WATCHED)
+        ttl = table.sign_of_life([WalkKind.HELLO_CONTROL], last) or last + 1
         controls = await _gathered(self._ask(WalkKind.HELLO_CONTROL, ttl) for _ in range(PROOF_FLOWS))
         await self._addresses(ttl, controls[0].flow)
         await asyncio.sleep(RETELL_S)
@@ -302,7 +318,8 @@ class Tracer:
         table = self.table
         if table.opening() is not None or table.refusal() is not None:
             return
-        ttl = table.farthest_expiry(WalkKind.SYN) + 1
+        last = table.farthest_expiry(WalkKind.SYN)
+        ttl = table.sign_of_life(BESIDE_KINDS, last) or last + 1
         kinds = (WalkKind.SYN, *BESIDE_KINDS)
         await asyncio.sleep(RETELL_S)
         await _together(*(self._ask(kind, ttl) for _ in range(PROOF_FLOWS) for kind in kinds))
@@ -336,7 +353,7 @@ class Tracer:
                 step = await prober.syn(request.control_port, ttl, flow, wait_s)
             case WalkKind.HELLO_CONTROL:
                 step = await prober.hello(request.control, ttl, flow, patience or self._patience)
-            case WalkKind.HELLO_WATCHED:
+            case WalkKind.HELLO_WATCHED | WalkKind.HELLO_FLOOR:
                 step = await prober.hello(request.watched, ttl, flow, patience or self._patience)
         self._steps[kind].append(step)
         self._t = max(self._t, step.t)

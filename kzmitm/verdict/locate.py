@@ -1,0 +1,321 @@
+"""Where on the path somebody acts: the decision over a trace. Positive proof only.
+
+Nothing is concluded from what merely did not come: routers keep silent, answers are lost, and servers ration
+them. A difference between two names counts where both were sent on the same port, as parallel ways (ECMP)
+may differ in length; a difference between two ports counts where it shows on many.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from kzmitm.model.location import Device, Finding, Hop, HopAddress, Location, Segment
+from kzmitm.model.trace import FULL_TTL, HELLO_ANSWERS, Answer, Step, TraceObservation, WalkKind
+from kzmitm.model.trace_table import BESIDE_KINDS, TraceTable, reached
+
+CERTAIN_FLOWS = 2
+"""Ports on which a router said that the harmless name ran out where the watched one was answered: one is
+proof, unless routes changed in between."""
+SILENT_FLOWS = 3
+"""Ports that are needed where silence is part of it. TCP repeats a hello twice while it is waited for: on a
+line that loses 15 of 100 packets, three in a row are lost once in a hundred thousand."""
+LENGTH_FLOWS = 6
+"""Ports on which one walk must be shorter than another; see `kzmitm.probe.trace`."""
+NEARER_STEPS = 4
+"""Silent SYNs a hop nearer, after which an answer there would have been heard."""
+INITIAL_TTLS = (64, 128, 255)
+"""Of all systems in use, when they send."""
+
+_SYN, _CONTROL, _WATCHED = WalkKind.SYN, WalkKind.HELLO_CONTROL, WalkKind.HELLO_WATCHED
+_HEARD = HELLO_ANSWERS | {Answer.EXPIRED}
+
+
+def locate(trace: TraceObservation) -> Location:
+    """What a trace proves, and what it does not."""
+    view = _View(trace)
+    found = [finding for rule in _RULES if (finding := rule(view)) is not None]
+    found.sort(key=_nearest)
+    if view.is_flat(found) or view.is_stretched(found):
+        found = [Finding(device=Device.UNMEASURABLE, proof=(view.why_unmeasurable,))]
+    main = found[0] if found else _nothing_nearer(view) or Finding(device=Device.UNLOCATED)
+    return Location(
+        endpoint=trace.endpoint,
+        finding=main,
+        others=tuple(found[1:]),
+        untold=tuple(_untold(view, main)),
+        distance=view.table.opening(),
+    )
+
+
+def _nearest(finding: Finding) -> tuple[int, int]:
+    segment = finding.segment
+    upper = FULL_TTL if segment is None or segment.upper is None else segment.upper
+    return upper, finding.device is not Device.TERMINATING_PROXY
+
+
+class _View:
+    """A trace and what is asked of it again and again."""
+
+    def __init__(self, trace: TraceObservation) -> None:
+        self.trace = trace
+        self.table = TraceTable({kind: trace.steps(kind) for kind in WalkKind}, trace.endpoint.ip)
+        self.why_unmeasurable = "flat"
+
+    def flows(self, kind: WalkKind, ttl: int) -> dict[int, list[Answer]]:
+        """The answers at a distance by port."""
+        found: dict[int, list[Answer]] = {}
+        for step in self.table.at(kind, ttl):
+            found.setdefault(step.flow, []).append(step.answer)
+        return found
+
+    def hop(self, ttl: int, flows: Iterable[int] = ()) -> Hop:
+        """Who answered at a distance: on these ports where somebody did, else on any."""
+        wanted = frozenset(flows)
+        kinds = (_SYN, WalkKind.SYN_CONTROL, WalkKind.UDP, _CONTROL, _WATCHED)
+        told = [s for kind in kinds for s in self.table.at(kind, ttl) if s.answer is Answer.EXPIRED and s.address]
+        same = [s for s in told if s.flow in wanted]
+        return Hop(ttl, tuple(HopAddress(ip) for ip in dict.fromkeys(s.address or "" for s in same or told)))
+
+    def segment(self, lower: int, upper: int | None, flows: Iterable[int] = ()) -> Segment:
+        kept = tuple(flows)
+        at = None if upper is None else self.hop(upper, kept)
+        after = None if upper is None else self.hop(upper + 1, kept)
+        return Segment(lower, upper, self.hop(lower, kept), at, after)
+
+    def is_flat(self, found: list[Finding]) -> bool:
+        """The target seems to be the first hop, and is not in this computer's network."""
+        if self.table.opening() != 1 or self.trace.is_on_link:
+            return False
+        return all(f.device is Device.SNI_DROP for f in found)
+
+    def is_stretched(self, found: list[Finding]) -> bool:
+        """Answers of the target come from farther away than it seems to be, those of the last router not.
+
+        So a router in front of it gave our packets a new TTL: whatever is behind is as near as the target.
+        """
+        distance = self.table.opening()
+        if distance is None or any(f.segment and f.segment.upper != distance for f in found):
+            return False
+        if any(f.device is not Device.SNI_DROP for f in found):
+            return False
+        here, before = self._way_back(distance), self._way_back(distance - 1)
+        self.why_unmeasurable = "stretched"
+        return here is not None and here > distance and before == distance - 1
+
+    def _way_back(self, ttl: int) -> int | None:
+        """How far answers to packets of a distance came, the least of them."""
+        kinds = (_SYN, *BESIDE_KINDS)
+        return min(
+            (
+                _length(step.reply_ttl)
+                for kind in kinds
+                for step in self.table.at(kind, ttl)
+                if step.reply_ttl is not None and self.table.is_heard(kind, step)
+            ),
+            default=None,
+        )
+
+
+def _length(reply_ttl: int) -> int:
+    """The hops that an answer took, from what is left of its TTL."""
+    return next(initial for initial in INITIAL_TTLS if reply_ttl <= initial) - reply_ttl + 1
+
+
+def _selective_answer(view: _View) -> Finding | None:
+    """The watched name is answered where the harmless one is not, port by port."""
+    table = view.table
+    ttl = table.selective_answer()
+    if ttl is None or not table.answers_fully(_CONTROL):
+        return None
+    control, watched = view.flows(_CONTROL, ttl), view.flows(_WATCHED, ttl)
+    both = [flow for flow in watched if flow in control and HELLO_ANSWERS & set(watched[flow])]
+    certain = [flow for flow in both if Answer.EXPIRED in control[flow]]
+    silent = [flow for flow in both if Answer.SILENCE in control[flow]]
+    if len(certain) < CERTAIN_FLOWS and len(certain) + len(silent) < SILENT_FLOWS:
+        return None
+    answers = sorted({answer for flow in both for answer in watched[flow]} & HELLO_ANSWERS)
+    proof = tuple(f"watched_answered:{answer}" for answer in answers)
+    proof += ("control_expired",) if certain else ("control_silent",)
+    if Answer.HANDSHAKE in answers:
+        return Finding(
+            device=Device.SNI_INTERCEPTOR, segment=view.segment(ttl - 1, ttl, both), proof=proof
+        )
+    return _injected(view, ttl, both, proof)
+
+
+def _injected(view: _View, ttl: int, flows: list[int], proof: tuple[str, ...]) -> Finding:
+    """A device that gives its reset what is left of our TTL must be nearer than its answers say.
+
+    At hop k it has TTL - (k - 1) left, of which the way back takes k - 1 hops more: it is heard from a TTL of
+    2k - 1 on. That holds where the way back is as long as the way there.
+    """
+    if not _copies_ttl(view, ttl):
+        return Finding(device=Device.SNI_INJECTOR, segment=view.segment(ttl - 1, ttl, flows), proof=proof)
+    hop = (ttl + 1) // 2
+    is_known = ttl % 2 == 1 and view._way_back(hop) == hop  # noqa: SLF001 - one module
+    segment = view.segment(hop - 1, hop, flows) if is_known else view.segment(0, ttl, flows)
+    return Finding(device=Device.SNI_INJECTOR, segment=segment, proof=(*proof, "ttl_copied"))
+
+
+def _copies_ttl(view: _View, ttl: int) -> bool:
+    replies = [s.reply_ttl for s in view.table.at(_WATCHED, ttl) if s.answer in HELLO_ANSWERS and s.reply_ttl]
+    if replies:
+        return all(reply <= ttl for reply in replies)
+    deaf = view.table.at(WalkKind.HELLO_FLOOR, ttl)
+    silent = [step for step in deaf if step.answer in (Answer.SILENCE, Answer.EXPIRED)]
+    return len(silent) == len(deaf) >= SILENT_FLOWS
+
+
+def _swallowed(view: _View) -> Finding | None:
+    """The watched name is never answered: between its last sign of life and where only the other lives."""
+    table = view.table
+    full = [step for step in table.at(_WATCHED, FULL_TTL) if step.answer is Answer.SILENCE]
+    distance = table.opening()
+    if not table.is_swallowed() or len(full) < CERTAIN_FLOWS or distance is None:
+        return None
+    lower = table.farthest_expiry(_WATCHED)
+    upper = next((ttl for ttl in range(lower + 1, distance) if _is_missed(view, ttl)), distance)
+    if lower >= distance:
+        return None
+    proof = ("watched_swallowed", "control_answered")
+    if lower == 0 and upper == distance > 1:
+        return Finding(device=Device.UNLOCATED, segment=view.segment(0, distance), proof=proof)
+    flows = view.flows(_WATCHED, upper)
+    return Finding(device=Device.SNI_DROP, segment=view.segment(lower, upper, flows), proof=proof)
+
+
+def _is_missed(view: _View, ttl: int) -> bool:
+    control, watched = view.flows(_CONTROL, ttl), view.flows(_WATCHED, ttl)
+    missed = [
+        flow
+        for flow, answers in watched.items()
+        if set(answers) == {Answer.SILENCE} and _HEARD & set(control.get(flow, ()))
+    ]
+    return len(missed) >= SILENT_FLOWS
+
+
+def _shorter(view: _View) -> Finding | None:
+    """The port is answered where other packets to the same address still have a way to go."""
+    table = view.table
+    opening, refusal = table.opening(), table.refusal()
+    ttl = opening or refusal
+    if ttl is None:
+        return None
+    answer = Answer.REFUSED if opening is None else Answer.OPEN
+    here = view.flows(_SYN, ttl)
+    if any(map(table.is_expiry, table.at(_SYN, ttl))) or _count(here, {answer}) < LENGTH_FLOWS:
+        return None
+    proof = tuple(code for kind in BESIDE_KINDS for code in _goes_on(view, kind, ttl))
+    if not proof:
+        return None
+    nearer = table.at(_SYN, ttl - 1)
+    is_sharp = ttl == 1 or any(map(table.is_expiry, nearer)) or len(nearer) >= NEARER_STEPS
+    lower = ttl - 1 if is_sharp else table.farthest_expiry(_SYN)
+    device = Device.TCP_BLOCK if opening is None else Device.TERMINATING_PROXY
+    return Finding(device=device, segment=view.segment(lower, ttl), proof=(f"syn_answered:{answer}", *proof))
+
+
+def _goes_on(view: _View, kind: WalkKind, ttl: int) -> Iterator[str]:
+    table = view.table
+    end = table.nearest(kind, reached(kind))
+    if end is not None and end <= ttl:
+        return
+    expired = {s.flow for s in table.walked(kind) if s.ttl >= ttl and table.is_expiry(s)}
+    if len(expired) >= LENGTH_FLOWS:
+        yield f"expires_beyond:{kind}"
+    elif kind is WalkKind.SYN_CONTROL and end is not None:
+        # A SYN is answered by all servers alike; that a port is closed is said a few times a second only.
+        if len(view.flows(kind, ttl)) > LENGTH_FLOWS:
+            yield f"answered_beyond:{kind}"
+
+
+def _count(flows: dict[int, list[Answer]], wanted: Iterable[Answer]) -> int:
+    among = frozenset(wanted)
+    return sum(bool(among & set(answers)) for answers in flows.values())
+
+
+def _unopened(view: _View) -> Finding | None:
+    """No connection opens anywhere: between the last sign of life of a SYN and where others still live."""
+    table = view.table
+    asked = table.at(_SYN, FULL_TTL)
+    silent = [step for step in asked if step.answer in (Answer.SILENCE, Answer.UNREACHABLE)]
+    if table.opening() is not None or table.refusal() is not None or len(asked) != len(silent) or not asked:
+        return None
+    lower = table.farthest_expiry(_SYN)
+    upper = next((ttl for ttl in range(lower + 1, FULL_TTL) if _lives_beside(view, ttl)), None)
+    if lower == 0 and upper is None:
+        return None
+    proof = ("syn_unanswered", *(() if upper is None else ("others_go_on",)))
+    return Finding(device=Device.TCP_BLOCK, segment=view.segment(lower, upper), proof=proof)
+
+
+def _lives_beside(view: _View, ttl: int) -> bool:
+    """Of one kind at least, packets are heard of there, and of SYNs none."""
+    own = view.flows(_SYN, ttl)
+    if _count(own, {Answer.SILENCE}) < SILENT_FLOWS or len(own) != _count(own, {Answer.SILENCE}):
+        return False
+    return any(
+        _count(view.flows(kind, ttl), reached(kind) | {Answer.EXPIRED}) >= SILENT_FLOWS
+        for kind in BESIDE_KINDS
+    )
+
+
+_RULES: tuple[Callable[[_View], Finding | None], ...] = (_selective_answer, _shorter, _swallowed, _unopened)
+
+
+def _nothing_nearer(view: _View) -> Finding | None:
+    """Both names are answered, and neither nearer than connections open."""
+    table = view.table
+    distance = table.opening()
+    if distance is None or not (table.answers_fully(_CONTROL) and table.answers_fully(_WATCHED)):
+        return None
+    nearest = table.nearest(_WATCHED, HELLO_ANSWERS)
+    if nearest is None or nearest < distance:
+        return None
+    return Finding(device=Device.ENDPOINT, proof=("nothing_nearer",))
+
+
+def _untold(view: _View, main: Finding) -> Iterator[str]:
+    """Codes of `kzmitm.report.trace` for what could not be told, and why."""
+    table = view.table
+    heard = any(table.farthest_expiry(kind) for kind in (_SYN, *BESIDE_KINDS))
+    if not view.trace.is_complete:
+        yield "incomplete"
+    if main.device is Device.UNLOCATED:
+        yield _why_unlocated(view)
+    if main.device is Device.TCP_BLOCK and main.segment is not None and main.segment.upper is None:
+        yield "may_be_down"
+    if main.segment is not None and main.segment.upper is not None:
+        if main.segment.upper - main.segment.lower > 1:
+            yield "wide"
+        if main.segment.at is not None and not main.segment.at.addresses:
+            yield "address_hidden"
+    if not heard:
+        yield "routers_silent"
+    if _has_parallel_ways(view):
+        yield "parallel_ways"
+
+
+def _why_unlocated(view: _View) -> str:
+    table = view.table
+    control, watched = table.answers_fully(_CONTROL), table.answers_fully(_WATCHED)
+    if table.opening() is None and not table.at(_CONTROL, FULL_TTL):
+        return "nothing_answers"
+    if not control:
+        return "control_unanswered" if watched else "not_by_name"
+    return "not_proven" if watched else "swallowed_somewhere"
+
+
+def _has_parallel_ways(view: _View) -> bool:
+    """At one distance, packets of one kind ran out at different routers."""
+    for kind in (_SYN, *BESIDE_KINDS):
+        heard: dict[int, set[str]] = {}
+        for step in view.table.walked(kind):
+            if step.answer is Answer.EXPIRED and step.address:
+                heard.setdefault(step.ttl, set()).add(step.address)
+        if any(len(addresses) > 1 for addresses in heard.values()):
+            return True
+    return False
+
+
+def steps_of(trace: TraceObservation, kind: WalkKind, ttl: int) -> tuple[Step, ...]:
+    """The steps of a distance, for those who show it."""
+    return tuple(step for step in trace.steps(kind) if step.ttl == ttl)
