@@ -41,17 +41,19 @@ MAX_SILENT = 6
 MAX_NEARER = 3
 """Distances beyond the nearest opening that hellos are tried at, where parallel ways differ in length."""
 
-PACKETS_PER_S = 60
+PACKETS_PER_S = 100
 """Questions begun per second and address. A browser that opens a page sends more."""
 MAX_QUESTIONS = 240
 """Of one trace to one address: a path of thirty hops with everything repeated stays below it."""
 MAX_DURATION_S = 20.0
 
-RETELL_S = 1.1
+RETELL_S = 1.05
 """Pause after which a router may be expected to speak again: Linux lets one ICMP message a second pass to
 one address once a few have been sent (icmp_ratelimit, icmp(7))."""
 PROOF_FLOWS = 3
 """Ports on which a difference between two names is shown again."""
+MOST_PROOFS = 3
+"""Times that a difference is shown again, if it turns out to be nearer: an answer there had been lost."""
 LENGTH_FLOWS = 6
 """Ports on which a difference in length is shown again: with two parallel ways of different length, one
 taken at random each time, the chance of as many such differences is below one in four thousand."""
@@ -170,8 +172,10 @@ class Tracer:
             self._ask(WalkKind.SYN_CONTROL, FULL_TTL, wait_s=FIRST_WAIT_S),
         )
         self._learn_rtt()
-        await _together(self._reach(), *(self._walk(kind) for kind in (WalkKind.SYN, *BESIDE_KINDS)))
-        await _together(self._hellos(), self._prove_length())
+        walks = (self._walk(kind) for kind in (WalkKind.SYN, *BESIDE_KINDS))
+        await _together(self._reach(WalkKind.HELLO_CONTROL), *walks)
+        # A name that is swallowed keeps us waiting longest, so its distances are asked meanwhile.
+        await _together(self._reach(WalkKind.HELLO_WATCHED), self._hellos(), self._prove_length())
         await _together(self._prove_answer(), self._prove_swallowing(), self._prove_block())
 
     # -- how far
@@ -195,15 +199,14 @@ class Tracer:
         second_s = max(LEAST_SECOND_S, 1.5 * self._answer_s)
         return Patience(FIRST_WAIT_S, min(answer_s, MOST_ANSWER_S), min(second_s, MOST_ANSWER_S))
 
-    async def _reach(self) -> None:
-        """Both names at full TTL: whether they are answered at all, and how long that takes."""
-        for kind in (WalkKind.HELLO_CONTROL, WalkKind.HELLO_WATCHED):
-            patience = Patience(FIRST_WAIT_S, max(FIRST_ANSWER_S, 6 * self._rtt_s))
-            step = await self._ask(kind, FULL_TTL, patience=patience)
-            if step.answer is Answer.UNSENT:
-                return
-            if step.answer is not Answer.SILENCE:
-                self._answer_s = max(self._answer_s, step.t - step.t0)
+    async def _reach(self, kind: WalkKind) -> None:
+        """A name at full TTL: whether it is answered at all, and how long that takes."""
+        if all(step.answer is not Answer.OPEN for step in self._steps[WalkKind.SYN]):
+            return
+        patience = Patience(FIRST_WAIT_S, max(FIRST_ANSWER_S, 6 * self._rtt_s))
+        step = await self._ask(kind, FULL_TTL, patience=patience)
+        if step.answer not in (Answer.SILENCE, Answer.UNSENT):
+            self._answer_s = max(self._answer_s, step.t - step.t0)
 
     async def _walk(self, kind: WalkKind) -> None:
         """Waves outward until the target answers or nobody does; the silent distances are asked twice."""
@@ -234,26 +237,17 @@ class Tracer:
 
     # -- by name
 
+    @property
+    def _last_hello(self) -> int:
+        """The farthest distance at which a hello is told from one at full TTL; 0 if none is."""
+        table = self.table
+        opening = table.opening() or 0
+        return min(max(opening, table.farthest_expiry(WalkKind.SYN) + 1), opening + MAX_NEARER)
+
     async def _hellos(self) -> None:
         """At each distance the harmless name and then the watched one, on the same port."""
-        table = self.table
-        opening = table.opening()
-        if opening is None or not (
-            table.answers_fully(WalkKind.HELLO_CONTROL) or table.answers_fully(WalkKind.HELLO_WATCHED)
-        ):
-            return
-        last = min(max(opening, table.farthest_expiry(WalkKind.SYN) + 1), opening + MAX_NEARER)
-        await _together(*(self._pair(ttl) for ttl in range(1, last + 1)))
-        again = [
-            ttl
-            for ttl in range(1, last + 1)
-            if any(
-                all(s.answer in (Answer.SILENCE, Answer.UNSENT) for s in table.at(kind, ttl))
-                for kind in (WalkKind.HELLO_CONTROL, WalkKind.HELLO_WATCHED)
-            )
-        ]
-        if not table.is_swallowed():
-            await _together(*(self._pair(ttl) for ttl in again))
+        if self.table.opening() is not None and self.table.answers_fully(WalkKind.HELLO_CONTROL):
+            await _together(*(self._pair(ttl) for ttl in range(1, self._last_hello + 1)))
 
     async def _pair(self, ttl: int) -> None:
         step = await self._ask(WalkKind.HELLO_CONTROL, ttl)
@@ -278,14 +272,18 @@ class Tracer:
 
     async def _prove_answer(self) -> None:
         """The watched name alone is answered: the same on ports that stay what they are."""
-        ttl = self.table.selective_answer()
-        if ttl is not None:
+        proven = None
+        for _ in range(MOST_PROOFS):
+            ttl = self.table.selective_answer()
+            if ttl is None or ttl == proven:
+                break
             await _together(*(self._same_way(ttl, is_first=n == 0) for n in range(PROOF_FLOWS)))
-            if not self.table.has(WalkKind.HELLO_WATCHED, ttl, {Answer.HANDSHAKE}):
-                # Who makes a reset of our packet, with what is left of its TTL, seems farther than he is.
-                patience = replace(self._patience, floor_ttl=REPLY_FLOOR)
-                asked = (self._ask(WalkKind.HELLO_FLOOR, ttl, patience=patience) for _ in range(PROOF_FLOWS))
-                await _together(*asked)
+            proven = ttl
+        if proven is not None and not self.table.has(WalkKind.HELLO_WATCHED, proven, {Answer.HANDSHAKE}):
+            # Who makes a reset of our packet, with what is left of its TTL, seems farther than he is.
+            patience = replace(self._patience, floor_ttl=REPLY_FLOOR)
+            asked = (self._ask(WalkKind.HELLO_FLOOR, proven, patience=patience) for _ in range(PROOF_FLOWS))
+            await _together(*asked)
 
     async def _same_way(self, ttl: int, *, is_first: bool) -> None:
         """On one port: the harmless name is not answered, the watched one is, and not a hop nearer."""
@@ -327,8 +325,9 @@ class Tracer:
 
     async def _addresses(self, ttl: int, flow: int) -> None:
         """Who the routers before, at and behind a distance are, on one port."""
+        table = self.table
         for near in (ttl - 1, ttl, ttl + 1):
-            if near > 0 and near <= (self.table.opening() or MAX_TTL):
+            if any(map(table.is_expiry, table.at(WalkKind.SYN, near))):
                 step = await self._ask(WalkKind.SYN, near, flow=flow)
                 flow = step.flow
 

@@ -1,8 +1,10 @@
 """The steps of a trace made with ordinary sockets."""
 
+from dataclasses import replace
+
 from kzmitm.model.observation import Role
 from kzmitm.model.target import Endpoint
-from kzmitm.model.trace import HELLO_ANSWERS, Step, TraceMethod
+from kzmitm.model.trace import Answer, Step, TraceMethod
 from kzmitm.netio.clock import Stopwatch
 from kzmitm.netio.expiring import Patience, Reply, Way, ask_hello, ask_syn, ask_udp
 from kzmitm.netio.vantage import VantageLink
@@ -38,21 +40,12 @@ class SocketProber:
             self._way(self._endpoint.port), driver, ttl, flow, patience, self._stopwatch.elapsed
         )
         step = self._step(reply, ttl, t0)
-        if reply.answer not in HELLO_ANSWERS:
+        if reply.answer in (Answer.UNSENT, Answer.EXPIRED):
             return step
         tls = driver.observation(
             endpoint=self._endpoint, role=Role.FIRST, t0=t0, t=step.t, transaction_id=0
         )
-        return Step(
-            ttl=step.ttl,
-            flow=step.flow,
-            answer=step.answer,
-            address=step.address,
-            failure=step.failure,
-            tls=tls,
-            t0=step.t0,
-            t=step.t,
-        )
+        return replace(step, tls=tls)
 
     def _way(self, port: int) -> Way:
         return Way(self._link, Endpoint(self._endpoint.ip, port))
