@@ -38,7 +38,7 @@ def trace_document(
 
 
 def trace_json(trace: TraceObservation) -> dict[str, Any]:
-    """A trace as JSON, without the handshakes: of each its leaf's hash would not say more than the verdict."""
+    """A trace as JSON, without the handshakes, which are long: the chain stands in the verdict."""
     told: dict[str, Any] = to_json(trace)
     for walk in told["walks"]:
         for step in walk["steps"]:

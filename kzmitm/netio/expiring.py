@@ -148,9 +148,11 @@ def _reported(report: errqueue.Report, flow: int) -> Reply:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How an answer is waited for. Seconds for a connection to open, for the first octet in answer to a hello, and for one that comes
-    although the hello has expired: who reads along beside the path, or sends the rest of it on, answers all the
-    same."""
+    """How an answer is waited for, in seconds.
+
+    For a connection to open, for the first octet in answer to a hello, and for one that comes although the
+    hello has expired: who reads along beside the path, or sends the rest of it on, answers all the same.
+    """
 
     connect_s: float
     answer_s: float

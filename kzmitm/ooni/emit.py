@@ -143,12 +143,16 @@ def _vantage(vantage: Vantage) -> dict[str, Any]:
 def _own(m: Measurement, versions: Mapping[str, str]) -> dict[str, Any]:
     trust = {} if m.local_trust is None else {"local_trust": to_json(m.local_trust)}
     trace = {"trace": to_json(m.trace)} if m.trace else {}
-    return trust | trace | {
-        "format": OWN_FORMAT,
-        "target": to_json(m.target),
-        "vantage": dict(_vantage(m.vantage)),
-        "started_at": format_time(m.started_at),
-        "clock_offset_s": m.clock_offset_s,
-        "software_version": m.software_version,
-        "versions": dict(versions),
-    }
+    return (
+        trust
+        | trace
+        | {
+            "format": OWN_FORMAT,
+            "target": to_json(m.target),
+            "vantage": dict(_vantage(m.vantage)),
+            "started_at": format_time(m.started_at),
+            "clock_offset_s": m.clock_offset_s,
+            "software_version": m.software_version,
+            "versions": dict(versions),
+        }
+    )

@@ -95,4 +95,3 @@ def _handshake(trace: TraceObservation, name: str | None, step: Step) -> rows.Ro
         "tags": [],
         "transaction_id": 0,
     } | ({"so_error": Failure.HOST_UNREACHABLE} if expired else {})
-

@@ -48,8 +48,9 @@ def publishable(document: Mapping[str, Any], *, anonymous_network: bool = False)
     """The document without what is only its owner's.
 
     Left out: the salt of the bundle (with it, the published lines would prove whose bundle they are from),
-    what this computer's trust stores hold, the routers near it, names that the user gave to vantages, and addresses of resolvers
-    that stand at home. With `anonymous_network` also the network, its name, and every address of a resolver.
+    what this computer's trust stores hold, the routers near it, names that the user gave to vantages, and
+    addresses of resolvers that stand at home. With `anonymous_network` also the network, its name, and every
+    address of a resolver.
     """
     keys = _object(document.get("test_keys"))
     told = {

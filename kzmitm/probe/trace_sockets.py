@@ -42,9 +42,7 @@ class SocketProber:
         step = self._step(reply, ttl, t0)
         if reply.answer in (Answer.UNSENT, Answer.EXPIRED):
             return step
-        tls = driver.observation(
-            endpoint=self._endpoint, role=Role.FIRST, t0=t0, t=step.t, transaction_id=0
-        )
+        tls = driver.observation(endpoint=self._endpoint, role=Role.FIRST, t0=t0, t=step.t, transaction_id=0)
         return replace(step, tls=tls)
 
     def _way(self, port: int) -> Way:

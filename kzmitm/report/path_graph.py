@@ -23,6 +23,10 @@ _ROW = 22
 _WIDTH = 640
 _KINDS = (WalkKind.SYN, WalkKind.HELLO_CONTROL, WalkKind.HELLO_WATCHED)
 
+_OPENING = (
+    '<svg xmlns="http://www.w3.org/2000/svg" class="kz-path" role="img" viewBox="0 0 {width} {height}" '
+    'width="{width}" height="{height}" aria-labelledby="{id}-title {id}-desc">'
+)
 _STYLE = """
 .kz-path{font:13px system-ui,sans-serif;color:#1b1b1b;background:transparent}
 .kz-path text{fill:currentColor}
@@ -39,18 +43,19 @@ _STYLE = """
 """
 
 
-def path_graph(trace: TraceObservation, location: Location) -> str:
-    """An `<svg>` of the hops, the target, and the segment in which somebody acts. The same for the same."""
+def path_graph(trace: TraceObservation, location: Location, *, identity: str = "kz-path") -> str:
+    """An `<svg>` of the hops, the target, and the segment in which somebody acts. The same for the same.
+
+    `identity` begins the ids inside: give each picture of a page another one, of letters, digits, hyphens.
+    """
     hops = list(distances(trace))[:MAX_HOPS]
     if location.distance is not None and hops and hops[-1] == location.distance:
         hops.pop()  # that is the target itself, drawn last
     nodes = [_("this computer"), *(_hop_name(trace, ttl) for ttl in hops), str(trace.endpoint)]
     height = _TOP + _STEP * (len(nodes) - 1) + 60
-    identity = f"kz-{trace.family}"
     title = _("The way to {endpoint}").format(endpoint=trace.endpoint)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="kz-path" role="img" viewBox="0 0 {_WIDTH} {height}" '
-        f'width="{_WIDTH}" height="{height}" aria-labelledby="{identity}-title {identity}-desc">',
+        _OPENING.format(width=_WIDTH, height=height, id=identity),
         f'<title id="{identity}-title">{_text(title)}</title>',
         f'<desc id="{identity}-desc">{_text(description(trace, location), 4000)}</desc>',
         f"<style>{_STYLE}</style>",
@@ -64,9 +69,7 @@ def path_graph(trace: TraceObservation, location: Location) -> str:
 
 def description(trace: TraceObservation, location: Location) -> str:
     """The picture in words: each hop, then what is where."""
-    hops = [
-        f"{ttl}: {' '.join(addresses_at(trace, ttl)) or _('no answer')}" for ttl in distances(trace)
-    ]
+    hops = [f"{ttl}: {' '.join(addresses_at(trace, ttl)) or _('no answer')}" for ttl in distances(trace)]
     return "; ".join([*hops, finding_text(location.finding)]) + "."
 
 

@@ -116,7 +116,10 @@ def location_lines(location: Location) -> Iterator[Line]:
     """What is where, what proves it, what else there is, and what could not be told."""
     style = Style.WARNING if location.finding.device in LOCATED else Style.PLAIN
     yield Line(
-        f" {finding_text(location.finding)}", lead=f"{harmless(str(location.endpoint))}:", style=style, indent=2
+        f" {finding_text(location.finding)}",
+        lead=f"{harmless(str(location.endpoint))}:",
+        style=style,
+        indent=2,
     )
     for code in location.finding.proof:
         yield Line(f"  - {proof_text(code)}", indent=4)

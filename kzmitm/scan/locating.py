@@ -67,9 +67,7 @@ class Ways:
         return tuple(trace for trace in found if trace.walks)
 
 
-def _prober(
-    link: VantageLink, endpoint: Endpoint, stopwatch: Stopwatch, manner: TraceManner
-) -> Prober:
+def _prober(link: VantageLink, endpoint: Endpoint, stopwatch: Stopwatch, manner: TraceManner) -> Prober:
     return SocketProber(link, endpoint, stopwatch, profile=manner.profile)
 
 

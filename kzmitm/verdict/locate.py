@@ -8,7 +8,7 @@ may differ in length; a difference between two ports counts where it shows on ma
 from collections.abc import Callable, Iterable, Iterator
 
 from kzmitm.model.location import Device, Finding, Hop, HopAddress, Location, Segment
-from kzmitm.model.trace import FULL_TTL, HELLO_ANSWERS, Answer, Step, TraceObservation, WalkKind
+from kzmitm.model.trace import FULL_TTL, HELLO_ANSWERS, Answer, TraceObservation, WalkKind
 from kzmitm.model.trace_table import BESIDE_KINDS, TraceTable, reached
 
 CERTAIN_FLOWS = 2
@@ -70,7 +70,9 @@ class _View:
         """Who answered at a distance: on these ports where somebody did, else on any."""
         wanted = frozenset(flows)
         kinds = (_SYN, WalkKind.SYN_CONTROL, WalkKind.UDP, _CONTROL, _WATCHED)
-        told = [s for kind in kinds for s in self.table.at(kind, ttl) if s.answer is Answer.EXPIRED and s.address]
+        told = [
+            s for kind in kinds for s in self.table.at(kind, ttl) if s.answer is Answer.EXPIRED and s.address
+        ]
         same = [s for s in told if s.flow in wanted]
         return Hop(ttl, tuple(HopAddress(ip) for ip in dict.fromkeys(s.address or "" for s in same or told)))
 
@@ -135,9 +137,7 @@ def _selective_answer(view: _View) -> Finding | None:
     proof = tuple(f"watched_answered:{answer}" for answer in answers)
     proof += ("control_expired",) if certain else ("control_silent",)
     if Answer.HANDSHAKE in answers:
-        return Finding(
-            device=Device.SNI_INTERCEPTOR, segment=view.segment(ttl - 1, ttl, both), proof=proof
-        )
+        return Finding(device=Device.SNI_INTERCEPTOR, segment=view.segment(ttl - 1, ttl, both), proof=proof)
     return _injected(view, ttl, both, proof)
 
 
@@ -219,12 +219,12 @@ def _goes_on(view: _View, kind: WalkKind, ttl: int) -> Iterator[str]:
     if end is not None and end <= ttl:
         return
     expired = {s.flow for s in table.walked(kind) if s.ttl >= ttl and table.is_expiry(s)}
+    is_asked = kind is WalkKind.SYN_CONTROL and len(view.flows(kind, ttl)) > LENGTH_FLOWS
     if len(expired) >= LENGTH_FLOWS:
         yield f"expires_beyond:{kind}"
-    elif kind is WalkKind.SYN_CONTROL and end is not None:
-        # A SYN is answered by all servers alike; that a port is closed is said a few times a second only.
-        if len(view.flows(kind, ttl)) > LENGTH_FLOWS:
-            yield f"answered_beyond:{kind}"
+    elif is_asked and end is not None:
+        # All servers answer a SYN; that a port is closed they say a few times a second, so not UDP.
+        yield f"answered_beyond:{kind}"
 
 
 def _count(flows: dict[int, list[Answer]], wanted: Iterable[Answer]) -> int:
@@ -314,8 +314,3 @@ def _has_parallel_ways(view: _View) -> bool:
         if any(len(addresses) > 1 for addresses in heard.values()):
             return True
     return False
-
-
-def steps_of(trace: TraceObservation, kind: WalkKind, ttl: int) -> tuple[Step, ...]:
-    """The steps of a distance, for those who show it."""
-    return tuple(step for step in trace.steps(kind) if step.ttl == ttl)

@@ -133,14 +133,12 @@ class _Tracing:
                 hint=_("give one: --resolve HOST:PORT:ADDR"),
             )
         watched = setup.target.sni or setup.target.hostname
-        self._ways = Ways(
-            endpoints, watched, link=setup.link, stopwatch=self._watch, manner=setup.manner
-        )
+        self._ways = Ways(endpoints, watched, link=setup.link, stopwatch=self._watch, manner=setup.manner)
         for endpoint in endpoints:
             say(
                 _(
-                    "tracing the way to {endpoint}: up to {count} packets and hellos in up to {seconds} s, with "
-                    "the names {watched} and {control}"
+                    "tracing the way to {endpoint}: up to {count} packets and hellos in up to {seconds} s, "
+                    "with the names {watched} and {control}"
                 ).format(
                     endpoint=endpoint,
                     count=MAX_QUESTIONS,
@@ -215,20 +213,18 @@ def _tell(
     chain = chain_of(measurement, setup.judge.cache)
     judged = replace(judged_target(measurement, verdict, chain), locations=locations)
     if args.svg and measurement.trace:
-        pictures = [path_graph(trace, place) for trace, place in zip(measurement.trace, locations, strict=True)]
+        pictures = [
+            path_graph(trace, place) for trace, place in zip(measurement.trace, locations, strict=True)
+        ]
         for number, picture in enumerate(pictures):
             path: Path = args.svg
             name = path if not number else path.with_stem(f"{path.stem}-{number + 1}")
             replace_file(name, [picture.encode()])
     if args.ooni and measurement.trace:
-        line = emit_trace(
-            measurement, test_start_time=measurement.started_at, locations=to_json(locations)
-        )
+        line = emit_trace(measurement, test_start_time=measurement.started_at, locations=to_json(locations))
         replace_file(args.ooni, [json.dumps(line).encode(), b"\n"])
     if args.json:
-        row = target_row(
-            measurement, verdict, certificates=chain, explanation=explanation_sentence(judged)
-        )
+        row = target_row(measurement, verdict, certificates=chain, explanation=explanation_sentence(judged))
         control = setup.manner.control_sni
         print_json(trace_document(measurement, row, locations, control_sni=control, complete=ended))
     else:
