@@ -10,7 +10,7 @@ import contextlib
 import errno
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -59,8 +59,9 @@ class Way:
         family = socket.AF_INET6 if ":" in self.endpoint.ip else socket.AF_INET
         sock = self.link.new_socket(family, kind)
         try:
+            # Of every socket, as ports that the kernel chooses may be those that are used again here.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if flow:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 sock.bind(("", flow))
         except BaseException:
             sock.close()
@@ -116,7 +117,7 @@ async def ask_syn(way: Way, ttl: int, flow: int, wait_s: float) -> Reply:
                 return _refused(way, number, flow)
             found = await _wait_writable(sock, lambda: _of_syn(way, sock, flow), wait_s)
         finally:
-            _reset(sock)
+            reset(sock)
     return found or Reply(Answer.SILENCE, flow, failure=Failure.GENERIC_TIMEOUT)
 
 
@@ -165,33 +166,55 @@ async def ask_hello(
     way: Way, driver: HandshakeDriver, ttl: int, flow: int, patience: Patience, clock: Callable[[], float]
 ) -> Reply:
     """Who answers a hello; what it was, the driver knows. UNSENT if no connection could be opened."""
+    opened_now = await open_connection(way, flow, patience.connect_s)
+    if opened_now.sock is None:
+        return Reply(Answer.UNSENT, opened_now.flow, failure=opened_now.failure)
+    try:
+        hello = Hello(way, opened_now.sock, driver, clock)
+        return await hello.speak(ttl, opened_now.flow, patience)
+    finally:
+        reset(opened_now.sock)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A connection that was opened, or why it was not."""
+
+    sock: socket.socket | None
+    flow: int
+    failure: str | None = None
+
+
+async def open_connection(way: Way, flow: int, wait_s: float) -> Connection:
+    """Connect at full TTL; `reset` it at the end."""
     try:
         sock = way.new_socket(socket.SOCK_STREAM, flow)
     except OSError as exc:
-        return Reply(Answer.UNSENT, flow, failure=classify(exc))
-    with sock:
-        try:
-            number = sock.connect_ex(way.address)
-            opened.tell(sock, way.endpoint)
-            flow = sock.getsockname()[1]
-        except OSError as exc:
-            return Reply(Answer.UNSENT, flow, failure=classify(exc))
-        try:
-            if number in _IN_PROGRESS:
-                ended = await _wait_writable(sock, lambda: _error_of(sock), patience.connect_s)
-                number = errno.ETIMEDOUT if ended is None else ended
-            if number:
-                return Reply(Answer.UNSENT, flow, failure=classify_errno(number))
-            return await _Hello(way, sock, driver, clock).speak(ttl, flow, patience)
-        finally:
-            _reset(sock)
+        return Connection(None, flow, classify(exc))
+    try:
+        number = sock.connect_ex(way.address)
+        opened.tell(sock, way.endpoint)
+        flow = sock.getsockname()[1]
+        if number in _IN_PROGRESS:
+            ended = await _wait_writable(sock, lambda: _error_of(sock), wait_s)
+            number = errno.ETIMEDOUT if ended is None else ended
+        failure = classify_errno(number) if number else None
+    except OSError as exc:
+        failure = classify(exc)
+    except BaseException:
+        reset(sock)
+        raise
+    if failure is None:
+        return Connection(sock, flow)
+    reset(sock)
+    return Connection(None, flow, failure)
 
 
 def _error_of(sock: socket.socket) -> int:
     return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
 
-class _Hello:
+class Hello:
     """One connection from the hello on."""
 
     def __init__(
@@ -206,14 +229,23 @@ class _Hello:
         self._expired: Reply | None = None
 
     async def speak(self, ttl: int, flow: int, patience: Patience) -> Reply:
-        sock, driver = self._sock, self._driver
+        """Say it with packets that live for `ttl` hops."""
+        sock = self._sock
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             errqueue.ask_for_reports(sock)
             errqueue.limit(sock, ttl)
             if patience.floor_ttl:
                 errqueue.set_floor(sock, patience.floor_ttl)
-            for segment in driver.start():
+        except OSError as exc:
+            return Reply(Answer.UNSENT, flow, failure=classify(exc))
+        return await self.say(self._driver.start(), flow, patience)
+
+    async def say(self, segments: Iterable[bytes], flow: int, patience: Patience) -> Reply:
+        """Say these octets, and listen to the end of the handshake."""
+        sock, driver = self._sock, self._driver
+        try:
+            for segment in segments:
                 sock.send(segment)
         except OSError as exc:
             return self._ended_by(exc, flow) or Reply(Answer.UNSENT, flow, failure=classify(exc))
@@ -280,12 +312,13 @@ class _Hello:
         return Reply(answer, flow, address, failure=failure)
 
 
-def _reset(sock: socket.socket) -> None:
-    """Close with a reset that arrives; the caller closes."""
+def reset(sock: socket.socket) -> None:
+    """Close with a reset that arrives."""
     readiness().drop(sock.fileno())
     with contextlib.suppress(OSError):
         errqueue.limit(sock, FULL_TTL)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+    sock.close()
 
 
 async def _wait(sock: socket.socket, look: Callable[[], T | None], wait_s: float) -> T | None:

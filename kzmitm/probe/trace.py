@@ -17,6 +17,7 @@ from kzmitm.model.target import Endpoint
 from kzmitm.model.trace import (
     FULL_TTL,
     REPLY_FLOOR,
+    SYN_ANSWERS,
     Answer,
     Step,
     TraceMethod,
@@ -52,15 +53,17 @@ RETELL_S = 1.05
 one address once a few have been sent (icmp_ratelimit, icmp(7))."""
 PROOF_FLOWS = 3
 """Ports on which a difference between two names is shown again."""
+CONTROL_FLOWS = 10
+"""Ports on which the harmless name is tried where the watched one was answered (`kzmitm.verdict.locate`)."""
 MOST_PROOFS = 3
 """Times that a difference is shown again, if it turns out to be nearer: an answer there had been lost."""
 LENGTH_FLOWS = 6
 """Ports on which a difference in length is shown again: with two parallel ways of different length, one
 taken at random each time, the chance of as many such differences is below one in four thousand."""
 
-LEAST_WAIT_S = 0.4
-LEAST_ANSWER_S = 0.95
-"""Time for TCP to repeat a hello twice (after 0.2 and 0.4 s and the round trip)."""
+LEAST_WAIT_S = 0.35
+LEAST_ANSWER_S = 0.8
+"""Time for TCP to repeat a hello twice (after 0.2 and 0.4 s), beside the round trips."""
 MOST_ANSWER_S = 2.5
 LEAST_SECOND_S = 0.25
 FIRST_WAIT_S = 1.3
@@ -83,10 +86,13 @@ class Prober(Protocol):
     """Makes steps; whatever happens on the network is in them."""
 
     method: TraceMethod
+    flow: int
+    """The port of the walks, where many packets of one five-tuple can be told apart; else 0."""
 
     async def syn(self, port: int, ttl: int, flow: int, wait_s: float) -> Step: ...
     async def udp(self, port: int, ttl: int, flow: int, wait_s: float) -> Step: ...
     async def hello(self, name: str, ttl: int, flow: int, patience: Patience) -> Step: ...
+    def close(self) -> None: ...
 
 
 class LimitError(Exception):
@@ -205,6 +211,8 @@ class Tracer:
             return
         patience = Patience(FIRST_WAIT_S, max(FIRST_ANSWER_S, 6 * self._rtt_s))
         step = await self._ask(kind, FULL_TTL, patience=patience)
+        if step.answer is Answer.SILENCE and kind is WalkKind.HELLO_CONTROL:
+            step = await self._ask(kind, FULL_TTL, patience=patience)  # all else is compared with it
         if step.answer not in (Answer.SILENCE, Answer.UNSENT):
             self._answer_s = max(self._answer_s, step.t - step.t0)
 
@@ -214,18 +222,24 @@ class Tracer:
         nearest = 1
         while nearest <= MAX_TTL and not self._is_over(kind, nearest):
             wave = range(nearest, min(nearest + WAVE, MAX_TTL + 1))
-            await _together(*(self._ask(kind, ttl) for ttl in (*silent, *wave)))
+            await _together(*(self._ask(kind, ttl, flow=self.prober.flow) for ttl in (*silent, *wave)))
             silent = self._silent(kind, wave)
             nearest = wave.stop
         end = self.table.nearest(kind, reached(kind))
         await _together(*(self._ask(kind, ttl) for ttl in silent if end is None or ttl <= end))
+        if kind is WalkKind.SYN and end is not None and end - 1 in silent:
+            # An answer there may have been lost twice, and this is the distance of the target.
+            await _together(self._ask(kind, end - 1), self._ask(kind, end - 1))
 
     def _is_over(self, kind: WalkKind, nearest: int) -> bool:
+        """The target has answered; or it never does, and nobody else does any more."""
         table = self.table
         if table.nearest(kind, reached(kind)) is not None:
             return True
+        if table.answers_fully(kind):
+            return False  # so it does at some distance, however silent the routers are
         heard = max(map(table.farthest_expiry, (WalkKind.SYN, *BESIDE_KINDS)))
-        return nearest > heard + MAX_SILENT
+        return nearest > max(heard, table.opening() or 0) + MAX_SILENT
 
     def _silent(self, kind: WalkKind, wave: Iterable[int]) -> list[int]:
         end = self.table.nearest(kind, reached(kind)) or MAX_TTL
@@ -258,17 +272,32 @@ class Tracer:
     async def _prove_length(self) -> None:
         """The port is answered nearer than others: the same at once on many ports."""
         table = self.table
-        ttl = table.opening() or table.refusal()
-        if ttl is None or not table.goes_beyond(ttl):
-            return
-        works = [self._ask(WalkKind.SYN, ttl) for _ in range(LENGTH_FLOWS)]
+        for _ in range(MOST_PROOFS):
+            ttl = table.opening() or table.refusal()
+            if ttl is None or not table.goes_beyond(ttl):
+                return
+            works = self._length_questions(ttl)
+            if not works:
+                break
+            await _together(*works)
+            await self._addresses(ttl)
+
+    def _length_questions(self, ttl: int) -> list[Coroutine[Any, Any, Step]]:
+        """What is not yet shown on LENGTH_FLOWS ports."""
+        table = self.table
+        here = {step.flow for step in table.at(WalkKind.SYN, ttl) if step.answer in SYN_ANSWERS}
+        works = [self._ask(WalkKind.SYN, ttl) for _ in range(LENGTH_FLOWS - len(here))]
         for kind in BESIDE_KINDS:
-            far = table.expiry_from(kind, ttl) or ttl
-            works += [self._ask(kind, far) for _ in range(LENGTH_FLOWS)]
-        if ttl > 1 and not any(map(table.is_expiry, table.at(WalkKind.SYN, ttl - 1))):
+            far = table.expiry_from(kind, ttl)
+            if far is None and len({step.flow for step in table.at(kind, ttl)}) <= LENGTH_FLOWS:
+                works += [self._ask(kind, ttl) for _ in range(LENGTH_FLOWS)]
+            elif far is not None:
+                told = {s.flow for s in table.walked(kind) if s.ttl >= ttl and table.is_expiry(s)}
+                works += [self._ask(kind, far) for _ in range(LENGTH_FLOWS - len(told))]
+        nearer = table.at(WalkKind.SYN, ttl - 1)
+        if ttl > 1 and not any(map(table.is_expiry, nearer)) and len(nearer) < LENGTH_FLOWS:
             works += [self._ask(WalkKind.SYN, ttl - 1) for _ in range(PROOF_FLOWS)]
-        await _together(*works)
-        await self._addresses(ttl, 0)
+        return works
 
     async def _prove_answer(self) -> None:
         """The watched name alone is answered: the same on ports that stay what they are."""
@@ -277,22 +306,28 @@ class Tracer:
             ttl = self.table.selective_answer()
             if ttl is None or ttl == proven:
                 break
-            await _together(*(self._same_way(ttl, is_first=n == 0) for n in range(PROOF_FLOWS)))
+            missing = CONTROL_FLOWS - PROOF_FLOWS - len(self.table.at(WalkKind.HELLO_CONTROL, ttl))
+            controls = (self._ask(WalkKind.HELLO_CONTROL, ttl) for _ in range(missing))
+            await _together(*(self._same_way(ttl) for _ in range(PROOF_FLOWS)), *controls)
+            await self._addresses(ttl)
             proven = ttl
-        if proven is not None and not self.table.has(WalkKind.HELLO_WATCHED, proven, {Answer.HANDSHAKE}):
+        if proven is not None and self._is_range_doubtful(proven):
             # Who makes a reset of our packet, with what is left of its TTL, seems farther than he is.
             patience = replace(self._patience, floor_ttl=REPLY_FLOOR)
             asked = (self._ask(WalkKind.HELLO_FLOOR, proven, patience=patience) for _ in range(PROOF_FLOWS))
             await _together(*asked)
 
-    async def _same_way(self, ttl: int, *, is_first: bool) -> None:
+    def _is_range_doubtful(self, ttl: int) -> bool:
+        """The watched name is answered by something less than a handshake, with a TTL that nobody saw."""
+        steps = self.table.at(WalkKind.HELLO_WATCHED, ttl)
+        return all(step.answer is not Answer.HANDSHAKE and step.reply_ttl is None for step in steps)
+
+    async def _same_way(self, ttl: int) -> None:
         """On one port: the harmless name is not answered, the watched one is, and not a hop nearer."""
         step = await self._ask(WalkKind.HELLO_CONTROL, ttl)
         if ttl > 1:
             await self._ask(WalkKind.HELLO_WATCHED, ttl - 1, flow=step.flow)
         await self._ask(WalkKind.HELLO_WATCHED, ttl, flow=step.flow)
-        if is_first:
-            await self._addresses(ttl, step.flow)
 
     async def _prove_swallowing(self) -> None:
         """Nothing comes for the watched name: where its last sign of life was, while the other one lives."""
@@ -301,15 +336,31 @@ class Tracer:
             return
         last = table.farthest_expiry(WalkKind.HELLO_WATCHED)
         ttl = table.sign_of_life([WalkKind.HELLO_CONTROL], last) or last + 1
+        if table.is_answered(WalkKind.HELLO_CONTROL, ttl):
+            # No router has a say in it, so it is as at full TTL.
+            await self._ask(WalkKind.HELLO_WATCHED, FULL_TTL)
+            return
         controls = await _gathered(self._ask(WalkKind.HELLO_CONTROL, ttl) for _ in range(PROOF_FLOWS))
-        await self._addresses(ttl, controls[0].flow)
+        await self._addresses(ttl)
         await asyncio.sleep(RETELL_S)
-        patience = self._patience
         await _together(
-            self._ask(WalkKind.HELLO_WATCHED, FULL_TTL, patience=patience),
+            self._ask(WalkKind.HELLO_WATCHED, FULL_TTL),
+            self._ask(WalkKind.HELLO_CONTROL, FULL_TTL),
             *(self._ask(WalkKind.HELLO_WATCHED, ttl, flow=step.flow) for step in controls),
         )
-        await self._ask(WalkKind.HELLO_CONTROL, FULL_TTL)
+        heard = sum(table.is_heard(WalkKind.HELLO_CONTROL, step) for step in controls)
+        if 0 < heard < PROOF_FLOWS and ttl < self._last_hello:
+            await self._prove_slowly(ttl, PROOF_FLOWS - heard)
+
+    async def _prove_slowly(self, ttl: int, count: int) -> None:
+        """A router that rations what it says: each name gets its turn."""
+        for _ in range(count):
+            await asyncio.sleep(RETELL_S)
+            step = await self._ask(WalkKind.HELLO_CONTROL, ttl)
+            if not self.table.is_heard(WalkKind.HELLO_CONTROL, step):
+                return
+            await asyncio.sleep(RETELL_S)
+            await self._ask(WalkKind.HELLO_WATCHED, ttl, flow=step.flow)
 
     async def _prove_block(self) -> None:
         """No connection opens: where the last sign of life of a SYN was, while others go on."""
@@ -323,13 +374,11 @@ class Tracer:
         await _together(*(self._ask(kind, ttl) for _ in range(PROOF_FLOWS) for kind in kinds))
         await self._ask(WalkKind.SYN, FULL_TTL, wait_s=FIRST_WAIT_S)
 
-    async def _addresses(self, ttl: int, flow: int) -> None:
-        """Who the routers before, at and behind a distance are, on one port."""
+    async def _addresses(self, ttl: int) -> None:
+        """Who the routers before, at and behind a distance are, once more."""
         table = self.table
-        for near in (ttl - 1, ttl, ttl + 1):
-            if any(map(table.is_expiry, table.at(WalkKind.SYN, near))):
-                step = await self._ask(WalkKind.SYN, near, flow=flow)
-                flow = step.flow
+        near = [each for each in (ttl - 1, ttl, ttl + 1) if table.expiry_from(WalkKind.SYN, each) == each]
+        await _together(*(self._ask(WalkKind.SYN, each) for each in near))
 
     async def _ask(
         self,

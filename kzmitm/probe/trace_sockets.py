@@ -15,6 +15,8 @@ class SocketProber:
     """Steps to one address, without privileges (Linux)."""
 
     method = TraceMethod.SOCKETS
+    flow = 0
+    """Each question has a port of its own, so that many can be asked at once."""
 
     def __init__(
         self, link: VantageLink, endpoint: Endpoint, stopwatch: Stopwatch, *, profile: str = "small"
@@ -24,6 +26,9 @@ class SocketProber:
         self._endpoint = endpoint
         self._stopwatch = stopwatch
         self._profile = profile
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     async def syn(self, port: int, ttl: int, flow: int, wait_s: float) -> Step:
         t0 = self._stopwatch.elapsed()

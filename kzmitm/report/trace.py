@@ -48,7 +48,8 @@ UNTOLD = {
     "wide": N_("routers in between keep silent, so it may be at any of them"),
     "address_hidden": N_("the router there keeps silent: its distance is known, and not its address"),
     "routers_silent": N_("no router on the way says anything"),
-    "parallel_ways": N_("packets take parallel ways; the addresses are those of the ways that were taken"),
+    "parallel_ways": N_("packets take parallel ways, and which one is not told: several addresses at a hop"),
+    "uneven_ways": N_("packets take parallel ways of different length, so that distances are uncertain"),
 }
 
 _COLUMNS = (

@@ -57,9 +57,13 @@ class Ways:
 
     async def run(self) -> None:
         """All of them to their end; what a cancellation leaves is in `observations`."""
-        async with asyncio.TaskGroup() as group:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for tracer in self._tracers:
+                    group.create_task(tracer.run())
+        finally:
             for tracer in self._tracers:
-                group.create_task(tracer.run())
+                tracer.prober.close()
 
     def observations(self) -> tuple[TraceObservation, ...]:
         """What was seen, of addresses of which anything was."""
@@ -68,6 +72,10 @@ class Ways:
 
 
 def _prober(link: VantageLink, endpoint: Endpoint, stopwatch: Stopwatch, manner: TraceManner) -> Prober:
+    if manner.raw:
+        from kzmitm.probe.trace_raw import RawProber  # noqa: PLC0415 (most traces need none)
+
+        return RawProber(link, endpoint, stopwatch, profile=manner.profile)
     return SocketProber(link, endpoint, stopwatch, profile=manner.profile)
 
 

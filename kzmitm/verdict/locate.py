@@ -14,9 +14,12 @@ from kzmitm.model.trace_table import BESIDE_KINDS, TraceTable, reached
 CERTAIN_FLOWS = 2
 """Ports on which a router said that the harmless name ran out where the watched one was answered: one is
 proof, unless routes changed in between."""
-SILENT_FLOWS = 3
-"""Ports that are needed where silence is part of it. TCP repeats a hello twice while it is waited for: on a
-line that loses 15 of 100 packets, three in a row are lost once in a hundred thousand."""
+PROOF_FLOWS = 3
+"""Ports on which two names must differ. TCP repeats a hello twice while it is waited for: on a line that
+loses 15 of 100 packets, three in a row are lost once in a hundred thousand."""
+CONTROL_FLOWS = 10
+"""Ports on which the harmless name must not be answered where the watched one is, on every port, so that even
+of two parallel ways of different length, taken at random by each connection, it is no coincidence."""
 LENGTH_FLOWS = 6
 """Ports on which one walk must be shorter than another; see `kzmitm.probe.trace`."""
 NEARER_STEPS = 4
@@ -58,6 +61,13 @@ class _View:
         self.trace = trace
         self.table = TraceTable({kind: trace.steps(kind) for kind in WalkKind}, trace.endpoint.ip)
         self.why_unmeasurable = "flat"
+        self.has_parallel_ways = _has_parallel_ways(self.table)
+        self.is_uneven = any(map(self._differs, (_SYN, WalkKind.SYN_CONTROL, _CONTROL)))
+        """Ways of different length lead to the target."""
+
+    def _differs(self, kind: WalkKind) -> bool:
+        end = self.table.nearest(kind, reached(kind))
+        return end is not None and self.table.farthest_expiry(kind) >= end
 
     def flows(self, kind: WalkKind, ttl: int) -> dict[int, list[Answer]]:
         """The answers at a distance by port."""
@@ -66,21 +76,17 @@ class _View:
             found.setdefault(step.flow, []).append(step.answer)
         return found
 
-    def hop(self, ttl: int, flows: Iterable[int] = ()) -> Hop:
-        """Who answered at a distance: on these ports where somebody did, else on any."""
-        wanted = frozenset(flows)
-        kinds = (_SYN, WalkKind.SYN_CONTROL, WalkKind.UDP, _CONTROL, _WATCHED)
-        told = [
-            s for kind in kinds for s in self.table.at(kind, ttl) if s.answer is Answer.EXPIRED and s.address
-        ]
-        same = [s for s in told if s.flow in wanted]
-        return Hop(ttl, tuple(HopAddress(ip) for ip in dict.fromkeys(s.address or "" for s in same or told)))
+    def hop(self, ttl: int) -> Hop:
+        """Whoever answered at a distance; several on parallel ways, as nobody tells which one was taken."""
+        kinds = (_SYN, *BESIDE_KINDS, _CONTROL, _WATCHED)
+        steps = (step for kind in kinds for step in self.table.at(kind, ttl))
+        told = (step.address for step in steps if step.answer is Answer.EXPIRED and step.address)
+        return Hop(ttl, tuple(HopAddress(ip) for ip in dict.fromkeys(told)))
 
-    def segment(self, lower: int, upper: int | None, flows: Iterable[int] = ()) -> Segment:
-        kept = tuple(flows)
-        at = None if upper is None else self.hop(upper, kept)
-        after = None if upper is None else self.hop(upper + 1, kept)
-        return Segment(lower, upper, self.hop(lower, kept), at, after)
+    def segment(self, lower: int, upper: int | None) -> Segment:
+        at = None if upper is None else self.hop(upper)
+        after = None if upper is None else self.hop(upper + 1)
+        return Segment(lower, upper, self.hop(lower), at, after)
 
     def is_flat(self, found: list[Finding]) -> bool:
         """The target seems to be the first hop, and is not in this computer's network."""
@@ -95,6 +101,8 @@ class _View:
         """
         distance = self.table.opening()
         if distance is None or any(f.segment and f.segment.upper != distance for f in found):
+            return False
+        if self.is_uneven or self.has_parallel_ways:
             return False
         if any(f.device is not Device.SNI_DROP for f in found):
             return False
@@ -129,29 +137,29 @@ def _selective_answer(view: _View) -> Finding | None:
         return None
     control, watched = view.flows(_CONTROL, ttl), view.flows(_WATCHED, ttl)
     both = [flow for flow in watched if flow in control and HELLO_ANSWERS & set(watched[flow])]
-    certain = [flow for flow in both if Answer.EXPIRED in control[flow]]
-    silent = [flow for flow in both if Answer.SILENCE in control[flow]]
-    if len(certain) < CERTAIN_FLOWS and len(certain) + len(silent) < SILENT_FLOWS:
+    expired = [flow for flow in both if Answer.EXPIRED in control[flow]]
+    if len(both) < PROOF_FLOWS or len(control) < CONTROL_FLOWS or Answer.EXPIRED in _all(watched):
         return None
-    answers = sorted({answer for flow in both for answer in watched[flow]} & HELLO_ANSWERS)
+    answers = sorted(_all(watched) & HELLO_ANSWERS)
+    certain = len(expired) >= CERTAIN_FLOWS
     proof = tuple(f"watched_answered:{answer}" for answer in answers)
     proof += ("control_expired",) if certain else ("control_silent",)
     if Answer.HANDSHAKE in answers:
-        return Finding(device=Device.SNI_INTERCEPTOR, segment=view.segment(ttl - 1, ttl, both), proof=proof)
-    return _injected(view, ttl, both, proof)
+        return Finding(device=Device.SNI_INTERCEPTOR, segment=view.segment(ttl - 1, ttl), proof=proof)
+    return _injected(view, ttl, proof)
 
 
-def _injected(view: _View, ttl: int, flows: list[int], proof: tuple[str, ...]) -> Finding:
+def _injected(view: _View, ttl: int, proof: tuple[str, ...]) -> Finding:
     """A device that gives its reset what is left of our TTL must be nearer than its answers say.
 
     At hop k it has TTL - (k - 1) left, of which the way back takes k - 1 hops more: it is heard from a TTL of
     2k - 1 on. That holds where the way back is as long as the way there.
     """
     if not _copies_ttl(view, ttl):
-        return Finding(device=Device.SNI_INJECTOR, segment=view.segment(ttl - 1, ttl, flows), proof=proof)
+        return Finding(device=Device.SNI_INJECTOR, segment=view.segment(ttl - 1, ttl), proof=proof)
     hop = (ttl + 1) // 2
     is_known = ttl % 2 == 1 and view._way_back(hop) == hop  # noqa: SLF001 - one module
-    segment = view.segment(hop - 1, hop, flows) if is_known else view.segment(0, ttl, flows)
+    segment = view.segment(hop - 1, hop) if is_known else view.segment(0, ttl)
     return Finding(device=Device.SNI_INJECTOR, segment=segment, proof=(*proof, "ttl_copied"))
 
 
@@ -161,7 +169,7 @@ def _copies_ttl(view: _View, ttl: int) -> bool:
         return all(reply <= ttl for reply in replies)
     deaf = view.table.at(WalkKind.HELLO_FLOOR, ttl)
     silent = [step for step in deaf if step.answer in (Answer.SILENCE, Answer.EXPIRED)]
-    return len(silent) == len(deaf) >= SILENT_FLOWS
+    return len(silent) == len(deaf) >= PROOF_FLOWS
 
 
 def _swallowed(view: _View) -> Finding | None:
@@ -169,7 +177,7 @@ def _swallowed(view: _View) -> Finding | None:
     table = view.table
     full = [step for step in table.at(_WATCHED, FULL_TTL) if step.answer is Answer.SILENCE]
     distance = table.opening()
-    if not table.is_swallowed() or len(full) < CERTAIN_FLOWS or distance is None:
+    if not table.is_swallowed() or len(full) < CERTAIN_FLOWS or distance is None or view.is_uneven:
         return None
     lower = table.farthest_expiry(_WATCHED)
     upper = next((ttl for ttl in range(lower + 1, distance) if _is_missed(view, ttl)), distance)
@@ -178,8 +186,7 @@ def _swallowed(view: _View) -> Finding | None:
     proof = ("watched_swallowed", "control_answered")
     if lower == 0 and upper == distance > 1:
         return Finding(device=Device.UNLOCATED, segment=view.segment(0, distance), proof=proof)
-    flows = view.flows(_WATCHED, upper)
-    return Finding(device=Device.SNI_DROP, segment=view.segment(lower, upper, flows), proof=proof)
+    return Finding(device=Device.SNI_DROP, segment=view.segment(lower, upper), proof=proof)
 
 
 def _is_missed(view: _View, ttl: int) -> bool:
@@ -189,7 +196,7 @@ def _is_missed(view: _View, ttl: int) -> bool:
         for flow, answers in watched.items()
         if set(answers) == {Answer.SILENCE} and _HEARD & set(control.get(flow, ()))
     ]
-    return len(missed) >= SILENT_FLOWS
+    return len(missed) >= PROOF_FLOWS
 
 
 def _shorter(view: _View) -> Finding | None:
@@ -227,6 +234,10 @@ def _goes_on(view: _View, kind: WalkKind, ttl: int) -> Iterator[str]:
         yield f"answered_beyond:{kind}"
 
 
+def _all(flows: dict[int, list[Answer]]) -> set[Answer]:
+    return {answer for answers in flows.values() for answer in answers}
+
+
 def _count(flows: dict[int, list[Answer]], wanted: Iterable[Answer]) -> int:
     among = frozenset(wanted)
     return sum(bool(among & set(answers)) for answers in flows.values())
@@ -250,10 +261,10 @@ def _unopened(view: _View) -> Finding | None:
 def _lives_beside(view: _View, ttl: int) -> bool:
     """Of one kind at least, packets are heard of there, and of SYNs none."""
     own = view.flows(_SYN, ttl)
-    if _count(own, {Answer.SILENCE}) < SILENT_FLOWS or len(own) != _count(own, {Answer.SILENCE}):
+    if _count(own, {Answer.SILENCE}) < PROOF_FLOWS or len(own) != _count(own, {Answer.SILENCE}):
         return False
     return any(
-        _count(view.flows(kind, ttl), reached(kind) | {Answer.EXPIRED}) >= SILENT_FLOWS
+        _count(view.flows(kind, ttl), reached(kind) | {Answer.EXPIRED}) >= PROOF_FLOWS
         for kind in BESIDE_KINDS
     )
 
@@ -268,9 +279,17 @@ def _nothing_nearer(view: _View) -> Finding | None:
     if distance is None or not (table.answers_fully(_CONTROL) and table.answers_fully(_WATCHED)):
         return None
     nearest = table.nearest(_WATCHED, HELLO_ANSWERS)
-    if nearest is None or nearest < distance:
+    control = table.nearest(_CONTROL, HELLO_ANSWERS)
+    if nearest is None or nearest < min(distance, control or distance) or _may_go_on(table, distance):
         return None
     return Finding(device=Device.ENDPOINT, proof=("nothing_nearer",))
+
+
+def _may_go_on(table: TraceTable, distance: int) -> bool:
+    """Something hints at more behind the target's distance, though it is not proven."""
+    end = table.nearest(WalkKind.SYN_CONTROL, reached(WalkKind.SYN_CONTROL))
+    is_farther = end is not None and end > distance
+    return is_farther or any(table.expiry_from(kind, distance) is not None for kind in BESIDE_KINDS)
 
 
 def _untold(view: _View, main: Finding) -> Iterator[str]:
@@ -290,7 +309,9 @@ def _untold(view: _View, main: Finding) -> Iterator[str]:
             yield "address_hidden"
     if not heard:
         yield "routers_silent"
-    if _has_parallel_ways(view):
+    if view.is_uneven:
+        yield "uneven_ways"
+    elif view.has_parallel_ways:
         yield "parallel_ways"
 
 
@@ -304,13 +325,11 @@ def _why_unlocated(view: _View) -> str:
     return "not_proven" if watched else "swallowed_somewhere"
 
 
-def _has_parallel_ways(view: _View) -> bool:
-    """At one distance, packets of one kind ran out at different routers."""
+def _has_parallel_ways(table: TraceTable) -> bool:
+    """At one distance, packets ran out at different routers."""
+    heard: dict[int, set[str]] = {}
     for kind in (_SYN, *BESIDE_KINDS):
-        heard: dict[int, set[str]] = {}
-        for step in view.table.walked(kind):
+        for step in table.walked(kind):
             if step.answer is Answer.EXPIRED and step.address:
                 heard.setdefault(step.ttl, set()).add(step.address)
-        if any(len(addresses) > 1 for addresses in heard.values()):
-            return True
-    return False
+    return any(len(addresses) > 1 for addresses in heard.values())
