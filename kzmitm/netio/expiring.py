@@ -10,7 +10,7 @@ import contextlib
 import errno
 import socket
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -117,7 +117,7 @@ async def ask_syn(way: Way, ttl: int, flow: int, wait_s: float) -> Reply:
                 return _refused(way, number, flow)
             found = await _wait_writable(sock, lambda: _of_syn(way, sock, flow), wait_s)
         finally:
-            reset(sock)
+            _reset(sock)
     return found or Reply(Answer.SILENCE, flow, failure=Failure.GENERIC_TIMEOUT)
 
 
@@ -166,55 +166,31 @@ async def ask_hello(
     way: Way, driver: HandshakeDriver, ttl: int, flow: int, patience: Patience, clock: Callable[[], float]
 ) -> Reply:
     """Who answers a hello; what it was, the driver knows. UNSENT if no connection could be opened."""
-    opened_now = await open_connection(way, flow, patience.connect_s)
-    if opened_now.sock is None:
-        return Reply(Answer.UNSENT, opened_now.flow, failure=opened_now.failure)
-    try:
-        hello = Hello(way, opened_now.sock, driver, clock)
-        return await hello.speak(ttl, opened_now.flow, patience)
-    finally:
-        reset(opened_now.sock)
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """A connection that was opened, or why it was not."""
-
-    sock: socket.socket | None
-    flow: int
-    failure: str | None = None
-
-
-async def open_connection(way: Way, flow: int, wait_s: float) -> Connection:
-    """Connect at full TTL; `reset` it at the end."""
     try:
         sock = way.new_socket(socket.SOCK_STREAM, flow)
     except OSError as exc:
-        return Connection(None, flow, classify(exc))
+        return Reply(Answer.UNSENT, flow, failure=classify(exc))
     try:
         number = sock.connect_ex(way.address)
         opened.tell(sock, way.endpoint)
         flow = sock.getsockname()[1]
         if number in _IN_PROGRESS:
-            ended = await _wait_writable(sock, lambda: _error_of(sock), wait_s)
+            ended = await _wait_writable(sock, lambda: _error_of(sock), patience.connect_s)
             number = errno.ETIMEDOUT if ended is None else ended
-        failure = classify_errno(number) if number else None
+        if number:
+            return Reply(Answer.UNSENT, flow, failure=classify_errno(number))
+        return await _Hello(way, sock, driver, clock).speak(ttl, flow, patience)
     except OSError as exc:
-        failure = classify(exc)
-    except BaseException:
-        reset(sock)
-        raise
-    if failure is None:
-        return Connection(sock, flow)
-    reset(sock)
-    return Connection(None, flow, failure)
+        return Reply(Answer.UNSENT, flow, failure=classify(exc))
+    finally:
+        _reset(sock)
 
 
 def _error_of(sock: socket.socket) -> int:
     return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
 
-class Hello:
+class _Hello:
     """One connection from the hello on."""
 
     def __init__(
@@ -229,26 +205,15 @@ class Hello:
         self._expired: Reply | None = None
 
     async def speak(self, ttl: int, flow: int, patience: Patience) -> Reply:
-        """Say it with packets that live for `ttl` hops."""
-        sock = self._sock
-        try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            errqueue.ask_for_reports(sock)
-            errqueue.limit(sock, ttl)
-            if patience.floor_ttl:
-                errqueue.set_floor(sock, patience.floor_ttl)
-        except OSError as exc:
-            return Reply(Answer.UNSENT, flow, failure=classify(exc))
-        return await self.say(self._driver.start(), flow, patience)
-
-    async def say(self, segments: Iterable[bytes], flow: int, patience: Patience) -> Reply:
-        """Say these octets, and listen to the end of the handshake."""
+        """Say it with packets that live for `ttl` hops, and listen to the end of the handshake."""
         sock, driver = self._sock, self._driver
-        try:
-            for segment in segments:
-                sock.send(segment)
-        except OSError as exc:
-            return self._ended_by(exc, flow) or Reply(Answer.UNSENT, flow, failure=classify(exc))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        errqueue.ask_for_reports(sock)
+        errqueue.limit(sock, ttl)
+        if patience.floor_ttl:
+            errqueue.set_floor(sock, patience.floor_ttl)
+        for segment in driver.start():
+            sock.send(segment)
         ended = await _wait(sock, lambda: self._read(flow), patience.answer_s)
         if ended is not None and ended.answer is Answer.EXPIRED:
             self._expired = ended
@@ -312,7 +277,7 @@ class Hello:
         return Reply(answer, flow, address, failure=failure)
 
 
-def reset(sock: socket.socket) -> None:
+def _reset(sock: socket.socket) -> None:
     """Close with a reset that arrives."""
     readiness().drop(sock.fileno())
     with contextlib.suppress(OSError):

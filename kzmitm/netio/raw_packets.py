@@ -108,23 +108,6 @@ class RawPackets:
         self._send(self._ip(ttl) / self._layers.UDP(sport=flow, dport=port) / payload)
         return _UDP_HEADER + len(payload)
 
-    def send_on(self, template: bytes, octets: bytes, ttl: int) -> None:
-        """Send octets on a connection: `template` is its latest packet from here, an ACK without data."""
-        layer = self._layers.IP if self._family == socket.AF_INET else self._layers.IPv6
-        packet = layer(template)
-        tcp = packet[self._layers.TCP]
-        tcp.remove_payload()
-        del tcp.chksum
-        tcp.flags = "PA"
-        if self._family == socket.AF_INET:
-            packet.ttl = ttl
-            packet.id = secrets.randbits(16)
-            del packet.len, packet.chksum
-        else:
-            packet.hlim = ttl
-            del packet.plen
-        self._send(packet / octets)
-
     def _ip(self, ttl: int) -> Any:
         if self._family == socket.AF_INET:
             ip = self._layers.IP(src=self.source, dst=self._target, ttl=ttl, flags="DF")

@@ -1,31 +1,26 @@
 """The steps of a trace with packets of our own: who said what of them, and what was left of every TTL.
 
-A hello is sent on a connection that the kernel has opened, as a packet that the kernel knows nothing of: so
-the SYN-ACK, what answers the hello and what is said of it belong to one five-tuple, and each TTL is seen.
-Once somebody has answered, the kernel is given the same octets to send, and finishes the handshake with them.
+SYNs and datagrams are made here, so that many of one five-tuple are on their way at once. Hellos are the
+kernel's, as it repeats what is lost and finishes a handshake; of their connections each packet is seen, the
+SYN-ACK, what answers the hello, and what routers say of it.
 """
 
 import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from kzmitm.model.failure import Failure
 from kzmitm.model.observation import Role
 from kzmitm.model.target import Endpoint
 from kzmitm.model.trace import HELLO_ANSWERS, Answer, Step, TraceMethod
 from kzmitm.netio.clock import Stopwatch
-from kzmitm.netio.expiring import Hello, Patience, Way, open_connection, reset
+from kzmitm.netio.expiring import Patience, Reply, Way, ask_hello
 from kzmitm.netio.raw_packets import RawPackets, reserved_port
 from kzmitm.netio.vantage import VantageLink
 from kzmitm.probe.tls import Offer, new_driver
-from kzmitm.wire.quoted import ACK, FIN, RST, SYN, UDP, Message, Segment
-
-OWN_PACKET_S = 0.2
-"""Until a packet that the kernel has sent is seen here."""
-FINISHING = Patience(connect_s=0.0, answer_s=2.0)
-"""The server sends again what the kernel refused before, after 0.2 s and more."""
+from kzmitm.wire.quoted import FIN, RST, SYN, UDP, Message, Segment
 
 
 @dataclass(slots=True)
@@ -53,7 +48,6 @@ class RawProber:
         self._stack = contextlib.ExitStack()
         self.flow: int = self._stack.enter_context(reserved_port(self._family))
         """The port of every walk: so all of their packets are of one flow."""
-        self._turn = asyncio.Lock()
 
     def close(self) -> None:
         self._packets.close()
@@ -70,6 +64,8 @@ class RawProber:
 
             def is_answer(segment: Segment) -> bool:
                 ours = segment.source_port == port and segment.destination_port == own
+                # An ACK alone says that an earlier SYN of this flow is still remembered there.
+                ours = ours and bool(segment.flags & (SYN | RST))
                 return ours and segment.acknowledged == (sent + 1) % (1 << 32)
 
             heard = _Heard()
@@ -98,61 +94,23 @@ class RawProber:
             return self._told(heard, ttl, own, t0)
 
     async def hello(self, name: str, ttl: int, flow: int, patience: Patience) -> Step:
-        """A hello on a connection of its own; those on one port wait for each other."""
-        if not flow:
-            return await self._hello(name, ttl, flow, patience)
-        async with self._turn:
-            return await self._hello(name, ttl, flow, patience)
-
-    async def _hello(self, name: str, ttl: int, flow: int, patience: Patience) -> Step:
-        t0 = self._stopwatch.elapsed()
+        """A hello that the kernel sends, on a connection of which every packet is seen."""
         with self._port(flow) as own:
-            seen = _Opening(self._way.endpoint, own)
-            stop = self._packets.listen(_ignore, seen.on_segment)
+            t0 = self._stopwatch.elapsed()
+            driver = new_driver(Offer(name, self._profile))
+            seen = _Seen(own, self._way.endpoint)
+            stop = self._packets.listen(seen.on_message, seen.on_segment)
             try:
-                connection = await open_connection(self._way, own, patience.connect_s)
-                await _wait(seen.is_whole, OWN_PACKET_S if connection.sock is not None else 0)
+                reply = await ask_hello(self._way, driver, ttl, own, patience, self._stopwatch.elapsed)
             finally:
                 stop()
-            if connection.sock is None:
-                return self._unsent(ttl, own, connection.failure, t0)
-            try:
-                return await self._speak(name, ttl, connection.sock, seen, patience, t0)
-            finally:
-                reset(connection.sock)
-
-    def _unsent(self, ttl: int, flow: int, failure: str | None, t0: float) -> Step:
-        t = self._stopwatch.elapsed()
-        return Step(ttl=ttl, flow=flow, answer=Answer.UNSENT, failure=failure, t0=t0, t=t)
-
-    async def _speak(
-        self, name: str, ttl: int, sock: socket.socket, seen: "_Opening", patience: Patience, t0: float
-    ) -> Step:
-        if seen.template is None:
-            return self._unsent(ttl, seen.flow, Failure.GENERIC_TIMEOUT, t0)
-        driver = new_driver(Offer(name, self._profile))
-        segments = driver.start()
-        heard = _Heard()
-        with self._listening(heard, seen.is_quoted, seen.is_answer) as came:
-            self._packets.send_on(seen.template, b"".join(segments), ttl)
-            await _wait(came, patience.answer_s)
-            if heard.segment is None and heard.message is not None:
-                came.clear()
-                await _wait(came, patience.second_s)
-        step = replace(self._told(heard, ttl, seen.flow, t0), opened_ttl=seen.reply_ttl)
-        if heard.segment is None and step.answer is not Answer.SILENCE:
+        step = seen.step(reply, ttl, t0, self._stopwatch.elapsed())
+        if reply.answer in (Answer.UNSENT, Answer.EXPIRED):
             return step
-        if heard.segment is None:
-            driver.fail(Failure.GENERIC_TIMEOUT, self._stopwatch.elapsed())
-        else:
-            # The kernel knows of no hello yet. To the other side these are the same octets once more.
-            reply = await Hello(self._way, sock, driver, self._stopwatch.elapsed).say(
-                segments, seen.flow, FINISHING
-            )
-            step = replace(step, answer=_more_telling(step.answer, reply.answer), failure=reply.failure)
-        t = self._stopwatch.elapsed()
-        tls = driver.observation(endpoint=self._way.endpoint, role=Role.FIRST, t0=t0, t=t, transaction_id=0)
-        return replace(step, tls=tls, t=t)
+        tls = driver.observation(
+            endpoint=self._way.endpoint, role=Role.FIRST, t0=t0, t=step.t, transaction_id=0
+        )
+        return replace(step, tls=tls)
 
     @contextlib.contextmanager
     def _port(self, flow: int) -> Iterator[int]:
@@ -216,49 +174,47 @@ def _of_segment(segment: Segment) -> Answer:
 
 
 @dataclass(slots=True)
-class _Opening:
-    """What is seen of a connection while it opens: the TTL of the SYN-ACK, and our ACK as a template."""
+class _Seen:
+    """What is seen of one connection: the SYN-ACK, the first answer, and the first word about its packets."""
 
-    endpoint: Endpoint
     flow: int
+    endpoint: Endpoint
+    opened_ttl: int | None = None
     reply_ttl: int | None = None
-    template: bytes | None = None
-    is_whole: asyncio.Event = field(default_factory=asyncio.Event)
+    message: Message | None = None
 
-    def on_segment(self, segment: Segment, packet: bytes) -> None:
-        ports = self.flow, self.endpoint.port
-        if (segment.destination_port, segment.source_port) == ports and segment.flags & SYN:
+    def on_message(self, message: Message) -> None:
+        ports = message.quoted.source_port, message.quoted.destination_port
+        if self.message is None and ports == (self.flow, self.endpoint.port) and message.is_expiry:
+            self.message = message
+
+    def on_segment(self, segment: Segment, _packet: bytes) -> None:
+        ports = segment.source_port, segment.destination_port
+        if segment.source != self.endpoint.ip or ports != (self.endpoint.port, self.flow):
+            return
+        if segment.flags & SYN:
+            self.opened_ttl = segment.ttl
+        elif self.reply_ttl is None and (segment.length or segment.flags & (RST | FIN)):
             self.reply_ttl = segment.ttl
-        elif (segment.source_port, segment.destination_port) == ports and segment.flags & _ALL == ACK:
-            self.template = packet
-        if self.reply_ttl is not None and self.template is not None:
-            self.is_whole.set()
 
-    def is_quoted(self, message: Message) -> bool:
-        """It is about a packet of this connection."""
-        quoted = message.quoted
-        return (quoted.source_port, quoted.destination_port) == (self.flow, self.endpoint.port)
-
-    def is_answer(self, segment: Segment) -> bool:
-        """It brings data, or the end."""
-        ports = segment.destination_port, segment.source_port
-        return ports == (self.flow, self.endpoint.port) and (
-            segment.length > 0 or bool(segment.flags & (RST | FIN))
+    def step(self, reply: Reply, ttl: int, t0: float, t: float) -> Step:
+        """What came of the hello, with what was seen."""
+        step = Step(
+            ttl=ttl,
+            flow=self.flow,
+            answer=reply.answer,
+            address=reply.address,
+            failure=reply.failure,
+            opened_ttl=self.opened_ttl,
+            t0=t0,
+            t=t,
         )
-
-
-_ALL = SYN | ACK | RST | FIN
-
-
-def _ignore(_message: Message) -> None:
-    """Nothing is said of a packet that arrived."""
-
-
-def _more_telling(seen: Answer, finished: Answer) -> Answer:
-    """What was seen to come first ends it; of data, the whole of it tells what it was."""
-    if seen in (Answer.RESET, Answer.CLOSED) or finished not in HELLO_ANSWERS:
-        return seen
-    return finished
+        if reply.answer in HELLO_ANSWERS:
+            return replace(step, reply_ttl=self.reply_ttl)
+        if reply.answer is Answer.EXPIRED and self.message is not None:
+            seen = self.message
+            return replace(step, address=seen.source, reply_ttl=seen.ttl, quoted_ttl=seen.quoted.ttl)
+        return step
 
 
 async def _wait(came: asyncio.Event, wait_s: float) -> None:
