@@ -71,6 +71,15 @@ class Ways:
         return tuple(trace for trace in found if trace.walks)
 
 
+def intercepted(measurement: Measurement) -> tuple[Endpoint, ...]:
+    """Where the target's own name was answered with certificates, one address of each family."""
+    first: dict[bool, Endpoint] = {}
+    for observation in measurement.tls:
+        if observation.role is Role.FIRST and observation.presented_chain:
+            first.setdefault(":" in observation.endpoint.ip, observation.endpoint)
+    return tuple(first.values())
+
+
 def _prober(link: VantageLink, endpoint: Endpoint, stopwatch: Stopwatch, manner: TraceManner) -> Prober:
     if manner.raw:
         from kzmitm.probe.trace_raw import RawProber  # noqa: PLC0415 (most traces need none)

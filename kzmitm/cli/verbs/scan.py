@@ -22,6 +22,7 @@ from kzmitm.cli.ways import check_ways
 from kzmitm.errors import ConsentError, UsageError
 from kzmitm.netio.capture import Capture
 from kzmitm.netio.descriptors import make_room
+from kzmitm.probe.trace_way import check_link
 from kzmitm.report.language import _
 from kzmitm.report.line import Line
 from kzmitm.report.safe import harmless
@@ -33,6 +34,7 @@ NOTES = {
     "doh_given_up": _("encrypted DNS did not answer and was left out"),
     "ipv6_unusable": _("this network has no IPv6; it was left out"),
     "local_roots_unread": _("the trust stores of this computer could not be read; this is a fault of kzmitm"),
+    "not_located": _("the way to an intercepted target leads into a tunnel, and was not traced"),
     STOPPED_EARLY: _("two independent interceptions were found, so the scan ended (--thorough goes on)"),
 }
 
@@ -56,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
             setup.options.concurrency
         )  # this and the next three may fail, so before anything is written
         check_ways(setup.link, setup.control_link)
+        if args.locate:
+            check_link(setup.link)
         network = setup.network()
         capture = stack.enter_context(capturing(wanted=args.pcap))
         return _scan(args, checked, setup, targets, network, capture)
