@@ -16,7 +16,8 @@ from kzmitm.model.observation import Role
 from kzmitm.model.target import Endpoint
 from kzmitm.model.trace import HELLO_ANSWERS, Answer, Step, TraceMethod
 from kzmitm.netio.clock import Stopwatch
-from kzmitm.netio.expiring import Patience, Reply, Way, ask_hello
+from kzmitm.netio.expiring import Reply, Way
+from kzmitm.netio.expiring_hello import Patience, ask_hello
 from kzmitm.netio.raw_packets import RawPackets, reserved_port
 from kzmitm.netio.vantage import VantageLink
 from kzmitm.probe.tls import Offer, new_driver

@@ -6,7 +6,8 @@ from kzmitm.model.observation import Role
 from kzmitm.model.target import Endpoint
 from kzmitm.model.trace import Answer, Step, TraceMethod
 from kzmitm.netio.clock import Stopwatch
-from kzmitm.netio.expiring import Patience, Reply, Way, ask_hello, ask_syn, ask_udp
+from kzmitm.netio.expiring import Reply, Way, ask_syn, ask_udp
+from kzmitm.netio.expiring_hello import Patience, ask_hello
 from kzmitm.netio.vantage import VantageLink
 from kzmitm.probe.tls import Offer, new_driver
 

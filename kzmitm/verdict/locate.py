@@ -7,9 +7,10 @@ may differ in length; a difference between two ports counts where it shows on ma
 
 from collections.abc import Callable, Iterable, Iterator
 
-from kzmitm.model.location import Device, Finding, Hop, HopAddress, Location, Segment
+from kzmitm.model.location import Device, Finding, Location
 from kzmitm.model.trace import FULL_TTL, HELLO_ANSWERS, Answer, TraceObservation, WalkKind
 from kzmitm.model.trace_table import BESIDE_KINDS, TraceTable, reached
+from kzmitm.verdict.trace_view import TraceView
 
 CERTAIN_FLOWS = 2
 """Ports on which a router said that the harmless name ran out where the watched one was answered: one is
@@ -24,8 +25,6 @@ LENGTH_FLOWS = 6
 """Ports on which one walk must be shorter than another; see `kzmitm.probe.trace`."""
 NEARER_STEPS = 4
 """Silent SYNs a hop nearer, after which an answer there would have been heard."""
-INITIAL_TTLS = (64, 128, 255)
-"""Of all systems in use, when they send."""
 
 _SYN, _CONTROL, _WATCHED = WalkKind.SYN, WalkKind.HELLO_CONTROL, WalkKind.HELLO_WATCHED
 _HEARD = HELLO_ANSWERS | {Answer.EXPIRED}
@@ -33,7 +32,7 @@ _HEARD = HELLO_ANSWERS | {Answer.EXPIRED}
 
 def locate(trace: TraceObservation) -> Location:
     """What a trace proves, and what it does not."""
-    view = _View(trace)
+    view = TraceView(trace)
     found = [finding for rule in _RULES if (finding := rule(view)) is not None]
     found.sort(key=_nearest)
     if view.is_flat(found) or view.is_stretched(found):
@@ -54,82 +53,7 @@ def _nearest(finding: Finding) -> tuple[int, int]:
     return upper, finding.device is not Device.TERMINATING_PROXY
 
 
-class _View:
-    """A trace and what is asked of it again and again."""
-
-    def __init__(self, trace: TraceObservation) -> None:
-        self.trace = trace
-        self.table = TraceTable({kind: trace.steps(kind) for kind in WalkKind}, trace.endpoint.ip)
-        self.why_unmeasurable = "flat"
-        self.has_parallel_ways = _has_parallel_ways(self.table)
-        self.is_uneven = any(map(self._differs, (_SYN, WalkKind.SYN_CONTROL, _CONTROL)))
-        """Ways of different length lead to the target."""
-
-    def _differs(self, kind: WalkKind) -> bool:
-        end = self.table.nearest(kind, reached(kind))
-        return end is not None and self.table.farthest_expiry(kind) >= end
-
-    def flows(self, kind: WalkKind, ttl: int) -> dict[int, list[Answer]]:
-        """The answers at a distance by port."""
-        found: dict[int, list[Answer]] = {}
-        for step in self.table.at(kind, ttl):
-            found.setdefault(step.flow, []).append(step.answer)
-        return found
-
-    def hop(self, ttl: int) -> Hop:
-        """Whoever answered at a distance; several on parallel ways, as nobody tells which one was taken."""
-        kinds = (_SYN, *BESIDE_KINDS, _CONTROL, _WATCHED)
-        steps = (step for kind in kinds for step in self.table.at(kind, ttl))
-        told = (step.address for step in steps if step.answer is Answer.EXPIRED and step.address)
-        return Hop(ttl, tuple(HopAddress(ip) for ip in dict.fromkeys(told)))
-
-    def segment(self, lower: int, upper: int | None) -> Segment:
-        at = None if upper is None else self.hop(upper)
-        after = None if upper is None else self.hop(upper + 1)
-        return Segment(lower, upper, self.hop(lower), at, after)
-
-    def is_flat(self, found: list[Finding]) -> bool:
-        """The target seems to be the first hop, and is not in this computer's network."""
-        if self.table.opening() != 1 or self.trace.is_on_link:
-            return False
-        return all(f.device is Device.SNI_DROP for f in found)
-
-    def is_stretched(self, found: list[Finding]) -> bool:
-        """Answers of the target come from farther away than it seems to be, those of the last router not.
-
-        So a router in front of it gave our packets a new TTL: whatever is behind is as near as the target.
-        """
-        distance = self.table.opening()
-        if distance is None or any(f.segment and f.segment.upper != distance for f in found):
-            return False
-        if self.is_uneven or self.has_parallel_ways:
-            return False
-        if any(f.device is not Device.SNI_DROP for f in found):
-            return False
-        here, before = self._way_back(distance), self._way_back(distance - 1)
-        self.why_unmeasurable = "stretched"
-        return here is not None and here > distance and before == distance - 1
-
-    def _way_back(self, ttl: int) -> int | None:
-        """How far answers to packets of a distance came, the least of them."""
-        kinds = (_SYN, *BESIDE_KINDS)
-        return min(
-            (
-                _length(step.reply_ttl)
-                for kind in kinds
-                for step in self.table.at(kind, ttl)
-                if step.reply_ttl is not None and self.table.is_heard(kind, step)
-            ),
-            default=None,
-        )
-
-
-def _length(reply_ttl: int) -> int:
-    """The hops that an answer took, from what is left of its TTL."""
-    return next(initial for initial in INITIAL_TTLS if reply_ttl <= initial) - reply_ttl + 1
-
-
-def _selective_answer(view: _View) -> Finding | None:
+def _selective_answer(view: TraceView) -> Finding | None:
     """The watched name is answered where the harmless one is not, port by port."""
     table = view.table
     ttl = table.selective_answer()
@@ -149,7 +73,7 @@ def _selective_answer(view: _View) -> Finding | None:
     return _injected(view, ttl, proof)
 
 
-def _injected(view: _View, ttl: int, proof: tuple[str, ...]) -> Finding:
+def _injected(view: TraceView, ttl: int, proof: tuple[str, ...]) -> Finding:
     """A device that gives its reset what is left of our TTL must be nearer than its answers say.
 
     At hop k it has TTL - (k - 1) left, of which the way back takes k - 1 hops more: it is heard from a TTL of
@@ -158,12 +82,12 @@ def _injected(view: _View, ttl: int, proof: tuple[str, ...]) -> Finding:
     if not _copies_ttl(view, ttl):
         return Finding(device=Device.SNI_INJECTOR, segment=view.segment(ttl - 1, ttl), proof=proof)
     hop = (ttl + 1) // 2
-    is_known = ttl % 2 == 1 and view._way_back(hop) == hop  # noqa: SLF001 - one module
+    is_known = ttl % 2 == 1 and view.way_back(hop) == hop
     segment = view.segment(hop - 1, hop) if is_known else view.segment(0, ttl)
     return Finding(device=Device.SNI_INJECTOR, segment=segment, proof=(*proof, "ttl_copied"))
 
 
-def _copies_ttl(view: _View, ttl: int) -> bool:
+def _copies_ttl(view: TraceView, ttl: int) -> bool:
     replies = [s.reply_ttl for s in view.table.at(_WATCHED, ttl) if s.answer in HELLO_ANSWERS and s.reply_ttl]
     if replies:
         return all(reply <= ttl for reply in replies)
@@ -172,7 +96,7 @@ def _copies_ttl(view: _View, ttl: int) -> bool:
     return len(silent) == len(deaf) >= PROOF_FLOWS
 
 
-def _swallowed(view: _View) -> Finding | None:
+def _swallowed(view: TraceView) -> Finding | None:
     """The watched name is never answered: between its last sign of life and where only the other lives."""
     table = view.table
     full = [step for step in table.at(_WATCHED, FULL_TTL) if step.answer is Answer.SILENCE]
@@ -189,7 +113,7 @@ def _swallowed(view: _View) -> Finding | None:
     return Finding(device=Device.SNI_DROP, segment=view.segment(lower, upper), proof=proof)
 
 
-def _is_missed(view: _View, ttl: int) -> bool:
+def _is_missed(view: TraceView, ttl: int) -> bool:
     control, watched = view.flows(_CONTROL, ttl), view.flows(_WATCHED, ttl)
     missed = [
         flow
@@ -199,7 +123,7 @@ def _is_missed(view: _View, ttl: int) -> bool:
     return len(missed) >= PROOF_FLOWS
 
 
-def _shorter(view: _View) -> Finding | None:
+def _shorter(view: TraceView) -> Finding | None:
     """The port is answered where other packets to the same address still have a way to go."""
     table = view.table
     opening, refusal = table.opening(), table.refusal()
@@ -220,7 +144,7 @@ def _shorter(view: _View) -> Finding | None:
     return Finding(device=device, segment=view.segment(lower, ttl), proof=(f"syn_answered:{answer}", *proof))
 
 
-def _goes_on(view: _View, kind: WalkKind, ttl: int) -> Iterator[str]:
+def _goes_on(view: TraceView, kind: WalkKind, ttl: int) -> Iterator[str]:
     table = view.table
     end = table.nearest(kind, reached(kind))
     if end is not None and end <= ttl:
@@ -243,7 +167,7 @@ def _count(flows: dict[int, list[Answer]], wanted: Iterable[Answer]) -> int:
     return sum(bool(among & set(answers)) for answers in flows.values())
 
 
-def _unopened(view: _View) -> Finding | None:
+def _unopened(view: TraceView) -> Finding | None:
     """No connection opens anywhere: between the last sign of life of a SYN and where others still live."""
     table = view.table
     asked = table.at(_SYN, FULL_TTL)
@@ -258,7 +182,7 @@ def _unopened(view: _View) -> Finding | None:
     return Finding(device=Device.TCP_BLOCK, segment=view.segment(lower, upper), proof=proof)
 
 
-def _lives_beside(view: _View, ttl: int) -> bool:
+def _lives_beside(view: TraceView, ttl: int) -> bool:
     """Of one kind at least, packets are heard of there, and of SYNs none."""
     own = view.flows(_SYN, ttl)
     if _count(own, {Answer.SILENCE}) < PROOF_FLOWS or len(own) != _count(own, {Answer.SILENCE}):
@@ -269,10 +193,15 @@ def _lives_beside(view: _View, ttl: int) -> bool:
     )
 
 
-_RULES: tuple[Callable[[_View], Finding | None], ...] = (_selective_answer, _shorter, _swallowed, _unopened)
+_RULES: tuple[Callable[[TraceView], Finding | None], ...] = (
+    _selective_answer,
+    _shorter,
+    _swallowed,
+    _unopened,
+)
 
 
-def _nothing_nearer(view: _View) -> Finding | None:
+def _nothing_nearer(view: TraceView) -> Finding | None:
     """Both names are answered, and neither nearer than connections open."""
     table = view.table
     distance = table.opening()
@@ -292,7 +221,7 @@ def _may_go_on(table: TraceTable, distance: int) -> bool:
     return is_farther or any(table.expiry_from(kind, distance) is not None for kind in BESIDE_KINDS)
 
 
-def _untold(view: _View, main: Finding) -> Iterator[str]:
+def _untold(view: TraceView, main: Finding) -> Iterator[str]:
     """Codes of `kzmitm.report.trace` for what could not be told, and why."""
     table = view.table
     heard = any(table.farthest_expiry(kind) for kind in (_SYN, *BESIDE_KINDS))
@@ -315,7 +244,7 @@ def _untold(view: _View, main: Finding) -> Iterator[str]:
         yield "parallel_ways"
 
 
-def _why_unlocated(view: _View) -> str:
+def _why_unlocated(view: TraceView) -> str:
     table = view.table
     control, watched = table.answers_fully(_CONTROL), table.answers_fully(_WATCHED)
     if table.opening() is None and not table.at(_CONTROL, FULL_TTL):
@@ -323,13 +252,3 @@ def _why_unlocated(view: _View) -> str:
     if not control:
         return "control_unanswered" if watched else "not_by_name"
     return "not_proven" if watched else "swallowed_somewhere"
-
-
-def _has_parallel_ways(table: TraceTable) -> bool:
-    """At one distance, packets ran out at different routers."""
-    heard: dict[int, set[str]] = {}
-    for kind in (_SYN, *BESIDE_KINDS):
-        for step in table.walked(kind):
-            if step.answer is Answer.EXPIRED and step.address:
-                heard.setdefault(step.ttl, set()).add(step.address)
-    return any(len(addresses) > 1 for addresses in heard.values())
