@@ -23,6 +23,8 @@ CONTROL_FLOWS = 10
 of two parallel ways of different length, taken at random by each connection, it is no coincidence."""
 LENGTH_FLOWS = 6
 """Ports on which one walk must be shorter than another; see `kzmitm.probe.trace`."""
+STEADY = 4
+"""Answers for each silence, at least, where silence may hide what speaks against it."""
 NEARER_STEPS = 4
 """Silent SYNs a hop nearer, after which an answer there would have been heard."""
 
@@ -128,7 +130,7 @@ def _shorter(view: TraceView) -> Finding | None:
     table = view.table
     opening, refusal = table.opening(), table.refusal()
     ttl = opening or refusal
-    if ttl is None:
+    if ttl is None or view.is_uneven:
         return None
     answer = Answer.REFUSED if opening is None else Answer.OPEN
     here = view.flows(_SYN, ttl)
@@ -150,12 +152,29 @@ def _goes_on(view: TraceView, kind: WalkKind, ttl: int) -> Iterator[str]:
     if end is not None and end <= ttl:
         return
     expired = {s.flow for s in table.walked(kind) if s.ttl >= ttl and table.is_expiry(s)}
+    if kind is WalkKind.UDP and not _is_steady(view, ttl):
+        return
     is_asked = kind is WalkKind.SYN_CONTROL and len(view.flows(kind, ttl)) > LENGTH_FLOWS
     if len(expired) >= LENGTH_FLOWS:
         yield f"expires_beyond:{kind}"
     elif is_asked and end is not None:
         # All servers answer a SYN; that a port is closed they say a few times a second, so not UDP.
         yield f"answered_beyond:{kind}"
+
+
+def _is_steady(view: TraceView, ttl: int) -> bool:
+    """Few of the SYNs and datagrams that the proof is made of were not answered at all.
+
+    Routers and servers ration what they say of datagrams. On parallel ways of different length, those that
+    take the shorter one would then be silent, and the others look like a longer path for all.
+    """
+    far = view.table.expiry_from(WalkKind.UDP, ttl) or ttl
+    for kind, at in ((_SYN, ttl), (WalkKind.UDP, far)):
+        steps = view.table.at(kind, at)
+        silent = sum(step.answer is Answer.SILENCE for step in steps)
+        if silent > (len(steps) - silent) // STEADY:
+            return False
+    return True
 
 
 def _all(flows: dict[int, list[Answer]]) -> set[Answer]:

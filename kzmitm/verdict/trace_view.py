@@ -18,7 +18,7 @@ class TraceView:
         self.table = TraceTable({kind: trace.steps(kind) for kind in WalkKind}, trace.endpoint.ip)
         self.why_unmeasurable = "flat"
         self.has_parallel_ways = _has_parallel_ways(self.table)
-        self.is_uneven = any(map(self._differs, (_SYN, WalkKind.SYN_CONTROL, _CONTROL)))
+        self.is_uneven = any(map(self._differs, (_SYN, *BESIDE_KINDS, _CONTROL)))
         """Ways of different length lead to the target."""
 
     def _differs(self, kind: WalkKind) -> bool:
