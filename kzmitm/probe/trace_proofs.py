@@ -22,6 +22,7 @@ CONTROL_FLOWS = 10
 """Ports on which the harmless name is tried where the watched one was answered (`kzmitm.verdict.locate`)."""
 MOST_PROOFS = 3
 """Times that a difference is shown again, if it turns out to be nearer: an answer there had been lost."""
+BEYOND_FLOWS = 10
 LENGTH_FLOWS = 6
 """Ports on which a difference in length is shown again: with two parallel ways of different length, one
 taken at random each time, the chance of as many such differences is below one in four thousand."""
@@ -54,9 +55,10 @@ class Proofs:
         works = [self._ask(WalkKind.SYN, ttl) for _ in range(LENGTH_FLOWS - len(here))]
         for kind in BESIDE_KINDS:
             far = table.expiry_from(kind, ttl)
-            if far is None and len({step.flow for step in table.at(kind, ttl)}) <= LENGTH_FLOWS:
-                works += [self._ask(kind, ttl) for _ in range(LENGTH_FLOWS)]
-            elif far is not None:
+            if far is None:
+                asked = {step.flow for step in table.at(kind, ttl)}
+                works += [self._ask(kind, ttl) for _ in range(BEYOND_FLOWS - len(asked))]
+            else:
                 told = {s.flow for s in table.walked(kind) if s.ttl >= ttl and table.is_expiry(s)}
                 works += [self._ask(kind, far) for _ in range(LENGTH_FLOWS - len(told))]
         nearer = table.at(WalkKind.SYN, ttl - 1)

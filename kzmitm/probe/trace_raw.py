@@ -176,12 +176,13 @@ def _of_segment(segment: Segment) -> Answer:
 
 @dataclass(slots=True)
 class _Seen:
-    """What is seen of one connection: the SYN-ACK, the first answer, and the first word about its packets."""
+    """What is seen of one connection: the SYN-ACK, the data, the end, what was said of its packets."""
 
     flow: int
     endpoint: Endpoint
     opened_ttl: int | None = None
-    reply_ttl: int | None = None
+    data_ttl: int | None = None
+    end_ttl: int | None = None
     message: Message | None = None
 
     def on_message(self, message: Message) -> None:
@@ -195,8 +196,10 @@ class _Seen:
             return
         if segment.flags & SYN:
             self.opened_ttl = segment.ttl
-        elif self.reply_ttl is None and (segment.length or segment.flags & (RST | FIN)):
-            self.reply_ttl = segment.ttl
+        elif segment.length:
+            self.data_ttl = segment.ttl if self.data_ttl is None else self.data_ttl
+        elif segment.flags & (RST | FIN):
+            self.end_ttl = segment.ttl if self.end_ttl is None else self.end_ttl
 
     def step(self, reply: Reply, ttl: int, t0: float, t: float) -> Step:
         """What came of the hello, with what was seen."""
@@ -210,8 +213,10 @@ class _Seen:
             t0=t0,
             t=t,
         )
+        if reply.answer in (Answer.RESET, Answer.CLOSED):
+            return replace(step, reply_ttl=self.end_ttl)
         if reply.answer in HELLO_ANSWERS:
-            return replace(step, reply_ttl=self.reply_ttl)
+            return replace(step, reply_ttl=self.data_ttl)
         if reply.answer is Answer.EXPIRED and self.message is not None:
             seen = self.message
             return replace(step, address=seen.source, reply_ttl=seen.ttl, quoted_ttl=seen.quoted.ttl)

@@ -42,6 +42,10 @@ UNTOLD = {
     "nothing_answers": N_("nothing answers at this address, so there is nothing to be compared"),
     "control_unanswered": N_("the harmless name is not answered; try another one with --control-sni"),
     "not_by_name": N_("the harmless name fares no better, so nobody chooses by name"),
+    "nothing_beside": N_(
+        "nothing but this port answers there, so a proxy cannot be told from the site; "
+        "try another --control-port"
+    ),
     "not_proven": N_("the answers differ, and not in a way that proves anything"),
     "swallowed_somewhere": N_("the watched name is swallowed somewhere; no router tells where"),
     "may_be_down": N_("a host that is down looks the same; ask from elsewhere whether it is"),

@@ -21,6 +21,9 @@ loses 15 of 100 packets, three in a row are lost once in a hundred thousand."""
 CONTROL_FLOWS = 10
 """Ports on which the harmless name must not be answered where the watched one is, on every port, so that even
 of two parallel ways of different length, taken at random by each connection, it is no coincidence."""
+BEYOND_FLOWS = 10
+"""Ports on which another port must be silent where this one is answered, if no router tells that it is
+farther; on as many, a bad line does not lose all answers."""
 LENGTH_FLOWS = 6
 """Ports on which one walk must be shorter than another; see `kzmitm.probe.trace`."""
 STEADY = 4
@@ -64,7 +67,7 @@ def _selective_answer(view: TraceView) -> Finding | None:
     control, watched = view.flows(_CONTROL, ttl), view.flows(_WATCHED, ttl)
     both = [flow for flow in watched if flow in control and HELLO_ANSWERS & set(watched[flow])]
     expired = [flow for flow in both if Answer.EXPIRED in control[flow]]
-    if len(both) < PROOF_FLOWS or len(control) < CONTROL_FLOWS or Answer.EXPIRED in _all(watched):
+    if len(both) < PROOF_FLOWS or len(control) < CONTROL_FLOWS or not _all(watched) <= HELLO_ANSWERS:
         return None
     answers = sorted(_all(watched) & HELLO_ANSWERS)
     certain = len(expired) >= CERTAIN_FLOWS
@@ -134,7 +137,7 @@ def _shorter(view: TraceView) -> Finding | None:
         return None
     answer = Answer.REFUSED if opening is None else Answer.OPEN
     here = view.flows(_SYN, ttl)
-    if any(map(table.is_expiry, table.at(_SYN, ttl))) or _count(here, {answer}) < LENGTH_FLOWS:
+    if not _is_steady(view, _SYN, ttl) or _count(here, {answer}) < LENGTH_FLOWS:
         return None
     proof = tuple(code for kind in BESIDE_KINDS for code in _goes_on(view, kind, ttl))
     if not proof:
@@ -151,30 +154,27 @@ def _goes_on(view: TraceView, kind: WalkKind, ttl: int) -> Iterator[str]:
     end = table.nearest(kind, reached(kind))
     if end is not None and end <= ttl:
         return
+    far = table.expiry_from(kind, ttl)
     expired = {s.flow for s in table.walked(kind) if s.ttl >= ttl and table.is_expiry(s)}
-    if kind is WalkKind.UDP and not _is_steady(view, ttl):
-        return
-    is_asked = kind is WalkKind.SYN_CONTROL and len(view.flows(kind, ttl)) > LENGTH_FLOWS
-    if len(expired) >= LENGTH_FLOWS:
+    is_asked = kind is WalkKind.SYN_CONTROL and len(view.flows(kind, ttl)) >= BEYOND_FLOWS
+    if far is not None and len(expired) >= LENGTH_FLOWS and _is_steady(view, kind, far):
         yield f"expires_beyond:{kind}"
     elif is_asked and end is not None:
         # All servers answer a SYN; that a port is closed they say a few times a second, so not UDP.
         yield f"answered_beyond:{kind}"
 
 
-def _is_steady(view: TraceView, ttl: int) -> bool:
-    """Few of the SYNs and datagrams that the proof is made of were not answered at all.
+def _is_steady(view: TraceView, kind: WalkKind, ttl: int) -> bool:
+    """Packets of a kind are nearly always answered at a distance, and always in the same way.
 
-    Routers and servers ration what they say of datagrams. On parallel ways of different length, those that
-    take the shorter one would then be silent, and the others look like a longer path for all.
+    Routers and servers ration what they say. On parallel ways of different length, packets on one of them may
+    be silent for that, and the others look like the only way there is.
     """
-    far = view.table.expiry_from(WalkKind.UDP, ttl) or ttl
-    for kind, at in ((_SYN, ttl), (WalkKind.UDP, far)):
-        steps = view.table.at(kind, at)
-        silent = sum(step.answer is Answer.SILENCE for step in steps)
-        if silent > (len(steps) - silent) // STEADY:
-            return False
-    return True
+    steps = view.table.at(kind, ttl)
+    silent = sum(step.answer is Answer.SILENCE for step in steps)
+    return silent <= (len(steps) - silent) // STEADY and len({step.answer for step in steps}) <= 1 + bool(
+        silent
+    )
 
 
 def _all(flows: dict[int, list[Answer]]) -> set[Answer]:
@@ -230,6 +230,8 @@ def _nothing_nearer(view: TraceView) -> Finding | None:
     control = table.nearest(_CONTROL, HELLO_ANSWERS)
     if nearest is None or nearest < min(distance, control or distance) or _may_go_on(table, distance):
         return None
+    if not any(table.nearest(kind, reached(kind)) == distance for kind in BESIDE_KINDS):
+        return None  # a proxy in front of a silent site looks the same
     return Finding(device=Device.ENDPOINT, proof=("nothing_nearer",))
 
 
@@ -270,4 +272,7 @@ def _why_unlocated(view: TraceView) -> str:
         return "nothing_answers"
     if not control:
         return "control_unanswered" if watched else "not_by_name"
-    return "not_proven" if watched else "swallowed_somewhere"
+    if not watched:
+        return "swallowed_somewhere"
+    beside = any(table.nearest(kind, reached(kind)) is not None for kind in BESIDE_KINDS)
+    return "not_proven" if beside or view.is_uneven else "nothing_beside"

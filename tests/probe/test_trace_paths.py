@@ -39,8 +39,10 @@ def located(world, *, on_link=False):
 
 
 def is_right(location, world):
-    """Nobody is named, or one of the boxes, in a segment that holds where it acts."""
+    """Nobody is named, or one of the boxes, in a segment that holds where it acts; nor is one denied."""
     found = location.finding
+    if found.device is Device.ENDPOINT and world.boxes:
+        return False
     return found.device not in LOCATED or any(is_of(found, box) for box in world.boxes)
 
 
