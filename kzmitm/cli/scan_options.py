@@ -126,6 +126,8 @@ def _configure_way(group: argparse._ArgumentGroup) -> None:
         help="how the hello is cut",
     )
     add("--engine", choices=ENGINES, default=ENGINES[0], help="who speaks TLS (default: kzmitm)")
+    add("--locate", action="store_true",
+        help="trace the ways to the first intercepted targets, as `kzmitm trace` does")  # fmt: skip
     add("--no-follow-up", action="store_true", help="one handshake per target, however suspicious")
     add(
         "--probe-asn",

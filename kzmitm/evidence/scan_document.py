@@ -21,6 +21,7 @@ from kzmitm.model.measurement import Measurement
 from kzmitm.model.observation import TLSObservation
 from kzmitm.model.target import Vantage
 from kzmitm.model.verdict import Outcome, Verdict
+from kzmitm.verdict.location import locations_of
 
 SCHEMA = "kzmitm.scan/1.0"
 VERSION = "1.0"
@@ -110,6 +111,8 @@ def target_row(
         del told[name]
     if measurement.local_trust is not None:
         told["local_trust"] = _local_trust(measurement.local_trust)
+    if measurement.trace:
+        told["locations"] = to_json(locations_of(measurement))
     return told | {
         "target": str(target),
         "hostname": target.hostname,

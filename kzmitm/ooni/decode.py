@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from kzmitm.model.local_trust import LocalTrust
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.target import Target, Vantage, is_ip, split_host_port, to_ascii_hostname
+from kzmitm.model.trace import TraceObservation
 from kzmitm.ooni import read_rows
 from kzmitm.ooni.emit import OWN_FORMAT
 from kzmitm.ooni.fields import DecodeError, Fields
@@ -40,12 +41,18 @@ def decode(doc: Mapping[str, Any]) -> Measurement:
         runtime_s=top.number("test_runtime"),
         software_version=own.text("software_version", top.text("software_version")),
         local_trust=_local_trust(own),
+        trace=_trace(own),
     )
 
 
 def _local_trust(own: Fields) -> LocalTrust | None:
     none: LocalTrust | None = None
     return own.decoded(LocalTrust, "local_trust", none)
+
+
+def _trace(own: Fields) -> tuple[TraceObservation, ...]:
+    none: tuple[TraceObservation, ...] = ()
+    return own.decoded(tuple[TraceObservation, ...], "trace", none)
 
 
 def is_own(own: Fields) -> bool:

@@ -49,8 +49,9 @@ def publishable(document: Mapping[str, Any], *, anonymous_network: bool = False)
     """The document without what is only its owner's.
 
     Left out: the salt of the bundle (with it, the published lines would prove whose bundle they are from),
-    what this computer's trust stores hold, names that the user gave to vantages, and addresses of resolvers
-    that stand at home. With `anonymous_network` also the network, its name, and every address of a resolver.
+    what this computer's trust stores hold, the routers near it, names that the user gave to vantages, and
+    addresses of resolvers that stand at home. With `anonymous_network` also the network, its name, and every
+    address of a resolver.
     """
     keys = _object(document.get("test_keys"))
     told = {
@@ -97,7 +98,7 @@ def _own(own: Mapping[str, Any], *, anonymous: bool) -> dict[str, Any]:
     named = vantage | {"id": vantage.get("kind", "")} if vantage else vantage
     if anonymous and named:
         named |= {"asn": NO_NETWORK, "network_name": ""}
-    return _without(own, "local_trust") | {"vantage": named}
+    return _without(_without(own, "local_trust"), "trace") | {"vantage": named}
 
 
 def _query(row: Mapping[str, Any], *, anonymous: bool) -> dict[str, Any]:

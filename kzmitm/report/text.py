@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from kzmitm.model.certificate import Certificate
 from kzmitm.model.local_trust import LocalTrust
+from kzmitm.model.location import Location
 from kzmitm.model.verdict import Authority, Confidence, Outcome, RuledOut, Scope, Verdict
 from kzmitm.report import texts
 from kzmitm.report.advice import limits, next_steps
@@ -19,6 +20,7 @@ from kzmitm.report.line import Line, Style
 from kzmitm.report.local_trust import REMOVE, local_trust_text
 from kzmitm.report.reasons import evidence_text, relation_text, undecided_text
 from kzmitm.report.safe import harmless
+from kzmitm.report.trace import location_text
 
 MAX_CHAIN_LINES = 8
 """Certificates of a chain that are listed; no honest chain is longer."""
@@ -49,6 +51,8 @@ class JudgedTarget:
     """The network's failure of the handshake that the verdict is about, or of what came before it."""
     local_trust: LocalTrust | None = None
     """What the trust stores of this computer say of the certificate."""
+    locations: tuple[Location, ...] = ()
+    """What traces of the way say, one for each address."""
 
 
 STYLES = {
@@ -139,6 +143,7 @@ def explanation(judged: JudgedTarget, *, technical: bool = True) -> tuple[Line, 
     lines += _labelled(_("Who"), who(verdict))
     lines += _labelled(_("How sure"), how_sure(verdict))
     lines += _labelled(_("On this computer"), on_this_computer(judged))
+    lines += _labelled(_("Where on the way"), where(judged))
     lines += _list(_("Because"), map(harmless, grounds(verdict.rule_ids)))
     lines += _list(_("Ruled out"), (_ruled_out(each, verdict) for each in verdict.ruled_out))
     lines += _list(_("What would decide it"), (harmless(undecided_text(code)) for code in verdict.undecided))
@@ -158,12 +163,18 @@ def explanation_sentence(judged: JudgedTarget) -> str:
     parts += [f"{_('Who')}: {said}." for said in who(verdict)[:1]]
     parts += [f"{_('How sure')}: {said}." for said in how_sure(verdict)]
     parts += [f"{_('On this computer')}: {said}." for said in on_this_computer(judged)]
+    parts += [f"{_('Where on the way')}: {said}." for said in where(judged)]
     return " ".join(parts)
 
 
 def on_this_computer(judged: JudgedTarget) -> tuple[str, ...]:
     """What the trust stores of the computer that measured say; empty if they were not read."""
     return () if judged.local_trust is None else (local_trust_text(judged.local_trust),)
+
+
+def where(judged: JudgedTarget) -> tuple[str, ...]:
+    """Between which hops the interceptor answers, for each address that was traced."""
+    return tuple(f"{harmless(str(each.endpoint))}: {location_text(each)}" for each in judged.locations)
 
 
 def steps(judged: JudgedTarget) -> tuple[str, ...]:

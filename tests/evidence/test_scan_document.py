@@ -255,6 +255,7 @@ def test_each_schema_is_one_and_bears_its_name():
         "sharing",
         "stamp",
         "targets",
+        "trace",
         "verification",
     )
     for name in schema_names():

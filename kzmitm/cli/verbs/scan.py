@@ -22,6 +22,7 @@ from kzmitm.cli.ways import check_ways
 from kzmitm.errors import ConsentError, UsageError
 from kzmitm.netio.capture import Capture
 from kzmitm.netio.descriptors import make_room
+from kzmitm.probe.trace_way import check_link
 from kzmitm.report.language import N_, Words, _, ngettext
 from kzmitm.report.line import Line
 from kzmitm.report.safe import harmless
@@ -37,6 +38,7 @@ NOTES = Words(
         "local_roots_unread": N_(
             "the trust stores of this computer could not be read; this is a fault of kzmitm"
         ),
+        "not_located": N_("the way to an intercepted target leads into a tunnel, and was not traced"),
         STOPPED_EARLY: N_("two independent interceptions were found, so the scan ended (--thorough goes on)"),
     }
 )
@@ -61,6 +63,8 @@ def run(args: argparse.Namespace) -> int:
             setup.options.concurrency
         )  # this and the next three may fail, so before anything is written
         check_ways(setup.link, setup.control_link)
+        if args.locate:
+            check_link(setup.link)
         network = setup.network()
         capture = stack.enter_context(capturing(wanted=args.pcap))
         return _scan(args, checked, setup, targets, network, capture)
