@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from kzmitm.campaign.alarms import alarms, as_document
+from kzmitm.campaign.allotment import limits_here
 from kzmitm.campaign.plan import Plan, Share
 from kzmitm.campaign.politeness import Politeness
 from kzmitm.campaign.share_run import ShareRun
@@ -26,7 +27,7 @@ class Runner:
         self._plan: Plan = folder.plan
         self._world = world
         self._watcher = watcher
-        self._politeness = Politeness(self._plan.campaign.limits)
+        self._politeness = Politeness(limits_here(self._plan.campaign), network_of=world.network_of)
         self._unusable: dict[Share, str] = {}
         """Why vantages cannot be used at the moment."""
         self.stopping = asyncio.Event()

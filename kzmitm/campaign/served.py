@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
+from kzmitm.campaign.allotment import WORKER_URI
 from kzmitm.campaign.forms import FormError, public_key
 from kzmitm.campaign.intake import Accepted, Intake
 from kzmitm.campaign.plan import Share
-from kzmitm.campaign.remote_setup import WORKER_URI, Remote, part_of
+from kzmitm.campaign.remote_setup import Remote, part_of
 from kzmitm.campaign.remote_share import RemoteShare
 from kzmitm.campaign.runner import Runner
 from kzmitm.campaign.state import CampaignFolder

@@ -40,4 +40,6 @@ class World:
     """Whether a vantage works and leaves TLS alone: "" or why not."""
     tell: Callable[[Mapping[str, object]], Awaitable[str]] | None = None
     """Tells of an alarm: "" or why that failed."""
+    network_of: Callable[[str], str] | None = None
+    """The autonomous system of an address, `AS0` where it is not known; None if none is."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep

@@ -11,9 +11,9 @@ from itertools import islice
 from random import SystemRandom
 
 from kzmitm import __version__
+from kzmitm.campaign.allotment import WORKER_URI
 from kzmitm.campaign.hooks import tell
 from kzmitm.campaign.plan import Job, Share
-from kzmitm.campaign.remote_setup import WORKER_URI
 from kzmitm.campaign.runner import Runner
 from kzmitm.campaign.state import CampaignFolder
 from kzmitm.campaign.world import World

@@ -4,9 +4,9 @@ import argparse
 from dataclasses import asdict
 from typing import Any
 
+from kzmitm.campaign.allotment import WORKER_URI
 from kzmitm.campaign.estimate import estimate
 from kzmitm.campaign.file import CampaignFileError
-from kzmitm.campaign.remote_setup import WORKER_URI
 from kzmitm.cli.campaign.opening import Opened, open_file
 from kzmitm.cli.exits import Exit
 from kzmitm.cli.parser import filled_path

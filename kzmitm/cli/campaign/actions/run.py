@@ -4,8 +4,9 @@ import argparse
 import asyncio
 from dataclasses import replace
 
+from kzmitm.campaign.allotment import WORKER_URI
 from kzmitm.campaign.export import NAMESPACE, of_one_vantage
-from kzmitm.campaign.remote_setup import WORKER_URI, Remote
+from kzmitm.campaign.remote_setup import Remote
 from kzmitm.campaign.runner import Runner
 from kzmitm.campaign.served import ServedRunner
 from kzmitm.campaign.state import CampaignFolder

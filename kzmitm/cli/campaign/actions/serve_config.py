@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
+from kzmitm.campaign.allotment import WORKER_URI
 from kzmitm.campaign.file import parse_campaign
-from kzmitm.campaign.remote_setup import WORKER_URI
 from kzmitm.campaign.sections import CampaignFile
 from kzmitm.campaign.server_config import ServerSettings, ServerUser, server_config
 from kzmitm.cli.exits import Exit
