@@ -148,5 +148,10 @@ class _Reading:
                 self._mistake((*path, key), f"no such key{advice}")
 
     def _mistake(self, path: Path, what: str) -> None:
-        shown = ".".join(str(part) if isinstance(part, str) else f"[{part + 1}]" for part in path)
-        self.mistakes.append(Mistake(line_of(path, self._lines), shown.replace(".[", "["), what))
+        self.mistakes.append(mistake_at(path, what, self._lines))
+
+
+def mistake_at(path: Path, what: str, lines: Mapping[Path, int]) -> Mistake:
+    """What is wrong at a key, given the lines of all keys."""
+    shown = ".".join(str(part) if isinstance(part, str) else f"[{part + 1}]" for part in path)
+    return Mistake(line_of(path, lines), shown.replace(".[", "["), what)

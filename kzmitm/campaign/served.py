@@ -53,7 +53,7 @@ class ServedRunner(Runner):
             if store.counts[2]:
                 await remote.go(self.stopping, paused=lambda: self._folder.is_paused)
             self._flush(store)
-            store.write_manifest({"round": share.round, "vantage": share.vantage})
+            await self._close(share, store)
         finally:
             store.close()
             self._record_refusals(share, remote)

@@ -24,17 +24,17 @@ from kzmitm.netio.overrides import parse_overrides
 from kzmitm.netio.queue_access import Credentials, ServerAddress
 from kzmitm.netio.resolve import open_resolver
 from kzmitm.netio.vantage import open_vantage
-from kzmitm.report.language import _
+from kzmitm.report.language import N_, _
 from kzmitm.report.safe import harmless
 from kzmitm.scan import Network
 from kzmitm.verdict.judge import Judge
 
 MAX_CONCURRENCY, MAX_RATE = 1000, 1000.0
 NOTES = {
-    "refused": _("a job was refused"),
-    "too_long": _("a result is too long to be sent"),
-    "full": _("the server takes no more results for now; waiting"),
-    "lost": _("the server does not answer; trying again"),
+    "refused": N_("a job was refused"),
+    "too_long": N_("a result is too long to be sent"),
+    "full": N_("the server takes no more results for now; waiting"),
+    "lost": N_("the server does not answer; trying again"),
 }
 EVERY = 25
 """Results after which their number is told."""
@@ -203,7 +203,7 @@ class _Telling:
             if self.given == 1 or self.given % EVERY == 0:
                 say(_("{count} results given").format(count=self.given))
             return
-        words = f"{NOTES.get(code, code)}: {harmless(detail)}"
+        words = f"{_(NOTES.get(code, code))}: {harmless(detail)}"
         if words != self._last:
             say(words)
         self._last = words

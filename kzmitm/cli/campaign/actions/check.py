@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     try:
-        opened = open_file(args.file, registry_of(args.fingerprints))
+        opened = open_file(args.file, registry_of(args.fingerprints), is_to_run=True)
     except CampaignFileError as exc:
         for mistake in exc.mistakes:
             say(f"{args.file}:{mistake}")

@@ -56,7 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     registry, store = registry_of(args.fingerprints), store_of(args.store)
-    opened = _chosen(args, open_file(args.file, registry))
+    opened = _chosen(args, open_file(args.file, registry, is_to_run=args.vantage is None))
     server = serving.server_of(args) if args.server or args.creds else None
     _check_workers(opened, has_server=server is not None)
     world = world_of(args, opened, registry, store)

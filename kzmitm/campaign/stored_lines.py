@@ -1,0 +1,61 @@
+"""The lines of a share as they are stored, each with its result."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+from kzmitm.campaign.compression import bounded_reader, is_damage
+from kzmitm.campaign.log import read_log
+from kzmitm.campaign.share_store import LOG, Result
+from kzmitm.errors import UsageError
+
+_BLOCK: Final = 1 << 16
+
+
+def stored_lines(place: Path) -> Iterator[tuple[Result, bytes | None]]:
+    """Results that have lines, in their order, with the lines; None where its segment was deleted.
+
+    What lies behind the end that the log knows is passed over. Raises OSError, and UsageError for damage.
+    """
+    path = place / LOG
+    if not path.exists():
+        return
+    with ExitStack() as stack:
+        name, lines = "", None
+        for record in read_log(path):
+            if "results" not in record:
+                continue
+            if record["segment"] != name:
+                name = str(record["segment"])
+                stack.close()
+                segment = place / name
+                lines = _lines(segment, stack) if segment.exists() else None
+            for row in record["results"]:
+                result = Result(*row)
+                if not result.is_failed:
+                    yield result, None if lines is None else _next(lines, place / name)
+
+
+def _lines(segment: Path, stack: ExitStack) -> Iterator[bytes]:
+    reader = stack.enter_context(bounded_reader(stack.enter_context(segment.open("rb"))))
+    rest = b""
+    while block := _read(reader, segment):
+        *lines, rest = (rest + block).split(b"\n")
+        yield from lines
+
+
+def _read(reader: Any, segment: Path) -> bytes:
+    try:
+        return bytes(reader.read(_BLOCK))
+    except Exception as exc:
+        if is_damage(exc):
+            raise UsageError(f"{segment}: damaged: {exc}", hint="restore it from a copy") from None
+        raise
+
+
+def _next(lines: Iterator[bytes], segment: Path) -> bytes:
+    line = next(lines, None)
+    if line is None:
+        raise UsageError(f"{segment}: shorter than its log says", hint="restore it from a copy")
+    return line
