@@ -1,9 +1,10 @@
 """The keys of a campaign file: for each its form, section by section."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from kzmitm.campaign import forms
-from kzmitm.campaign.forms import Key
+from kzmitm.campaign.forms import FormError, Key
 from kzmitm.campaign.sections import (
     CollectPart,
     ControlsPart,
@@ -17,8 +18,18 @@ from kzmitm.campaign.sections import (
     StorePart,
     TargetsPart,
 )
+from kzmitm.errors import UsageError
 from kzmitm.evidence.layout import Level
+from kzmitm.netio.places import check_service
 from kzmitm.wire.profiles import PROFILES
+
+
+def _service(value: Any) -> str:
+    try:
+        return check_service(forms.text(value))
+    except UsageError:
+        raise FormError("must be an address that begins with https://, without a password") from None
+
 
 YEAR_S = 366 * 86400.0
 _SMALL = forms.whole(1, 10_000)
@@ -84,7 +95,7 @@ TABLES: Mapping[str, tuple[type, Mapping[str, Key]]] = {
     ),
     "networks": (
         NetworksPart,
-        {"table": Key(forms.text), "locate": Key(forms.web_address("https"))},
+        {"table": Key(forms.text), "locate": Key(_service)},
     ),
     "evidence": (
         EvidencePart,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
+from pathlib import Path
 
 from kzmitm import __version__
 from kzmitm.campaign.allotment import WORKER_URI
@@ -101,7 +102,8 @@ def world_of(args: argparse.Namespace, opened: Opened, registry: Registry, store
         networks[part.name] = Network(link=link, resolver=resolver, overrides=overrides)
     table = read_table(args.file.parent / campaign.networks.table) if campaign.networks.table else None
     where = campaign.networks.locate
-    locator = Locator(url=where, root_pem=pinned_pem(), networks=table) if where else None
+    roots = Path(args.store).read_text(encoding="utf-8", errors="replace") if args.store else pinned_pem()
+    locator = Locator(url=where, root_pem=roots, networks=table) if where else None
     limits, collect, hooks = campaign.limits, campaign.collect, campaign.hooks
     options = ScanOptions(
         limits=Limits(*(limits.timeout,) * 3),
