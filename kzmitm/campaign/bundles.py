@@ -13,11 +13,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from kzmitm.campaign.intake import annotations_of, measurement_of
+from kzmitm.campaign.intake import RefusedError, annotations_of, measurement_of
 from kzmitm.campaign.plan import Plan, Share
 from kzmitm.campaign.sections import EvidenceTargets
 from kzmitm.campaign.share_store import Result, results_of
 from kzmitm.campaign.stored_lines import stored_lines
+from kzmitm.errors import UsageError
 from kzmitm.evidence import layout
 from kzmitm.evidence.archive.zip_writer import archive_chunks
 from kzmitm.evidence.assembly import assemble
@@ -172,7 +173,13 @@ class _Maker:
         if result.outcome == Outcome.CLEAN and not self._wants_all:
             self._judge.context.add_plain()
             return None
-        measurement = measurement_of(self._plan.job(self._share, result.number), line)
+        try:
+            measurement = measurement_of(self._plan.job(self._share, result.number), line)
+        except RefusedError as exc:
+            raise UsageError(
+                f"{self._place}: the line of job {result.number} is not as it was written: {exc}",
+                hint="restore the share from a copy",
+            ) from None
         at = datetime.fromtimestamp(result.at, UTC)
         facts = self._judge.facts(measurement, at)
         verdict = self._judge.verdict_of(facts)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from kzmitm.campaign.compression import bounded_reader, is_damage
 from kzmitm.campaign.log import read_log
@@ -21,6 +21,7 @@ def stored_lines(place: Path) -> Iterator[tuple[Result, bytes | None]]:
     path = place / LOG
     if not path.exists():
         return
+    ends = {str(each["segment"]): int(each["end"]) for each in read_log(path) if "results" in each}
     with ExitStack() as stack:
         name, lines = "", None
         for record in read_log(path):
@@ -30,15 +31,29 @@ def stored_lines(place: Path) -> Iterator[tuple[Result, bytes | None]]:
                 name = str(record["segment"])
                 stack.close()
                 segment = place / name
-                lines = _lines(segment, stack) if segment.exists() else None
+                lines = _lines(segment, ends[name], stack) if segment.exists() else None
             for row in record["results"]:
                 result = Result(*row)
                 if not result.is_failed:
                     yield result, None if lines is None else _next(lines, place / name)
 
 
-def _lines(segment: Path, stack: ExitStack) -> Iterator[bytes]:
-    reader = stack.enter_context(bounded_reader(stack.enter_context(segment.open("rb"))))
+class _Beginning:
+    """A file up to an end: what a crash left behind it was never promised, and need not be whole."""
+
+    def __init__(self, file: BinaryIO, end: int) -> None:
+        self._file = file
+        self._left = end
+
+    def read(self, size: int) -> bytes:
+        octets = self._file.read(min(size, self._left))
+        self._left -= len(octets)
+        return octets
+
+
+def _lines(segment: Path, end: int, stack: ExitStack) -> Iterator[bytes]:
+    file = stack.enter_context(segment.open("rb"))
+    reader = stack.enter_context(bounded_reader(_Beginning(file, end)))
     rest = b""
     while block := _read(reader, segment):
         *lines, rest = (rest + block).split(b"\n")
