@@ -16,10 +16,10 @@ name = "kz_weekly"
 contact = "someone@example.org"
 
 [targets]
-names = ["forged.test", "good.test", "fine.test"]
+names = ["forged.test", "good.site.test", "fine.site.test"]
 
 [controls]
-names = ["control.test"]
+names = ["control.site.test"]
 every = 3
 
 [rounds]
@@ -43,7 +43,7 @@ follow_ups = false
 @pytest.fixture
 def campaign(tmp_path, kzmitm, serve, genuine, forger):
     """Run a campaign of a forged site and good ones; gives its folder and how it ended."""
-    good, bad = serve(genuine.site("*.test")), serve(forger.site("forged.test"))
+    good, bad = serve(genuine.site("*.site.test")), serve(forger.site("forged.test"))
     overlay = forger.overlay()
 
     def run(more="", *, rounds=1, words=(), out=tmp_path / "out"):
@@ -115,7 +115,12 @@ def test_all_is_bundled_to_the_level_that_is_asked_for(campaign, kzmitm, level, 
     (bundle,) = share(folder).glob("*.zip")
     assert {name.split("/")[1] for name in names_in(bundle) if name.startswith("data/")} == kept
     assert kzmitm("verify", bundle).code == 0
-    assert sorted(targets_of(kzmitm, bundle)) == ["control.test", "fine.test", "forged.test", "good.test"]
+    assert sorted(targets_of(kzmitm, bundle)) == [
+        "control.site.test",
+        "fine.site.test",
+        "forged.test",
+        "good.site.test",
+    ]
 
 
 def test_none_is_none(campaign, tmp_path):

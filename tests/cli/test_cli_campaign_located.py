@@ -17,10 +17,10 @@ name = "located"
 contact = "someone@example.org"
 
 [targets]
-names = ["a.test"]
+names = ["a.site.test"]
 
 [controls]
-names = ["control.test"]
+names = ["control.site.test"]
 
 [[vantages]]
 name = "home"
@@ -77,7 +77,7 @@ def service(genuine):
 @pytest.fixture
 def words(tmp_path, serve, genuine, service):
     """The words of a run of a campaign whose vantage is as `declared`."""
-    port = serve(genuine.site("*.test"))
+    port = serve(genuine.site("*.site.test"))
     (tmp_path / "table.txt").write_text("192.0.2.0/24 AS64500\n127.0.0.0/8 AS64511\n")
 
     def make(declared="", more=LOCATE, where=service.port):
@@ -131,9 +131,7 @@ def test_a_vantage_that_is_not_where_the_campaign_says_is_not_measured_from(word
     assert not list((tmp_path / "out").rglob("*.zst"))
 
 
-def test_where_the_service_is_out_of_reach_the_campaign_says_where_it_is(
-    kzmitm, words, tmp_path, serve, forger
-):
+def test_where_the_service_is_out_of_reach_the_file_is_believed(kzmitm, words, tmp_path, serve, forger):
     done = kzmitm(*words('asn = "AS9198"\n', where=serve(forger.site("where.test"))))
     assert done.code == 0
     assert "home: where it comes out could not be learned: " in done.err
