@@ -33,7 +33,7 @@ follow_ups = false
 [limits]
 endpoint_gap = "0s"
 {more}"""
-LOCATE = '[networks]\ntable = "table.txt"\nlocate = "https://where.test/cdn-cgi/trace"\n'
+LOCATE = '[networks]\ntable = "table.txt"\nlocate = "https://where.test:{port}/cdn-cgi/trace"\n'
 
 
 class Service:
@@ -82,10 +82,10 @@ def words(tmp_path, serve, genuine, service):
 
     def make(declared="", more=LOCATE, where=service.port):
         path = tmp_path / "located.toml"
-        path.write_text(FILE.format(declared=declared, more=more))
+        path.write_text(FILE.format(declared=declared, more=more.format(port=where)))
         return [
             "campaign", "run", str(path), "--out", str(tmp_path / "out"), "--i-understand",
-            "--store", str(genuine.pem), "--connect-to", f"where.test:443:127.0.0.1:{where}",
+            "--store", str(genuine.pem), "--resolve", f"where.test:{where}:127.0.0.1",
             "--connect-to", f":443:127.0.0.1:{port}",
         ]  # fmt: skip
 

@@ -3,6 +3,7 @@
 import argparse
 from dataclasses import asdict
 from typing import Any
+from urllib.parse import urlsplit
 
 from kzmitm.campaign.allotment import WORKER_URI
 from kzmitm.campaign.estimate import estimate
@@ -12,6 +13,7 @@ from kzmitm.cli.exits import Exit
 from kzmitm.cli.parser import filled_path
 from kzmitm.cli.sources import registry_of
 from kzmitm.cli.terminal import print_json, print_lines, say
+from kzmitm.netio.doh import DEFAULT_SERVERS
 from kzmitm.netio.vantage import open_vantage
 from kzmitm.report.campaign import plan_lines
 
@@ -43,6 +45,16 @@ def _kind(uri: str) -> str:
     return "worker" if uri == WORKER_URI else open_vantage(uri).vantage.kind
 
 
+def _asked_besides(opened: Opened) -> dict[str, str | None]:
+    """Who else hears of the campaign: hosts alone, as the rest of an address may be a secret."""
+    campaign = opened.campaign
+    resolver = DEFAULT_SERVERS[0] if campaign.collect.doh else None
+    addresses = {
+        "resolver": resolver, "location": campaign.networks.locate, "webhook": campaign.hooks.webhook,
+    }  # fmt: skip
+    return {name: urlsplit(url).hostname if url else None for name, url in addresses.items()}
+
+
 def document(opened: Opened) -> dict[str, Any]:
     """The plan as one document; the addresses and passwords of vantages are not in it."""
     plan, campaign = opened.plan, opened.campaign
@@ -57,6 +69,12 @@ def document(opened: Opened) -> dict[str, Any]:
         "sensitive": list(opened.sensitive),
         "rounds": campaign.rounds.count,
         "vantages": [{"name": each.name, "kind": _kind(each.uri)} for each in campaign.vantages],
+        "contact": campaign.contact,
+        "start": campaign.rounds.start.isoformat() if campaign.rounds.start else None,
+        "every_s": campaign.rounds.every,
         "limits": asdict(campaign.limits),
+        "evidence": asdict(campaign.evidence),
+        "store": asdict(campaign.store),
+        "asked_besides": _asked_besides(opened),
         "estimate": asdict(estimate(plan)),
     }
