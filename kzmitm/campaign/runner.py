@@ -153,7 +153,23 @@ class Runner:
             self._unusable[share] = why
         elif self._unusable.pop(share, ""):
             self._watcher.on_note(share, "vantage_up")
+        if not why:
+            self._record_place(share)
         return not why
+
+    def _record_place(self, share: Share) -> None:
+        """Keep where a vantage came out in a round, if that was asked."""
+        labels = self._world.networks[share.vantage].labels
+        if labels is not None:
+            self._folder.record(
+                {
+                    "event": "vantage_located",
+                    "round": share.round,
+                    "vantage": share.vantage,
+                    "asn": labels.asn,
+                    "cc": labels.cc,
+                }
+            )
 
     @staticmethod
     def _flush(store: ShareStore) -> None:

@@ -52,6 +52,8 @@ class Worker:
     now: Callable[[], datetime]
     told: Callable[[str, str], None]
     """Hears a code and details: `given`, `refused`, `full`, `lost`, `too_long`."""
+    network_of: Callable[[str], str] | None = None
+    """The autonomous system of an address, `AS0` where it is not known; None if none is."""
     wait_s: float = 5.0
     again_s: float = 1.0
     given: int = 0
@@ -164,7 +166,9 @@ class Worker:
             rng=Random(),  # noqa: S311 (nonsense names)
             now=self.now,
             stop=stopping,
-            pace=BothPacers(self._own.pacer(), Politeness(limits_of(options)).pacer()),
+            pace=BothPacers(
+                self._own.pacer(), Politeness(limits_of(options), network_of=self.network_of).pacer()
+            ),
         )
         async with aclosing(stream):
             async for judged in stream:

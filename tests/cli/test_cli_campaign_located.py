@@ -104,6 +104,9 @@ def test_what_the_service_says_labels_every_measurement(kzmitm, words, service, 
     assert "home: it comes out at AS64500, KZ\n" in done.err
     assert labels(tmp_path / "out") == {("AS64500", "KZ")}
     assert service.asked == 1
+    events = kzmitm("campaign", "status", tmp_path / "out", "--json").json["events"]
+    (found,) = (each for each in events if each["event"] == "vantage_located")
+    assert (found["vantage"], found["asn"], found["cc"]) == ("home", "AS64500", "KZ")
     kept = b"".join(path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file())
     assert b"192.0.2.1" not in kept
     assert "192.0.2.1" not in done.err
@@ -136,3 +139,14 @@ def test_where_the_service_is_out_of_reach_the_file_is_believed(kzmitm, words, t
     assert done.code == 0
     assert "home: where it comes out could not be learned: " in done.err
     assert labels(tmp_path / "out") == {("AS9198", "ZZ")}
+
+
+def test_a_network_that_was_found_out_is_told_of_by_the_history(kzmitm, words, forger, tmp_path, serve):
+    told = words()
+    told[told.index("--connect-to"):] = [
+        "--connect-to", f"a.site.test:443:127.0.0.1:{serve(forger.site('a.site.test'))}",
+        *told[told.index("--connect-to"):], "--fingerprints", str(forger.overlay()),
+    ]  # fmt: skip
+    assert kzmitm(*told).code == 1
+    found = kzmitm("campaign", "history", tmp_path / "out", "--json").json["spans"]["network"]
+    assert [each["name"] for each in found] == ["AS64500"]

@@ -11,14 +11,12 @@ from kzmitm.campaign.plan import Plan
 from kzmitm.campaign.sections import CampaignFile
 from kzmitm.campaign.state import CampaignFolder, Versions, read_folder
 from kzmitm.cli.campaign.naming import Naming
-from kzmitm.cli.folders import home
+from kzmitm.cli.folders import campaigns_folder
 from kzmitm.errors import UsageError
 from kzmitm.evidence.signing.sshsig import PublicKey
 from kzmitm.pki.registry import Registry
 from kzmitm.pki.store import TrustStore
 from kzmitm.verdict.engine import RULES_VERSION
-
-CAMPAIGNS = "campaigns"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,7 @@ def open_octets(
 
 def folder_of(opened: Opened, out: Path | None) -> CampaignFolder:
     """Where the campaign lies: the folder the user named, or one of this user's data."""
-    return CampaignFolder(out or home() / CAMPAIGNS / opened.campaign.name, opened.plan)
+    return CampaignFolder(out or campaigns_folder() / opened.campaign.name, opened.plan)
 
 
 def open_folder(folder: Path, registry: Registry) -> tuple[Opened, CampaignFolder]:

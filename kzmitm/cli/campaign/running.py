@@ -20,6 +20,7 @@ from kzmitm.cli import clock
 from kzmitm.cli.campaign.evidence import means_of
 from kzmitm.cli.campaign.opening import Opened
 from kzmitm.cli.campaign.proving import PROVEN_WITH, Proving
+from kzmitm.cli.folders import CAMPAIGN_LOCK
 from kzmitm.cli.sources import pinned_pem
 from kzmitm.cli.terminal import say
 from kzmitm.errors import UsageError
@@ -143,7 +144,7 @@ def world_of(args: argparse.Namespace, opened: Opened, registry: Registry, store
 @contextmanager
 def alone(folder: CampaignFolder) -> Iterator[None]:
     """One run of a campaign at a time; raises UsageError if there is another."""
-    with (folder.folder / "lock").open("w", encoding="utf-8") as file:
+    with (folder.folder / CAMPAIGN_LOCK).open("w", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
