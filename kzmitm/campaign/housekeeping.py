@@ -48,5 +48,5 @@ async def keep_house(folder: CampaignFolder, watcher: Watcher) -> None:
             await asyncio.to_thread(extract_rounds, folder)
         for share in await asyncio.to_thread(list, forget_raw(folder)):
             folder.record({"event": "raw_removed", "round": share.round, "vantage": share.vantage})
-    except (OSError, KzmitmError) as exc:
+    except (OSError, ValueError, LookupError, KzmitmError) as exc:  # a manifest that somebody damaged, too
         watcher.on_note(None, "store_failed", str(exc))
