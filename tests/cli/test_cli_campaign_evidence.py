@@ -213,3 +213,40 @@ def test_a_campaigns_folder_is_read_as_it_is_and_nothing_twice(campaign, kzmitm,
     found = kzmitm("ooni", "analyze", folder, "--out", tmp_path / "found", "--json", *campaign.judging)
     assert found.json["counts"]["measurements"] == 8
     assert found.json["counts"]["intercepted"] == 2
+
+
+def test_bundles_are_judged_by_the_control_that_the_run_had(campaign, kzmitm, genuine, tmp_path):
+    """It lies beside the campaign's file, and not in its folder."""
+    (tmp_path / "control.json").write_text(
+        json.dumps({"schema": "kzmitm.control/1.0", "version": "1.0", "certificates": {}, "names": []})
+    )
+    folder, _ = campaign()
+    (bundle,) = share(folder).glob("*.zip")
+    bundle.unlink()
+    text = (folder / "campaign.toml").read_text()
+    path = tmp_path / "kz.toml"
+    path.write_text(text.replace("every = 3", 'every = 3\nfile = "control.json"'))
+    words = ("campaign", "run", path, "--out", tmp_path / "other", "--i-understand", "--store", genuine.pem)
+    kzmitm(*words, "--connect-to", ":443:127.0.0.1:1")
+    refused = kzmitm("campaign", "evidence", tmp_path / "other", *campaign.judging)
+    assert refused.code == 2
+    assert "give it with --control" in refused.err
+    assert kzmitm(
+        "campaign", "evidence", tmp_path / "other", "--control", tmp_path / "control.json"
+    ).code == 0  # fmt: skip
+
+
+def test_people_read_what_changed_and_since_when(campaign, kzmitm):
+    folder, _ = campaign(rounds=2)
+    told = kzmitm("campaign", "history", folder)
+    assert told.code == 1
+    assert "domain forged.test: " in told.out
+    assert "rounds 1 to 2, 2 times" in told.out
+    log = folder / "rounds/0002/here/results.log"
+    log.unlink()
+    changed = kzmitm("campaign", "diff", folder, 1, 2)
+    assert "here, forged.test: interception (test-ca), then not measured" in changed.out
+    assert kzmitm("campaign", "diff", folder, 2, 1).code == 1
+    assert kzmitm("campaign", "diff", folder, 1, 3).code == 2
+    listed = kzmitm("campaign", "diff", folder, 1, 2, "--json").json["changes"]
+    assert {each["target"] for each in listed} == {"forged.test", "good.site.test", "fine.site.test"}
