@@ -22,7 +22,7 @@ from kzmitm.errors import UsageError
 from kzmitm.evidence import layout
 from kzmitm.evidence.archive.zip_writer import archive_chunks
 from kzmitm.evidence.assembly import assemble
-from kzmitm.evidence.files import replace_file
+from kzmitm.evidence.files import remove_parts, replace_file
 from kzmitm.evidence.journal import BEGIN, PREFIX, JournalWriter, Signing, read_journal
 from kzmitm.evidence.journal import Plan as JournalPlan
 from kzmitm.evidence.medium import Folder
@@ -106,6 +106,7 @@ def remove_left(place: Path) -> None:
     for path in place.glob(f"{PREFIX}*"):
         if path.is_dir() and not path.is_symlink():
             Folder(path).remove(BEGIN)
+    remove_parts(place)
 
 
 class _Maker:

@@ -161,9 +161,12 @@ def test_what_a_killed_process_left_of_a_bundle_goes(campaign, kzmitm):
     left = share(folder) / f"{PREFIX}0123456789abcdef"
     left.mkdir()
     (left / BEGIN).write_text("{}")
+    part = share(folder) / ".part-0123456789abcdef"
+    part.write_text("half")
     told = kzmitm("campaign", "evidence", folder, "--json", *campaign.judging).json
     assert told["bundles"] == [str(bundle)]
     assert not left.exists()
+    assert not part.exists()
 
 
 def test_raw_rounds_go_and_what_was_found_stays(campaign, kzmitm):
