@@ -17,10 +17,13 @@ from kzmitm.campaign.remote_setup import Remote
 from kzmitm.campaign.runner import Runner
 from kzmitm.campaign.served import ServedRunner
 from kzmitm.campaign.state import CampaignFolder, Versions
+from kzmitm.campaign.subjects import Subjects
 from kzmitm.campaign.target_table import TargetTable
 from kzmitm.campaign.world import World
+from kzmitm.cli.serving import linked
 from kzmitm.netio.overrides import parse_overrides
 from kzmitm.netio.pump import Limits
+from kzmitm.netio.queue_access import parse_server
 from kzmitm.netio.vantage import open_vantage
 from kzmitm.pki.store import parse_store
 from kzmitm.scan import Network, ScanOptions
@@ -221,16 +224,22 @@ def test_workers_and_coordinator_together_keep_to_the_limits(tmp_path, meter, au
     meter.check_rate(30, places=3)
 
 
-def test_a_second_process_for_one_vantage_waits_for_the_first_to_leave(tmp_path, authority, meter):
+def test_a_second_process_for_one_vantage_waits_for_the_first_to_leave(tmp_path, capsys):
     """Each would do the whole part of its vantage, so the server takes as many as the campaign divides by."""
     with server_for(tmp_path, vantages=("a",), workers=1) as server:
 
         async def work():
             first = await server.queue("a")
-            second = asyncio.create_task(server.queue("a"))
-            done, _ = await asyncio.wait([second], timeout=0.3)
-            assert not done
-            await first.close()
-            await (await second).close()
+            where = (parse_server(server.url), server.credentials("a"), Subjects("camp", "a").inbox)
+            async with asyncio.timeout(15), asyncio.TaskGroup() as group:
+                second = group.create_task(come_and_go(where))
+                while "waiting for one to leave" not in capsys.readouterr().err:  # noqa: ASYNC110 (of what is said)
+                    await asyncio.sleep(0.02)
+                assert not second.done()
+                await first.close()
+
+        async def come_and_go(where):
+            async with linked(*where):
+                pass
 
         run(work())
