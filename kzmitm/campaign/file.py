@@ -49,7 +49,7 @@ def parse_campaign(octets: bytes, *, name: str) -> CampaignFile:
     try:
         document = tomllib.loads(text) if text is not None else {}
     except tomllib.TOMLDecodeError as exc:
-        raise CampaignFileError(name, (_syntax(exc),)) from None
+        raise CampaignFileError(name, (_syntax(exc, text or ""),)) from None
     if mistakes:
         raise CampaignFileError(name, tuple(mistakes))
     reading = _Reading(document, places(text or ""))
@@ -70,11 +70,28 @@ def _decoded(octets: bytes, mistakes: list[Mistake]) -> str | None:
         return None
 
 
-def _syntax(error: tomllib.TOMLDecodeError) -> Mistake:
+_REMEDIES: Mapping[str, str] = {
+    "Cannot overwrite": "it stands there twice, or is of another kind; leave one of them out",
+    "Cannot declare": "it stands there twice; leave one of them out",
+    "Cannot redefine": "it stands there twice; leave one of them out",
+    "Illegal character": "a text ends on its line with the quote that it began with",
+    "Unterminated string": "a text ends with the quotes that it began with",
+    "Invalid value": 'a text stands in quotes, as "this", a list ends with ], true and false are small',
+    "Expected '='": "write KEY = VALUE",
+    "Unclosed array": "a list ends with ]",
+}
+"""What to do, by how the standard library's complaints begin."""
+
+
+def _syntax(error: tomllib.TOMLDecodeError, text: str) -> Mistake:
     """The standard library tells line and column in the text of its message."""
     what, _, place = str(error).partition(" (at ")
     digits = "".join(filter(str.isdigit, place.partition(",")[0]))
-    return Mistake(int(digits) if digits else 1, "", f"no TOML: {what}")
+    line = int(digits) if digits else max(1, len(text.splitlines()))  # else "at end of document"
+    remedy = next(
+        (each for begin, each in _REMEDIES.items() if what.startswith(begin)), "see examples/*.toml"
+    )
+    return Mistake(line, "", f"no TOML: {what}; {remedy}")
 
 
 class _Reading:
@@ -117,7 +134,7 @@ class _Reading:
         for each, key in keys.items():
             if each not in given:
                 if key.is_required:
-                    self._mistake(path, f"{each} is missing")
+                    self._mistake(path, f'{each} is missing; add {each} = "…"')
                     read[each] = ""
                 continue
             try:
@@ -130,13 +147,15 @@ class _Reading:
     def _vantages(self) -> Iterator[VantagePart]:
         given = self._document.get("vantages", [{"name": "here"}])
         if not isinstance(given, list) or not given or not all(isinstance(each, Mapping) for each in given):
-            self._mistake(("vantages",), "must be tables, [[vantages]]")
+            self._mistake(("vantages",), "must be tables, each begun by [[vantages]]")
             return
         seen: set[str] = set()
         for index, each in enumerate(given):
             part = self._values(each, VANTAGE, VantagePart, ("vantages", index))
             if part.name in seen:
-                self._mistake(("vantages", index, "name"), f"{part.name} stands there twice")
+                self._mistake(
+                    ("vantages", index, "name"), f"{part.name} stands there twice; give it another name"
+                )
             seen.add(part.name)
             yield part
 

@@ -26,8 +26,8 @@ from kzmitm.wire.profiles import PROFILES
 
 def _service(value: Any) -> str:
     try:
-        return check_service(forms.text(value))
-    except UsageError:
+        return check_service(forms.web_address("https")(value))
+    except (UsageError, FormError):
         raise FormError("must be an address that begins with https://, without a password") from None
 
 

@@ -167,7 +167,7 @@ def family(value: Any) -> int:
 def list_of(reader: Reader[T], *, least: int = 0) -> Reader[tuple[T, ...]]:
     def read(value: Any) -> tuple[T, ...]:
         if not isinstance(value, list) or not least <= len(value) <= MAX_ITEMS:
-            raise FormError(f"must be a list of {least} to {MAX_ITEMS} entries")
+            raise FormError(f"must be a list in brackets, as [1, 2], of {least} to {MAX_ITEMS} entries")
         found = []
         for place, each in enumerate(value, 1):
             try:
