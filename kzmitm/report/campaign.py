@@ -18,6 +18,12 @@ def plan_lines(told: Mapping[str, Any]) -> Iterator[Line]:
         yield Line(f"  {harmless(vantage['name'])}  {harmless(vantage['kind'])}")
     yield from _cost_lines(told["estimate"], told["rounds"])
     yield from _limit_lines(told["limits"])
+    if told["places"] > 1:
+        text = _(
+            "Of these limits each of {n} places has an equal part, as they share no clock; "
+            "so many may meet at one address."
+        )
+        yield Line(text.format(n=told["places"]))
     yield from _kept_lines(told["evidence"], told["store"])
     yield Line(
         _("Who carries a vantage's traffic sees every name that is asked for, and that no browser asks.")

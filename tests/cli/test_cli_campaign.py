@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 FILE = """\
 [campaign]
 name = "weekly"
@@ -85,6 +86,29 @@ def test_check_explains_and_sends_nothing(kzmitm, write):
     assert told["schema"] == "kzmitm.campaign-plan/1.0"
     assert told["estimate"]["connections"] == 4
     assert told["vantages"] == [{"name": "here", "kind": "direct"}]
+
+
+def test_check_tells_what_holds_who_hears_of_it_and_what_is_kept(kzmitm):
+    told = kzmitm("campaign", "check", EXAMPLES / "two-continents.toml")
+    assert "Of these limits each of 4 places has an equal part" in told.out
+    assert "To one network at once at most 6." in told.out
+    assert "To one network at most 3 a second." in told.out
+    assert "What is found is put into signed bundles, level full." in told.out
+    assert "Measurements of the last 2 rounds are kept" in told.out
+    document = kzmitm("campaign", "check", EXAMPLES / "two-continents.toml", "--json").json
+    assert document["places"] == 4
+    assert document["asked_besides"] == {"resolver": "1.1.1.1", "location": None, "webhook": None}
+
+
+def test_check_tells_the_hosts_that_hear_of_it_and_no_secret_of_theirs(kzmitm, write):
+    more = (
+        '[hooks]\nwebhook = "https://hook.example/secret-token"\n'
+        '[networks]\nlocate = "https://where.example/trace"\n'
+    )
+    told = kzmitm("campaign", "check", write(more=more)).out
+    assert "hook.example is told of what changed" in told
+    assert "where.example is asked through every vantage" in told
+    assert "secret" not in told
 
 
 def test_check_names_every_mistake_by_line(kzmitm, write):
@@ -359,9 +383,6 @@ def test_a_folder_without_a_campaign(kzmitm, tmp_path, action):
     done = kzmitm("campaign", action, tmp_path)
     assert done.code == 2
     assert "no campaign is there" in done.err
-
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.toml")))

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
 
-from kzmitm.campaign.allotment import WORKER_URI
+from kzmitm.campaign.allotment import WORKER_URI, weights_of
 from kzmitm.campaign.estimate import estimate
 from kzmitm.campaign.file import CampaignFileError
 from kzmitm.cli.campaign.opening import Opened, open_file
@@ -45,6 +45,10 @@ def _kind(uri: str) -> str:
     return "worker" if uri == WORKER_URI else open_vantage(uri).vantage.kind
 
 
+def _has_workers(opened: Opened) -> bool:
+    return weights_of(opened.campaign.vantages).remote > 0
+
+
 def _asked_besides(opened: Opened) -> dict[str, str | None]:
     """Who else hears of the campaign: hosts alone, as the rest of an address may be a secret."""
     campaign = opened.campaign
@@ -73,6 +77,7 @@ def document(opened: Opened) -> dict[str, Any]:
         "start": campaign.rounds.start.isoformat() if campaign.rounds.start else None,
         "every_s": campaign.rounds.every,
         "limits": asdict(campaign.limits),
+        "places": weights_of(campaign.vantages).total if _has_workers(opened) else 1,
         "evidence": asdict(campaign.evidence),
         "store": asdict(campaign.store),
         "asked_besides": _asked_besides(opened),
