@@ -110,6 +110,7 @@ class Politeness:
         place: _Place = places.setdefault(key, _Place(gap))
         while place.is_full(most):
             await self._wait(place)
+            place = places.setdefault(key, place)  # it may have been forgotten, and begun anew by another
         place.under_way += 1
         who = object()
         if gap:

@@ -237,6 +237,22 @@ def test_a_vantages_own_rate_holds_though_it_waits_for_that_of_all(time):
     assert all(later - earlier >= 0.25 - 1e-9 for earlier, later in pairwise(every))
 
 
+def test_who_comes_as_another_leaves_and_a_third_is_woken_is_no_fourth(time):
+    """The place is empty for a moment, and is not to be forgotten by who waited for it."""
+
+    async def work():
+        politeness = Politeness(limits(endpoint_concurrency=1), time)
+        meter, place = Meter(time), endpoints(1)[0]
+        async with politeness.pacer().turn(place):
+            waiting = asyncio.ensure_future(meter.connect(politeness.pacer(), place))
+            await _yield()
+        newcomer = asyncio.ensure_future(meter.connect(politeness.pacer(), place))
+        await asyncio.gather(waiting, newcomer)
+        return meter
+
+    assert run(time, work()).most[endpoints(1)[0]] == 1
+
+
 def test_one_that_is_broken_off_as_its_turn_comes_gives_it_to_the_next(time):
     """Without this, another vantage would wait for ever."""
 
