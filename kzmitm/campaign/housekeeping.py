@@ -28,16 +28,15 @@ async def bundle_share(
             complete=True,
             is_stopping=stopping.is_set,
         )
+        for path in made:
+            folder.record(
+                {"event": "evidence", "round": share.round, "vantage": share.vantage, "file": path.name}
+            )
+            watcher.on_note(share, "evidence", str(path))
     except BrokenOffError:
         return
     except (OSError, KzmitmError) as exc:
         watcher.on_note(share, "evidence_failed", str(exc))
-        return
-    for path in made:
-        folder.record(
-            {"event": "evidence", "round": share.round, "vantage": share.vantage, "file": path.name}
-        )
-        watcher.on_note(share, "evidence", str(path))
 
 
 async def keep_house(folder: CampaignFolder, watcher: Watcher) -> None:

@@ -1,9 +1,8 @@
-"""A run in this process: vantages that fail and come back, pauses, rounds in their time, changes told of."""
+"""A run in this process: vantages that fail and come back, pauses, changes told of."""
 
 import asyncio
 import json
 import socket
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from nats_support import REGISTRY, Authority, Sites, now, run
@@ -164,27 +163,6 @@ def test_paused_it_begins_nothing_and_then_goes_on(setting, sites):
     run(runner.run())
     assert heard.codes[:2] == ["paused", "resumed"]
     assert folder.share_state(HERE).done == 3
-
-
-def test_rounds_begin_in_their_time_and_not_before(setting):
-    """A clock of our own: it goes on when somebody sleeps."""
-    clock = [datetime(2026, 12, 1, tzinfo=UTC)]
-
-    async def sleep(seconds):
-        clock[0] += timedelta(seconds=seconds)
-        await asyncio.sleep(0)
-
-    more = QUICK + '[rounds]\ncount = 3\nevery = "1d"\njitter = "2h"\nstart = 2026-12-02T00:00:00Z\n'
-    runner, folder, _ = setting(more, now=lambda: clock[0], sleep=sleep)
-    run(runner.run())
-    started = [
-        datetime.fromisoformat(each["at"]) for each in folder.events() if each.get("event") == "round_started"
-    ]
-    first = datetime(2026, 12, 2, tzinfo=UTC)
-    late = [at - first - timedelta(days=n) for n, at in enumerate(started)]
-    assert len(late) == 3
-    assert all(timedelta(0) <= each < timedelta(hours=2, minutes=2) for each in late)
-    assert len(set(late)) == 3, "jitter is drawn for each round"
 
 
 def test_stopped_between_rounds_it_ends_and_goes_on_with_the_next(setting):
