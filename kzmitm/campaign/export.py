@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from kzmitm.campaign import forms
+from kzmitm.campaign.allotment import limits_of_process
 from kzmitm.campaign.file import parse_campaign
 from kzmitm.campaign.forms import FormError
 from kzmitm.campaign.plan import Plan
-from kzmitm.campaign.sections import CampaignFile, HooksPart
+from kzmitm.campaign.sections import CampaignFile, HooksPart, NetworksPart
 from kzmitm.campaign.target_table import TargetTable
 from kzmitm.errors import UsageError
 from kzmitm.evidence.json_reader import UnreadableJSONError, parse_json
@@ -102,13 +103,18 @@ def _targets(value: Any, key: str) -> list[Target]:
 
 def harmless_campaign(campaign: CampaignFile) -> CampaignFile:
     """A stranger's campaign without what would act here: commands, addresses to call, files to read."""
-    return replace(campaign, hooks=HooksPart(), controls=replace(campaign.controls, file=None))
+    return replace(
+        campaign,
+        hooks=HooksPart(),
+        networks=NetworksPart(),
+        controls=replace(campaign.controls, file=None),
+    )
 
 
 def of_one_vantage(plan: Plan, vantage: str, uri: str) -> Plan:
     """The same plan for one place alone, by the way that this place names; raises UsageError.
 
-    Its jobs are those that the whole plan has for it, and its rate is its part of what all may do together.
+    Its jobs are those that the whole plan has for it, and its limits its part of what all may do together.
     """
     campaign = plan.campaign
     part = next((each for each in campaign.vantages if each.name == vantage), None)
@@ -121,7 +127,12 @@ def of_one_vantage(plan: Plan, vantage: str, uri: str) -> Plan:
             vantage=vantage,
             known=known,
         )
-    limits = campaign.limits
-    rate = None if limits.rate is None else limits.rate / len(campaign.vantages)
-    alone = replace(campaign, vantages=(replace(part, uri=uri),), limits=replace(limits, rate=rate))
-    return Plan(alone, plan.targets, plan.controls)
+    limits = limits_of_process(campaign, part)
+    here = replace(
+        part,
+        uri=uri,
+        workers=1,
+        concurrency=limits.vantage_concurrency,
+        rate=limits.vantage_rate,
+    )
+    return Plan(replace(campaign, vantages=(here,), limits=limits), plan.targets, plan.controls)

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from random import Random
 
 from kzmitm.campaign.alarms import alarms, as_document
+from kzmitm.campaign.allotment import limits_here
+from kzmitm.campaign.housekeeping import bundle_share, keep_house
 from kzmitm.campaign.plan import Plan, Share
 from kzmitm.campaign.politeness import Politeness
 from kzmitm.campaign.share_run import ShareRun
@@ -26,13 +28,14 @@ class Runner:
         self._plan: Plan = folder.plan
         self._world = world
         self._watcher = watcher
-        self._politeness = Politeness(self._plan.campaign.limits)
+        self._politeness = Politeness(limits_here(self._plan.campaign), network_of=world.network_of)
         self._unusable: dict[Share, str] = {}
         """Why vantages cannot be used at the moment."""
         self.stopping = asyncio.Event()
 
     async def run(self) -> None:
         """Every round that is not finished, each in its time, until all are or `stopping` is set."""
+        await keep_house(self._folder, self._watcher)
         finished = self._folder.rounds_finished
         for number in range(1, self._plan.campaign.rounds.count + 1):
             if number in finished and not self._has_failed(number):
@@ -92,6 +95,7 @@ class Runner:
         if not self.stopping.is_set():
             at = self._world.now().isoformat()
             self._folder.record({"event": "round_finished", "round": number, "at": at})
+            await keep_house(self._folder, self._watcher)
             await self._tell_alarms(number)
 
     async def _tell_alarms(self, number: int) -> None:
@@ -125,9 +129,16 @@ class Runner:
                         continue
                 await self._pause(WAIT_S)
             self._flush(store)
-            store.write_manifest({"round": share.round, "vantage": share.vantage})
+            await self._close(share, store)
         finally:
             store.close()
+
+    async def _close(self, share: Share, store: ShareStore) -> None:
+        """Say what a share holds, and make bundles of its evidence once it is done."""
+        store.write_manifest({"round": share.round, "vantage": share.vantage})
+        if self._world.means is None or store.counts[2]:
+            return
+        await bundle_share(share, self._folder, self._world.means, self._watcher, self.stopping)
 
     async def _is_usable(self, share: Share) -> bool:
         if self._world.prove is None:
@@ -142,7 +153,23 @@ class Runner:
             self._unusable[share] = why
         elif self._unusable.pop(share, ""):
             self._watcher.on_note(share, "vantage_up")
+        if not why:
+            self._record_place(share)
         return not why
+
+    def _record_place(self, share: Share) -> None:
+        """Keep where a vantage came out in a round, if that was asked."""
+        labels = self._world.networks[share.vantage].labels
+        if labels is not None:
+            self._folder.record(
+                {
+                    "event": "vantage_located",
+                    "round": share.round,
+                    "vantage": share.vantage,
+                    "asn": labels.asn,
+                    "cc": labels.cc,
+                }
+            )
 
     @staticmethod
     def _flush(store: ShareStore) -> None:

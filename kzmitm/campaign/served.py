@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
+from kzmitm.campaign.allotment import WORKER_URI
 from kzmitm.campaign.forms import FormError, public_key
 from kzmitm.campaign.intake import Accepted, Intake
 from kzmitm.campaign.plan import Share
-from kzmitm.campaign.remote_setup import WORKER_URI, Remote, part_of
+from kzmitm.campaign.remote_setup import Remote, part_of
 from kzmitm.campaign.remote_share import RemoteShare
 from kzmitm.campaign.runner import Runner
 from kzmitm.campaign.state import CampaignFolder
@@ -52,7 +53,7 @@ class ServedRunner(Runner):
             if store.counts[2]:
                 await remote.go(self.stopping, paused=lambda: self._folder.is_paused)
             self._flush(store)
-            store.write_manifest({"round": share.round, "vantage": share.vantage})
+            await self._close(share, store)
         finally:
             store.close()
             self._record_refusals(share, remote)

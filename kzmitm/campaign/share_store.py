@@ -150,7 +150,8 @@ class ShareStore:
             return self._file
         if self._file is not None:
             self._file.close()
-        if not self._segment or self._end >= SEGMENT_OCTETS:
+        is_gone = self._segment and not (self.folder / self._segment).exists()  # deleted by retention
+        if not self._segment or self._end >= SEGMENT_OCTETS or is_gone:
             number = int(self._segment.partition(".")[0] or 0) + 1
             self._segment, self._end = f"{number:04d}.jsonl.zst", 0
         self._file = (self.folder / self._segment).open("ab")
@@ -167,6 +168,14 @@ class ShareStore:
         """The files that hold the lines, in order."""
         return sorted(self.folder.glob("[0-9]*.jsonl.zst"))
 
+    def _removed(self) -> list[dict[str, Any]]:
+        """What an earlier manifest tells of segments that are not kept any more."""
+        path = self.folder / MANIFEST
+        if not path.exists():
+            return []
+        told = json.loads(path.read_text(encoding="utf-8"))["segments"]
+        return [each for each in told if each.get("removed") and not (self.folder / each["name"]).exists()]
+
     def write_manifest(self, about: Mapping[str, Any]) -> None:
         """Say what the share holds, with the hash of every segment; appears whole."""
         done, failed, left = self.counts
@@ -176,8 +185,11 @@ class ShareStore:
             **about,
             "jobs": {"done": done, "failed": failed, "left": left},
             "segments": [
-                {"name": path.name, "octets": path.stat().st_size, "sha256": _hash(path)}
-                for path in self.segments()
+                *self._removed(),
+                *(
+                    {"name": path.name, "octets": path.stat().st_size, "sha256": _hash(path)}
+                    for path in self.segments()
+                ),
             ],
         }
         temporary = self.folder / f".{MANIFEST}"

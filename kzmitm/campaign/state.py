@@ -1,7 +1,7 @@
 """The folder of a campaign: its plan, its log, the shares of its rounds, and how far they are."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,7 @@ CAMPAIGN_LOG: Final = "campaign.log"
 FILE_COPY: Final = "campaign.toml"
 PAUSED: Final = "paused"
 ROUNDS: Final = "rounds"
+UNKNOWN: Final = "AS0"
 FORMAT: Final = "kzmitm.campaign/1.0"
 
 
@@ -111,6 +112,16 @@ class CampaignFolder:
             for number, result in last.items():
                 if number < len(self.plan.targets):
                     yield Seen(round_number, share.vantage, str(self.plan.targets[number]), result)
+
+    def networks(self) -> Callable[[Seen], str]:
+        """Tells the AS number of a vantage in a round: as it was found then, else as the file says; or ""."""
+        declared = {each.name: each.asn or "" for each in self.plan.campaign.vantages}
+        found = {
+            (each["round"], each["vantage"]): str(each["asn"])
+            for each in self.events()
+            if each.get("event") == "vantage_located" and each["asn"] != UNKNOWN
+        }
+        return lambda seen: found.get((seen.round, seen.vantage), declared.get(seen.vantage, ""))
 
     @property
     def rounds_finished(self) -> frozenset[int]:

@@ -28,6 +28,10 @@ NAMESPACE: Final = "kzmitm-work@v1"
 MAX_ITEM: Final = 16 << 10
 MAX_RESULT: Final = 1 << 20
 MAX_BENIGN: Final = 16
+MIN_RATE: Final = 1e-9
+"""Of what is a part of a rate: small ones may be divided among very many."""
+MAX_GAP_S: Final = 366 * 86400.0
+"""Of pauses, which are as much longer as there are workers."""
 
 T = TypeVar("T")
 
@@ -51,6 +55,12 @@ class WorkOptions:
     rate: float | None = None
     endpoint_gap: float = 2.0
     network_concurrency: int = 4
+    as_concurrency: int | None = None
+    as_rate: float | None = None
+    """Both where the worker knows which network an address is of."""
+    asn: str | None = None
+    cc: str | None = None
+    """Where the campaign says that the vantage is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,25 +262,23 @@ def _target(value: Any) -> Target:
         raise FormError("must be a target: {why}", why=exc) from None
 
 
-def _family(value: Any) -> int:
-    if value not in (4, 6) or isinstance(value, bool):
-        raise FormError("must be 4 or 6")
-    return int(value)
-
-
-def _rate(value: Any) -> float | None:
-    return None if value is None else forms.number(0.001, 100_000)(value)
+def _or_none(reader: Callable[[Any], T]) -> Callable[[Any], T | None]:
+    return lambda value: None if value is None else reader(value)
 
 
 _OPTIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "profile": forms.one_of(*sorted(PROFILES)),
-    "families": forms.list_of(_family, least=1),
+    "families": forms.list_of(forms.family, least=1),
     "follow_ups": forms.flag,
     "timeout": forms.number(0.1, 600),
     "max_addresses": forms.whole(1, 16),
     "benign": forms.list_of(forms.text),
     "concurrency": forms.whole(1, 10_000),
-    "rate": _rate,
-    "endpoint_gap": forms.number(0, 86400),
+    "rate": _or_none(forms.number(MIN_RATE, 100_000)),
+    "endpoint_gap": forms.number(0, MAX_GAP_S),
     "network_concurrency": forms.whole(1, 10_000),
+    "as_concurrency": _or_none(forms.whole(1, 10_000)),
+    "as_rate": _or_none(forms.number(MIN_RATE, 100_000)),
+    "asn": _or_none(forms.network),
+    "cc": _or_none(forms.country),
 }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from kzmitm.campaign.bundles import Means
 from kzmitm.campaign.plan import Job, Share
 from kzmitm.scan import Judged, Network, ScanJudge, ScanOptions
 
@@ -23,7 +24,7 @@ class Watcher(Protocol):
         ...
 
     def on_note(self, share: Share | None, code: str, detail: str = "") -> None:
-        """`vantage_down`, `vantage_up`, `vantage_unusable`, `disk_full`, `disk_free`, `paused`, `resumed`."""
+        """Something that is worth a line: `vantage_down`, `disk_full`, `paused`, `evidence` and the like."""
         ...
 
 
@@ -40,4 +41,8 @@ class World:
     """Whether a vantage works and leaves TLS alone: "" or why not."""
     tell: Callable[[Mapping[str, object]], Awaitable[str]] | None = None
     """Tells of an alarm: "" or why that failed."""
+    means: Means | None = None
+    """What bundles of evidence are made with; None for none."""
+    network_of: Callable[[str], str] | None = None
+    """The autonomous system of an address, `AS0` where it is not known; None if none is."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep

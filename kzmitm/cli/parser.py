@@ -129,7 +129,7 @@ def build_parser(verbs: Mapping[str, ModuleType]) -> CommandParser:
     """The parser for the verbs given, by name."""
     parser = CommandParser(
         prog="kzmitm",
-        description=DESCRIPTION,
+        description=_(DESCRIPTION),
         epilog=f"{_(EXAMPLES)}\n{_(EPILOG)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -62,7 +62,7 @@ def open_saved(args: argparse.Namespace, checked: Checked, header: ScanHeader) -
         annotations=annotations(
             platform=sys.platform, machine=platform.machine(), android=hasattr(sys, "getandroidapilevel")
         ),
-        environment=_environment(),
+        environment=environment_here(),
         target=target,
     )
     if checked.recipients:
@@ -88,7 +88,8 @@ def _place(out: Path | None, *, sealed: bool) -> tuple[Path, str | None]:
     return out.parent, out.name
 
 
-def _environment() -> dict[str, Any]:
+def environment_here() -> dict[str, Any]:
+    """The computer that we run on, as the full level of a bundle tells of it."""
     return environment(
         system=platform.system(),
         release=platform.release(),

@@ -60,12 +60,14 @@ async def linked(server: ServerAddress, credentials: Credentials, inbox: str) ->
         if closing:
             return
         what, _colon, why = code.partition(": ")
-        if what == "unreachable":
+        if "active connections exceeded" in why:  # nats-server's words for max_connections of an account
+            say(_("as many computers work for this place as the campaign allows; waiting for one to leave"))
+        elif what == "unreachable":
             say(_("the server cannot be reached; trying again") + f": {harmless(why)}")
         elif what == "forbidden":
             say(_("the server does not allow it") + f": {harmless(why)}")
         else:
-            say(WORDS.get(code, code))
+            say(_(WORDS.get(code, code)))
 
     queue = await open_queue(server, credentials, inbox=inbox, told=told)
     try:

@@ -140,11 +140,12 @@ class JournalWriter:
         failures: Sequence[str | None] | None = None,
         certificates: Sequence[Certificate] = (),
         explanation: str = "",
+        annotations: Mapping[str, str] | None = None,
     ) -> None:
         """Write one target; raises OSError, and the journal is readable all the same.
 
         `failures` are as for `kzmitm.ooni.emit`, `certificates` and `explanation` as for
-        `kzmitm.evidence.scan_document.target_row`.
+        `kzmitm.evidence.scan_document.target_row`; `annotations` are of this measurement alone.
         """
         for observation in measurement.tls:
             for der in observation.presented_chain[1:]:
@@ -153,7 +154,7 @@ class JournalWriter:
             measurement,
             test_start_time=self._started_at,
             failures=failures,
-            annotations=self._annotations,
+            annotations={**(annotations or {}), **self._annotations},
             versions={
                 "rules": verdict.rules_version,
                 "registry": verdict.registry_version,

@@ -17,8 +17,9 @@ def check_link(link: VantageLink) -> None:
         )
     if not link.is_direct:
         raise UsageError(
-            f"no trace through {link.vantage.kind}: the hops would be those to the proxy",
+            "no trace through {kind}: the hops would be those to the proxy",
             hint="leave out --via",
+            kind=link.vantage.kind,
         )
     route = route_to(ANYWHERE, link)
     if route is not None:
@@ -29,6 +30,8 @@ def check_route(route: Route) -> None:
     """Raise UsageError for a route into a tunnel."""
     if route.is_tunnel:
         raise UsageError(
-            f"no trace through {route.interface} ({route.driver}): a VPN or tunnel hides the hops it crosses",
+            "no trace through {interface} ({driver}): a VPN or tunnel hides the hops it crosses",
             hint="switch it off, or give --via interface:NAME of another way out",
+            interface=route.interface,
+            driver=route.driver,
         )

@@ -12,7 +12,7 @@ from kzmitm.model.failure import Failure
 from kzmitm.model.local_trust import LocalTrust
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.observation import DNSObservation, Role, TCPObservation, TLSObservation
-from kzmitm.model.target import Endpoint, Target
+from kzmitm.model.target import Endpoint, Target, Vantage
 from kzmitm.model.trace import TraceObservation
 from kzmitm.model.verdict import Outcome
 from kzmitm.netio.clock import Stopwatch, start_stopwatch
@@ -54,6 +54,8 @@ class Network:
     """None only where no name needs resolving; a target that does then has no address."""
     overrides: Overrides = field(default_factory=Overrides)
     control_link: VantageLink | None = None
+    labels: Vantage | None = None
+    """What results say of the vantage, where more is known than the link says."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -313,7 +315,7 @@ class Draft:
     def _freeze(self) -> Measurement:
         return Measurement(
             target=self._target,
-            vantage=self._run.network.link.vantage,
+            vantage=self._run.network.labels or self._run.network.link.vantage,
             started_at=self._watch.started_at,
             dns=self._dns,
             tcp=tuple(self._tcp),

@@ -186,7 +186,7 @@ def run(args: argparse.Namespace) -> int:
     system_of = systems_in(args.mmdb) if args.mmdb else None
     for path in filter(None, (args.svg, args.ooni)):
         if not path.parent.is_dir():
-            raise UsageError(f"{path.parent} is no folder", hint=_("make it first"))
+            raise UsageError("{parent} is no folder", hint=_("make it first"), parent=path.parent)
     consent.demand(understood=args.i_understand)
     check_link(setup.link)
     stop = asyncio.Event()
@@ -242,10 +242,12 @@ def _set_up(args: argparse.Namespace) -> _Setup:
     try:
         target = parse_target(args.target)
     except ValueError as exc:
-        raise UsageError(str(exc), hint=_("give HOST, HOST:PORT or https://HOST/")) from None
+        raise UsageError("{why}", hint=_("give HOST, HOST:PORT or https://HOST/"), why=exc) from None
     if not 0 < args.control_port < 65536 or args.control_port == target.port:
         raise UsageError(
-            f"--control-port: not another port: {args.control_port}", hint=_("give one from 1 to 65535")
+            "--control-port: not another port: {control_port}",
+            hint=_("give one from 1 to 65535"),
+            control_port=args.control_port,
         )
     registry = registry_of(args.fingerprints)
     return _Setup(
@@ -269,7 +271,7 @@ def _control(given: str | None, target: Target, registry: Registry) -> str:
         try:
             name = to_ascii_hostname(given)
         except ValueError as exc:
-            raise UsageError(f"--control-sni: {exc}", hint=_("give a host name")) from None
+            raise UsageError("--control-sni: {why}", hint=_("give a host name"), why=exc) from None
     else:
         controls = registry.watchlists.get(CONTROLS)
         names = controls.names if controls else ()

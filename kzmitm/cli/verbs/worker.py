@@ -21,6 +21,7 @@ from kzmitm.evidence.signing.keys import SigningKey, campaign_key, check_campaig
 from kzmitm.netio.descriptors import make_room
 from kzmitm.netio.doh import DEFAULT_SERVERS
 from kzmitm.netio.overrides import parse_overrides
+from kzmitm.netio.places import read_table
 from kzmitm.netio.queue_access import Credentials, ServerAddress
 from kzmitm.netio.resolve import open_resolver
 from kzmitm.netio.vantage import open_vantage
@@ -75,6 +76,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="lay the files of DIR over our registry; may be repeated")  # fmt: skip
     add("--connect-to", metavar="HOST:PORT:ADDR:PORT", action="append", default=[], help="as for scan")
     add("--resolve", metavar="HOST:PORT:ADDR", action="append", default=[], help="as for scan")
+    add("--networks", metavar="FILE", type=filled_path,
+        help="lines PREFIX ASN: which network an address is of, for the limits of each")  # fmt: skip
     add("--local-targets", action="store_true",
         help="take addresses of this network as targets, too (for laboratories)")  # fmt: skip
     add("--i-understand", action="store_true", help="I know what `kzmitm consent` says; run without asking")
@@ -90,6 +93,7 @@ def run(args: argparse.Namespace) -> int:
     ceiling = _ceiling(args)
     link, overrides = open_vantage(args.via), parse_overrides(args.connect_to, args.resolve)
     registry, store = registry_of(args.fingerprints), store_of(args.store)
+    table = read_table(args.networks) if args.networks else None
     consent.demand(understood=args.i_understand)
     make_room(ceiling.concurrency)
     key = _key(args.key, names.campaign)
@@ -110,6 +114,7 @@ def run(args: argparse.Namespace) -> int:
                 ceiling=ceiling,
                 now=clock.now,
                 told=told.hear,
+                network_of=table.asn_of if table is not None else None,
             )
             try:
                 await worker.run(stop)
@@ -220,7 +225,7 @@ class _Telling:
                     )
                 )
             return
-        words = f"{NOTES.get(code, code)}: {harmless(detail)}"
+        words = f"{_(NOTES.get(code, code))}: {harmless(detail)}"
         if words != self._last:
             say(words)
         self._last = words

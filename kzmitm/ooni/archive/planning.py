@@ -11,7 +11,7 @@ from kzmitm.wording import Wording
 
 SUFFIXES = (".jsonl", ".json", ".ndjson", ".gz", ".zst", ".tar", ".tgz", ".post")
 """Files of a folder that are read; a file that is named is read whatever its name."""
-NOT_MEASUREMENTS = frozenset({"manifest.json", "part.json"})
+NOT_MEASUREMENTS = frozenset({"manifest.json", "part.json", "own.jsonl"})
 """Files that lie beside measurements and tell of them: of our campaigns and extracts."""
 MIN_TASK, MAX_TASK = 4 << 20, 128 << 20
 """Octets of files in one task: a second of work at least, so that starting one costs nothing."""

@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     _opened, folder = open_folder(args.folder, registry_of([]))
     campaign = folder.plan.campaign
     seen = [each for number in range(1, campaign.rounds.count + 1) for each in folder.seen(number)]
-    found = spans(seen, {each.name: each.asn or "" for each in campaign.vantages})
+    found = spans(seen, folder.networks())
     if args.json:
         told = [as_document(alarm, campaign.name) for alarm in alarms(seen, after=campaign.hooks.after)]
         print_json(

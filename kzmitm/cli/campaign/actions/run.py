@@ -4,8 +4,9 @@ import argparse
 import asyncio
 from dataclasses import replace
 
+from kzmitm.campaign.allotment import WORKER_URI
 from kzmitm.campaign.export import NAMESPACE, of_one_vantage
-from kzmitm.campaign.remote_setup import WORKER_URI, Remote
+from kzmitm.campaign.remote_setup import Remote
 from kzmitm.campaign.runner import Runner
 from kzmitm.campaign.served import ServedRunner
 from kzmitm.campaign.state import CampaignFolder
@@ -55,7 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     registry, store = registry_of(args.fingerprints), store_of(args.store)
-    opened = _chosen(args, open_file(args.file, registry))
+    opened = _chosen(args, open_file(args.file, registry, is_to_run=args.vantage is None))
     server = serving.server_of(args) if args.server or args.creds else None
     _check_workers(opened, has_server=server is not None)
     world = world_of(args, opened, registry, store)

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
+from kzmitm.campaign.allotment import WORKER_URI
 from kzmitm.campaign.file import parse_campaign
-from kzmitm.campaign.remote_setup import WORKER_URI
 from kzmitm.campaign.sections import CampaignFile
 from kzmitm.campaign.server_config import ServerSettings, ServerUser, server_config
 from kzmitm.cli.exits import Exit
@@ -40,7 +40,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     octets = read_file(str(args.file), option="FILE", max_octets=MAX_FILE)
     campaign = parse_campaign(octets, name=str(args.file))
-    workers = [each.name for each in campaign.vantages if each.uri == WORKER_URI]
+    parts = [each for each in campaign.vantages if each.uri == WORKER_URI]
+    workers = [each.name for each in parts]
     if not workers:
         raise UsageError(
             "{file}: no vantage is a worker", hint='uri = "worker:" in [[vantages]]', file=args.file
@@ -49,7 +50,12 @@ def run(args: argparse.Namespace) -> int:
     args.out.mkdir(mode=0o700, parents=True, exist_ok=True)
     coordinator = _key(args.out / COORDINATOR, campaign, "")
     users = [
-        ServerUser(each, _key(args.out / f"worker-{each}.creds", campaign, each).public) for each in workers
+        ServerUser(
+            each.name,
+            _key(args.out / f"worker-{each.name}.creds", campaign, each.name).public,
+            each.workers,
+        )
+        for each in parts
     ]
     try:
         text = server_config(campaign.name, coordinator.public, users, settings)
