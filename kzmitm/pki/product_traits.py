@@ -37,11 +37,11 @@ def _any_of(read: Callable[[AnswerTraits], object]) -> Callable[[Any], Condition
 
 
 def _shape(argument: Any) -> Condition:
-    """The shape without its last part, which is the origin's where subjects are copied."""
+    """Key and template of the shape: the names are those of the authority and, where copied, the origin."""
     wanted = frozenset(argument)
 
     def condition(traits: AnswerTraits) -> bool | None:
-        return None if traits.shape is None else traits.shape.rpartition("_")[0] in wanted
+        return None if traits.shape is None else traits.shape.rsplit("_", 2)[0] in wanted
 
     return condition
 

@@ -83,12 +83,10 @@ def _top_half(values: Sequence[int]) -> Sequence[int]:
 
 
 def _middle_out(values: Sequence[int]) -> Sequence[int]:
-    """From the middle to both ends by turns, the later one first."""
+    """From the middle of an odd number to both ends by turns, the later one first."""
     middle = len(values) // 2
-    if len(values) % 2:
-        rest = [each for i in range(1, middle + 1) for each in (values[middle + i], values[middle - i])]
-        return [values[middle], *rest]
-    return [each for i in range(middle) for each in (values[middle + i], values[middle - 1 - i])]
+    rest = [each for i in range(1, middle + 1) for each in (values[middle + i], values[middle - i])]
+    return [values[middle], *rest]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
