@@ -112,7 +112,7 @@ class Reading:
     connected: bool = True
     leaf_sha256: str | None = None
     issuer: str | None = None
-    """What stands for the issuer, whether or not its certificate was sent."""
+    """The issuer's name as DER, in hexadecimal. Not its key: error pages of one box may leave that out."""
     names: tuple[str, ...] = ()
     """DNS names of the leaf, else its common name; from a stranger."""
     vouched: bool | None = None

@@ -94,6 +94,7 @@ VALUES = {
     "listed_names": N_("certain names; others pass to the same address"),
     "every_name": N_("every name that was tried"),
     "many_names": N_("many names, and not all"),
+    "a_name": N_("a name; without one it passes (which names, is not told)"),
     "any_address": N_("at addresses that have nothing to do with the name"),
     "own_addresses": N_("at the site's own address only"),
     "watched_addresses": N_("at the addresses of watched sites"),

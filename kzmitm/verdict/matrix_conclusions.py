@@ -19,6 +19,7 @@ Cells = Mapping[Cell, CellResult]
 
 BENIGN = Cell(AskedName.BENIGN)
 NONSENSE = Cell(AskedName.NONSENSE)
+NO_NAME = Cell(AskedName.NONE)
 AT_REFLECTOR = Cell(destination=Destination.REFLECTOR)
 REFLECTOR_ITSELF = Cell(AskedName.REFLECTOR, Destination.REFLECTOR)
 AT_OTHER = Cell(destination=Destination.OTHER_WATCHED)
@@ -64,6 +65,8 @@ def _trigger(cells: Cells) -> Conclusion:
         return Conclusion(subject=subject, value="every_name", cells=(base, *others))
     if others:
         return Conclusion(subject=subject, value="many_names", cells=(base, *others, *spared))
+    if _is(cells, NO_NAME, CellState.PASSED):
+        return Conclusion(subject=subject, value="a_name", cells=(base, NO_NAME))
     return Conclusion(subject=subject, value=NOT_TOLD, cells=(base,))
 
 
@@ -103,14 +106,15 @@ def _needs_server(cells: Cells) -> Conclusion:
 
 def _copying(cells: Cells) -> Conclusion:
     """Whose names the forged leaf carries: told where name and address are of different owners."""
-    if not _is(cells, AT_REFLECTOR, CellState.FORGED) or not _is(cells, REFLECTOR_ITSELF, CellState.PASSED):
+    itself = cells.get(REFLECTOR_ITSELF)
+    if not _is(cells, AT_REFLECTOR, CellState.FORGED) or itself is None:
         return Conclusion(subject="copying", value=NOT_TOLD)
-    forged, origin = cells[AT_REFLECTOR].readings[0].names, cells[REFLECTOR_ITSELF].readings[0].names
-    asked = (cells[AT_REFLECTOR].question.sni or "").lower()
+    forged = cells[AT_REFLECTOR].readings[0].names
+    origin = itself.readings[0].names if itself.state is CellState.PASSED else ()
     at_home = cells[BASE].readings[0].names if _is(cells, BASE, CellState.FORGED) else ()
     value = _copied(
-        has_origin=bool(set(origin) & set(forged)),
-        has_asked=_covers(forged, asked),
+        has_origin=bool(set(origin) & set(forged)) or _covers(forged, itself.question.sni),
+        has_asked=_covers(forged, cells[AT_REFLECTOR].question.sni),
         is_as_at_home=len(at_home) > 1 and set(at_home) == set(forged),
     )
     proof: tuple[Cell, ...] = (AT_REFLECTOR, REFLECTOR_ITSELF)
@@ -127,8 +131,9 @@ def _copied(*, has_origin: bool, has_asked: bool, is_as_at_home: bool) -> str:
     return "site_of_the_name" if is_as_at_home else "name_asked_for"
 
 
-def _covers(names: Iterable[str], asked: str) -> bool:
+def _covers(names: Iterable[str], name: str | None) -> bool:
     """The name itself or a wildcard over its first label."""
+    asked = (name or "").lower()
     return asked in names or f"*.{asked.partition('.')[2]}" in names
 
 
@@ -159,7 +164,7 @@ _RULES: tuple[Callable[[Cells], Conclusion], ...] = (
 )
 
 _VARIED: tuple[tuple[str, Cell], ...] = (
-    ("no_name", Cell(AskedName.NONE)),
+    ("no_name", NO_NAME),
     ("other_watched_name", Cell(AskedName.OTHER_WATCHED)),
     ("upper_case", Cell(AskedName.UPPER_CASE)),
     ("dot", Cell(AskedName.DOT)),

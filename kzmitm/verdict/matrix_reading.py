@@ -8,7 +8,6 @@ from kzmitm.model.certificate import Certificate
 from kzmitm.model.failure import Failure
 from kzmitm.model.matrix import BASE, AnswerKind, AskedName, Cell, CellResult, CellState, Destination, Reading
 from kzmitm.model.observation import TCPObservation, TLSObservation
-from kzmitm.verdict.context import issuer_key
 from kzmitm.verdict.handshake import Judging, State, assess
 
 MAX_NAMES = 16
@@ -40,13 +39,12 @@ def read_answer(
     if not seen.chain:
         return Reading(kind=_kind(tls), failure=tls.failure, version=tls.version)
     leaf = seen.chain[0]
-    name, key_id = issuer_key(leaf)
     is_trusted = seen.state is not State.UNTRUSTED or seen.has_public_issuer
     return Reading(
         kind=AnswerKind.CERTIFICATE,
         failure=tls.failure,
         leaf_sha256=leaf.sha256,
-        issuer=f"{name.hex()}:{(key_id or b'').hex()}",
+        issuer=leaf.issuer.der.hex(),
         names=_names(leaf),
         vouched=is_trusted and seen.state is not State.UNPROVEN,
         self_signed=seen.is_self_signed,
