@@ -183,3 +183,38 @@ def test_a_filter_is_not_taken_for_an_interceptor(lab: Lab):
     assert states["watched@own/small/tcp"] == "failed"
     assert states["benign@own/small/tcp"] == "passed"
     assert set(conclusions(target).values()) == {"not_told"}
+
+
+@pytest.mark.parametrize(
+    ("profile", "outcome", "code"),
+    [("kz-proxy", "forged", 1), ("none", "unaffected", 0), ("rst", "blocked", 3)],
+)
+def test_a_server_is_asked_for_names_that_are_not_its_own(
+    lab: Lab, profile: str, outcome: str, code: int, tmp_path: Path
+):
+    """The laboratory has its interceptors on the way out only; to the measurement both ways are the same."""
+    needs_product(profile)
+    (tmp_path / "servers.txt").write_text(f"{REFLECTOR} {REFLECTOR_ADDRESS} AS9198\nwronghost.lab.test\n")
+    (tmp_path / "names.txt").write_text(f"{TARGET}\n")
+    if profile != "none":
+        lab.switch_on(profile, {})
+    words = ["reflect", "--reflectors", str(tmp_path / "servers.txt"), "--sni", str(tmp_path / "names.txt")]
+    words += ["--control-name", BENIGN, "--i-understand", "--doh", "none", "--timeout", "2", "--gap", "0"]
+    words += ["--store", str(lab.directory / "roots.pem"), "--json"]
+    words += ["--fingerprints", str(lab.directory / "overlay")] if profile != "none" else []
+    done = lab.run("client", module_command("kzmitm", *words))
+    lab.switch_off()
+    document = json.loads(done.stdout)
+    Draft202012Validator(json.loads(schema_text("reflect"))).validate(document)
+    fit, unfit = document["reflectors"]
+    assert (done.returncode, fit["fitness"], unfit["fitness"]) == (code, "fit", "not_valid")
+    (name,) = fit["names"]
+    assert (name["sni"], name["outcome"]) == (TARGET, outcome)
+    assert bool(name["chain"]) is (outcome == "forged")
+    assert (name["authority"] == "lab-look-alike") is (outcome == "forged")
+    network = next(each for each in document["networks"] if each["asn"] == 9198)
+    assert (network["name"], network["fit"], network["intercepted"]) == (
+        "Kazakhtelecom",
+        1,
+        int(outcome == "forged"),
+    )

@@ -63,7 +63,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="how often each cell is asked (default: %(default)s)")  # fmt: skip
     add("--thorough", action="store_true", help="ask every cell, also where nothing forged was seen")
     add_reach_options(parser)
-    add("--json", action="store_true", help=f"one document ({SCHEMA}) on stdout")
+    add("--json", action="store_true", help="one JSON document (kzmitm.matrix/1.0) on stdout")
     parser.epilog = (
         "One dimension at a time is varied around the target's name at its address, never all together:\n"
         "about 50 connections, one after the other. Exit code 1: interception; 3: inconclusive."
@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         print_lines(line for matrix in found for line in _lines(matrix, measuring))
     if not has_quic():
-        say(_("QUIC was not tried: install kzmitm[quic]"))
+        say(_("QUIC was not tried: pip install kzmitm[quic]"))
     return _exit(found, complete=ended)
 
 

@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     jarm.add_argument("--no-jarm", action="store_const", const=WithJARM.NEVER, dest="jarm",
         help="make them to none (default: to those that are intercepted)")  # fmt: skip
     add_reach_options(parser, with_control=True)
-    add("--json", action="store_true", help=f"one document ({SCHEMA}) on stdout")
+    add("--json", action="store_true", help="one JSON document (kzmitm.traits/1.0) on stdout")
     parser.epilog = (
         "Four connections to each target, and ten more for a JARM. Products are named as what the answers\n"
         "are consistent with, which is no proof. Exit code 1: interception; 3: inconclusive."
