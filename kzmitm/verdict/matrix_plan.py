@@ -157,29 +157,20 @@ def _question(cell: Cell, subject: Subject) -> Iterator[Question]:
 
 def _endpoint(cell: Cell, subject: Subject) -> Endpoint | None:
     own = subject.watched.endpoint
-    match cell.destination:
-        case Destination.NOBODY:
-            return Endpoint(NOBODY, own.port)
-        case Destination.REFLECTOR:
-            return subject.reflector.endpoint if subject.reflector else None
-        case Destination.OTHER_WATCHED:
-            site = subject.other_watched
-            return site.endpoint if site and site.endpoint.ip != own.ip else None
-        case Destination.OWN:
-            return _own_endpoint(cell.carrier, subject)
-
-
-def _own_endpoint(carrier: Carrier, subject: Subject) -> Endpoint | None:
-    own = subject.watched.endpoint
-    match carrier:
-        case Carrier.TCP:
-            return own
-        case Carrier.QUIC:
-            return own if subject.has_quic else None
-        case Carrier.IPV6:
-            return subject.ipv6
-        case Carrier.OTHER_PORT:
-            return Endpoint(own.ip, subject.other_port) if subject.other_port else None
+    if cell.destination is Destination.NOBODY:
+        return Endpoint(NOBODY, own.port)
+    if cell.destination is Destination.REFLECTOR:
+        return subject.reflector.endpoint if subject.reflector else None
+    if cell.destination is Destination.OTHER_WATCHED:
+        site = subject.other_watched
+        return site.endpoint if site and site.endpoint.ip != own.ip else None
+    carried: Mapping[Carrier, Endpoint | None] = {
+        Carrier.TCP: own,
+        Carrier.QUIC: own if subject.has_quic else None,
+        Carrier.IPV6: subject.ipv6,
+        Carrier.OTHER_PORT: Endpoint(own.ip, subject.other_port) if subject.other_port else None,
+    }
+    return carried[cell.carrier]
 
 
 def _sni(name: AskedName, subject: Subject) -> tuple[bool, str | None]:
