@@ -8,6 +8,8 @@ from kzmitm.model.reflection import Fitness, NameOutcome, NetworkSummary, Reflec
 from kzmitm.pki.records import Network
 
 CUTS = frozenset({AnswerKind.RESET, AnswerKind.CLOSED, AnswerKind.SILENCE})
+_UNHEARD = frozenset({AnswerKind.SILENCE, AnswerKind.NO_CONNECTION, AnswerKind.FAULT})
+"""What a server that is down does to every name."""
 _ANSWERS = frozenset({AnswerKind.CERTIFICATE, AnswerKind.ALERT})
 
 
@@ -31,7 +33,7 @@ def outcome_of(reading: Reading, *, own: Reading, control: Reading) -> NameOutco
         return NameOutcome.UNAFFECTED if is_answered(control) else NameOutcome.NOT_TOLD
     if reading.kind in CUTS and is_answered(control):
         return NameOutcome.BLOCKED
-    if reading.kind is control.kind and reading.kind is not AnswerKind.FAULT:
+    if reading.kind is control.kind and reading.kind not in _UNHEARD:
         return NameOutcome.UNAFFECTED  # the server treats every foreign name so
     return NameOutcome.NOT_TOLD
 

@@ -44,6 +44,7 @@ ALERT, RESET, SILENCE, FAULT, HTTP = (
         (SILENCE, ALERT, NameOutcome.BLOCKED),
         (RESET, RESET, NameOutcome.UNAFFECTED),
         (RESET, SILENCE, NameOutcome.NOT_TOLD),
+        (SILENCE, SILENCE, NameOutcome.NOT_TOLD),
         (HTTP, HTTP, NameOutcome.UNAFFECTED),
         (HTTP, OWN, NameOutcome.NOT_TOLD),
         (FAULT, FAULT, NameOutcome.NOT_TOLD),
