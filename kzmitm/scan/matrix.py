@@ -28,6 +28,7 @@ from kzmitm.verdict.answer_traits import traits_of_measurement
 from kzmitm.verdict.handshake import Judging
 from kzmitm.verdict.matrix_conclusions import conclude
 from kzmitm.verdict.matrix_reading import culprits, read_answer, with_states
+from kzmitm.wire.jarm import HELLOS
 
 MAX_REPEATS = 5
 DEFAULT_REPEATS = 2
@@ -38,8 +39,9 @@ _MANNER_ROLES = {
     Cell(AskedName.NONSENSE): Role.NONSENSE_SNI,
     Cell(AskedName.NONE): Role.NO_SNI,
     Cell(hello=HelloManner.BROWSER): Role.OTHER_HELLO,
+    Cell(hello=HelloManner.TLS12): Role.OTHER_HELLO,
 }
-"""Cells of which the ordinary judge makes something."""
+"""Cells of which the ordinary judge makes something, or which tell traits."""
 
 
 class Ended(StrEnum):
@@ -68,6 +70,8 @@ class Wanted:
     repeats: int = DEFAULT_REPEATS
     is_thorough: bool = False
     """Go on where the opening shows nothing forged."""
+    has_jarm: bool = False
+    """Make the ten connections of a JARM where the target is intercepted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +110,7 @@ class MatrixRun:
         self._tcp: list[TCPObservation] = []
         self._tls: list[TLSObservation] = []
         self._connections = 0
+        self._jarm: str | None = None
         self.ended = Ended.STOPPED
 
     async def ask_all(self, on_answer: Callable[[CellResult], None]) -> None:
@@ -122,8 +127,18 @@ class MatrixRun:
             return
         await self._ask(plan.rest(subject), on_answer)
         await self._ask(plan.controls(self._with_states(), subject), on_answer)
-        if not self._is_over():
-            self.ended = Ended.COMPLETE
+        if self._is_over():
+            return
+        if self._wanted.has_jarm and self._is_base_forged():
+            self._connections += HELLOS
+            self._jarm = await self._reach.jarm(subject.watched.hostname, subject.watched.endpoint)
+        self.ended = Ended.COMPLETE
+
+    def _is_base_forged(self) -> bool:
+        return any(
+            result.cell == BASE and any(reading.vouched is False for reading in result.readings)
+            for result in self._results()
+        )
 
     def matrix(self) -> Matrix:
         """What was found so far, judged and concluded from."""
@@ -139,7 +154,7 @@ class MatrixRun:
             verdict=verdict,
             results=states,
             conclusions=conclusions,
-            traits=traits_of_measurement(measurement, leaf),
+            traits=traits_of_measurement(measurement, leaf, jarm=self._jarm),
             connections=self._connections,
             ended=self.ended,
             has_forger=bool(self._culprits(verdict)),

@@ -17,6 +17,7 @@ from kzmitm.probe.tls import Conditions, Offer, Probed, shake_hands
 from kzmitm.scan.draft import NONSENSE_SUFFIX, Network
 from kzmitm.scan.judged import Pacer
 from kzmitm.verdict.judge import Judge
+from kzmitm.wire.jarm import HELLOS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +103,7 @@ class Reach:
     async def jarm(self, sni: str, endpoint: Endpoint) -> str | None:
         """The JARM of whoever answers there: ten connections."""
         found = await ask_jarm(sni, endpoint, self._conditions, turn=self.pace.turn)
-        self.connections += 10
+        self.connections += HELLOS
         return found
 
     def measurement(self, target: Target) -> Measurement:

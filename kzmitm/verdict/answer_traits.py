@@ -53,7 +53,9 @@ def traits_of(
     )
 
 
-def traits_of_measurement(measurement: Measurement, leaf: Certificate | None) -> AnswerTraits | None:
+def traits_of_measurement(
+    measurement: Measurement, leaf: Certificate | None, *, jarm: str | None = None
+) -> AnswerTraits | None:
     """What a scan's own handshakes show of the answer that its verdict is about; None if nothing came.
 
     Nothing more is sent for it.
@@ -66,7 +68,7 @@ def traits_of_measurement(measurement: Measurement, leaf: Certificate | None) ->
         o for o in measurement.tls
         if o is not first and o.sni == first.sni and o.endpoint == first.endpoint and not o.vantage_id
     ]  # fmt: skip
-    return traits_of(first, leaf=leaf, tcp=tcp, others=others)
+    return traits_of(first, leaf=leaf, tcp=tcp, others=others, jarm=jarm)
 
 
 def products_of(traits: AnswerTraits, registry: Registry) -> tuple[TraitMatch, ...]:

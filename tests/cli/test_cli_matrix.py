@@ -56,7 +56,7 @@ def test_an_interceptor_in_a_table(run, world, forger):
 
 
 def test_the_document(run, world, forger):
-    ended = run("matrix", *world, "--fingerprints", forger.overlay(), "--json")
+    ended = run("matrix", *world, "--fingerprints", forger.overlay(), "--json", "--jarm")
     document = ended.json
     Draft202012Validator(json.loads(schema_text("matrix"))).validate(document)
     (target,) = document["targets"]
@@ -65,6 +65,8 @@ def test_the_document(run, world, forger):
     assert (base["state"], base["sni"], len(base["answers"])) == ("forged", "video.test", 2)
     assert base["answers"][0]["names"] == ["video.test"]
     assert target["traits"]["certificate_shape"].startswith("cs1_secp256r1_")
+    assert (len(target["traits"]["jarm"]), target["traits"]["session_ticket"]) == (62, True)
+    assert target["connections"] == sum(len(cell["answers"]) for cell in target["cells"]) + 10
     assert "connections so far" not in ended.err
 
 

@@ -12,7 +12,9 @@ from sni_servers import box
 from kzmitm.errors import UsageError
 from kzmitm.evidence.schema import schema_text
 from kzmitm.model.reflection import Reflector
+from kzmitm.pki.registry import parse_registry
 from kzmitm.reflectors import MAX_FILE, MAX_REFLECTORS, read_reflectors
+from kzmitm.resources import fingerprint_files
 
 __all__ = ["box"]
 
@@ -208,3 +210,18 @@ def test_mistakes_are_one_line(run, lists, words, said):
 def test_too_many_names(run, lists):
     ended = run(*lists("fit.test 127.0.0.1\n", "".join(f"n{i}.test\n" for i in range(101))))
     assert (ended.code, "101 names" in ended.err) == (2, True)
+
+
+def test_sensitive_lists_are_asked_for_on_purpose_only(run, lists, registry_lists):
+    words = lists("fit.test 127.0.0.1\n")
+    words[3] = registry_lists
+    ended = run(*words)
+    assert (ended.code, ended.out) == (4, "")
+    assert f"the list {registry_lists} exposes who asks for it" in ended.err
+
+
+@pytest.fixture
+def registry_lists():
+    """A sensitive list of the shipped registry that is short enough."""
+    lists = parse_registry(fingerprint_files()).watchlists.values()
+    return next(each.id for each in lists if each.sensitive and len(each.names) <= 100)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from forged_server import client
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from wire_support import observe
 
@@ -119,6 +119,7 @@ def test_no_more_is_taken_than_is_looked_at():
 
 
 @given(st.binary(max_size=200))
+@settings(deadline=None)
 def test_any_octets_are_read(tail: bytes):
     for head in (b"", HELLO[:5], HELLO[:46]):
         assert read_answer(head + tail).count("|") >= 3

@@ -62,6 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--repeats", type=int, metavar="N", default=DEFAULT_REPEATS,
         help="how often each cell is asked (default: %(default)s)")  # fmt: skip
     add("--thorough", action="store_true", help="ask every cell, also where nothing forged was seen")
+    add("--jarm", action="store_true", help="ten connections more to an interceptor, for its JARM")
     add_reach_options(parser)
     add("--json", action="store_true", help="one JSON document (kzmitm.matrix/1.0) on stdout")
     parser.epilog = (
@@ -112,6 +113,7 @@ def _wanted(args: argparse.Namespace, measuring: Measuring) -> tuple[Wanted, ...
         other_port=args.other_port,
         repeats=args.repeats,
         is_thorough=args.thorough,
+        has_jarm=args.jarm,
     )
     return tuple(
         replace(

@@ -15,7 +15,7 @@ from kzmitm.cli.option_values import within
 from kzmitm.cli.parser import filled, filled_path
 from kzmitm.cli.targets import CONTROLS, select
 from kzmitm.cli.terminal import print_json, print_lines, say
-from kzmitm.errors import UsageError
+from kzmitm.errors import ConsentError, UsageError
 from kzmitm.evidence.reflect_document import SCHEMA, read_results, reflect_members, write_document
 from kzmitm.model.codec import format_time
 from kzmitm.model.reflection import Fitness, NameOutcome, Reflector, ReflectorResult
@@ -50,6 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="the names to ask for: a list of the registry, or a file; may be repeated")  # fmt: skip
     add("--control-name", metavar="NAME", type=filled,
         help="asked first, a name that nobody would touch (default: of the registry's controls)")  # fmt: skip
+    add("--include-sensitive", action="store_true", help="use a sensitive list")
     add("--concurrency", metavar="N", type=int, default=CONCURRENCY,
         help="servers at once (default: %(default)s)")  # fmt: skip
     add("--out", metavar="FILE", type=filled_path,
@@ -64,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
     within("--concurrency", args.concurrency, 1, MAX_CONCURRENCY)
     measuring = read_reach_options(args)
     options = _options(args, measuring.registry)
+    _allow_sensitive(args, measuring.registry)
     reflectors = read_reflectors(args.reflectors)
     done = _done(args.out, options)
     asked = [each for each in reflectors if each not in done]
@@ -112,6 +114,17 @@ def _options(args: argparse.Namespace, registry: Registry) -> ReflectOptions:
             _("a control name is needed that is not among the names"), hint=_("give --control-name NAME")
         )
     return ReflectOptions(names=names, control=control, concurrency=args.concurrency)
+
+
+def _allow_sensitive(args: argparse.Namespace, registry: Registry) -> None:
+    """A list of human rights or news sites tells of whoever asks for all of them."""
+    lists = [registry.watchlists[name] for name in args.lists if name in registry.watchlists]
+    sensitive = [each.id for each in lists if each.sensitive]
+    if sensitive and not args.include_sensitive:
+        raise ConsentError(
+            _("the list {lists} exposes who asks for it").format(lists=", ".join(sensitive)),
+            hint=_("give --include-sensitive if you know what you do"),
+        )
 
 
 def _done(path: Path | None, options: ReflectOptions) -> dict[Reflector, ReflectorResult]:
