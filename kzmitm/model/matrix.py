@@ -118,6 +118,8 @@ class Reading:
     vouched: bool | None = None
     """Whether a public authority vouches for the leaf, for whatever name; None without one."""
     self_signed: bool = False
+    covers: bool | None = None
+    """Whether the leaf names what was asked for; None where nothing was."""
     version: str = ""
     alpn: str = ""
 

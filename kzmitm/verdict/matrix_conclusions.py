@@ -52,13 +52,16 @@ def _is(cells: Cells, cell: Cell, *states: CellState) -> bool:
 
 
 def _trigger(cells: Cells) -> Conclusion:
-    """Whether names on a list set it off, or every name."""
+    """Whether names on a list set it off, every name, or the address whatever the name."""
     subject = "trigger"
     base = next((c for c in (BASE, AT_REFLECTOR) if _is(cells, c, CellState.FORGED, CellState.MIXED)), None)
     if base is None:
         return Conclusion(subject=subject, value=NOT_TOLD)
     others = [c for c in (BENIGN, NONSENSE, REFLECTOR_ITSELF) if _state(cells, c) is CellState.FORGED]
     spared = [c for c in (BENIGN, NONSENSE, REFLECTOR_ITSELF) if _state(cells, c) is CellState.PASSED]
+    at_home = [c for c in (BENIGN, NONSENSE) if c in others]
+    if base == BASE and at_home and _is(cells, AT_REFLECTOR, CellState.PASSED) and BENIGN not in spared:
+        return Conclusion(subject=subject, value="address", cells=(BASE, *at_home, AT_REFLECTOR))
     if spared and not others:
         return Conclusion(subject=subject, value="listed_names", cells=(base, *spared))
     if others and not spared:
@@ -143,6 +146,13 @@ def _direction(cells: Cells) -> Conclusion:
     return Conclusion(subject="direction", value="from_here" if proof else NOT_TOLD, cells=proof)
 
 
+def _constancy(cells: Cells) -> Conclusion:
+    """Whether the base case comes out the same each time."""
+    values = {CellState.FORGED: "always", CellState.MIXED: "sometimes"}
+    value = values.get(_state(cells, BASE), NOT_TOLD)
+    return Conclusion(subject="constancy", value=value, cells=() if value == NOT_TOLD else (BASE,))
+
+
 def _protocol(cells: Cells) -> Conclusion:
     """Whether HTTP/2 is lost."""
     if not _is(cells, BASE, CellState.FORGED) or not _is(cells, BENIGN, CellState.PASSED):
@@ -160,6 +170,7 @@ _RULES: tuple[Callable[[Cells], Conclusion], ...] = (
     _copying,
     _termination,
     _needs_server,
+    _constancy,
     _protocol,
 )
 

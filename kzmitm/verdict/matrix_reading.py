@@ -48,6 +48,7 @@ def read_answer(
         names=_names(leaf),
         vouched=is_trusted and seen.state is not State.UNPROVEN,
         self_signed=seen.is_self_signed,
+        covers=seen.covers_host if tls.sni is not None else None,
         version=tls.version,
         alpn=tls.alpn,
     )
@@ -69,41 +70,48 @@ def _names(leaf: Certificate) -> tuple[str, ...]:
     return tuple(name[:MAX_NAME].lower() for name in names[:MAX_NAMES])
 
 
+SELF_SIGNED = "self-signed"
+"""Stands among issuers for whoever makes leaves that sign themselves, each under a name of its own."""
+
+
 def culprits(results: Iterable[CellResult], *, is_interception: bool) -> frozenset[str]:
     """Issuers that forge here: whom a verdict of interception is about, or who gives himself away.
 
-    He does by signing for unrelated names, or for the watched name at a server that shows a publicly valid
-    certificate to its own.
+    He does by signing for the watched name and for unrelated ones, or for the watched name at a server that
+    shows a publicly valid certificate to its own.
     """
     results = tuple(results)
     found: set[str] = set()
     if is_interception:
-        found |= _issuers(results, (BASE,))
+        found |= _issuers(results, BASE)
     own = _result(results, Cell(AskedName.REFLECTOR, Destination.REFLECTOR))
     if own is not None and own.readings and all(reading.vouched for reading in own.readings):
-        found |= _issuers(results, (Cell(destination=Destination.REFLECTOR),))
+        found |= _issuers(results, Cell(destination=Destination.REFLECTOR))
     leaves: dict[str, set[tuple[AskedName, str]]] = defaultdict(set)
     for result in results:
         if result.cell.name in _UNRELATED:
-            for reading in _forgeable(result.readings):
-                leaves[reading.issuer or ""].add((result.cell.name, reading.leaf_sha256 or ""))
+            for reading in result.readings:
+                if (issuer := _issuer(reading)) is not None:
+                    leaves[issuer].add((result.cell.name, reading.leaf_sha256 or ""))
     for issuer, signed in leaves.items():
-        if len({name for name, _ in signed}) > 1 and len({leaf for _, leaf in signed}) > 1:
+        names = {name for name, _ in signed}
+        if AskedName.WATCHED in names and len(names) > 1 and len({leaf for _, leaf in signed}) > 1:
             found.add(issuer)
     return frozenset(found)
 
 
-def _forgeable(readings: Iterable[Reading]) -> list[Reading]:
-    return [reading for reading in readings if reading.vouched is False and not reading.self_signed]
+def _issuer(reading: Reading) -> str | None:
+    """Who made a leaf that no public authority vouches for; None for what may be a server's own."""
+    if reading.vouched is not False:
+        return None
+    if reading.self_signed:
+        return SELF_SIGNED if reading.covers else None
+    return reading.issuer
 
 
-def _issuers(results: Sequence[CellResult], cells: Sequence[Cell]) -> set[str]:
-    return {
-        reading.issuer or ""
-        for result in results
-        if result.cell in cells
-        for reading in _forgeable(result.readings)
-    }
+def _issuers(results: Sequence[CellResult], cell: Cell) -> set[str]:
+    found = _result(results, cell)
+    return {issuer for r in (found.readings if found else ()) if (issuer := _issuer(r)) is not None}
 
 
 def _result(results: Sequence[CellResult], cell: Cell) -> CellResult | None:
@@ -127,4 +135,4 @@ def _state_of(reading: Reading, forgers: frozenset[str]) -> CellState:
         return CellState.FAILED
     if reading.vouched:
         return CellState.PASSED
-    return CellState.FORGED if reading.issuer in forgers else CellState.OTHER
+    return CellState.FORGED if _issuer(reading) in forgers else CellState.OTHER

@@ -86,6 +86,7 @@ SELECTIVE = {
     "copying": "origin_at_address",
     "termination": "from_the_first_packet",
     "needs_server": "yes",
+    "constancy": "always",
     "protocol": "kept",
     "no_name": "passes",
     "other_watched_name": "intercepted",

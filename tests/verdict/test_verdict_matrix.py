@@ -42,7 +42,7 @@ from kzmitm.model.target import Endpoint
 from kzmitm.verdict import matrix_plan as plan
 from kzmitm.verdict.handshake import Judging
 from kzmitm.verdict.matrix_conclusions import conclude
-from kzmitm.verdict.matrix_reading import culprits, read_answer, with_states
+from kzmitm.verdict.matrix_reading import SELF_SIGNED, culprits, read_answer, with_states
 
 HERE, THERE, ELSEWHERE = (
     Endpoint("203.0.113.1", 443),
@@ -243,7 +243,9 @@ def test_certificates_are_read_with_who_vouches_for_them():
     assert forged.issuer == CACHE.parse(UNKNOWN_DER).subject.der.hex()
     assert read(handshake(unknown(), sni=None)).vouched is False
     own = read(handshake(self_signed()))
-    assert (own.vouched, own.self_signed) == (False, True)
+    assert (own.vouched, own.self_signed, own.covers) == (False, True, True)
+    assert read(handshake(self_signed(), sni=None)).covers is None
+    assert read(handshake(self_signed(), sni="other.example")).covers is False
     assert read(handshake(genuine(), verified=False)).vouched is False
     nameless = read(handshake((leaf(HOST, UNKNOWN_CA, names=None), UNKNOWN_DER)))
     assert nameless.names == (HOST,)
@@ -261,6 +263,7 @@ def test_a_verdict_of_interception_names_the_culprit_of_the_base_case():
     assert culprits(results, is_interception=True) == {"box"}
     assert culprits(results, is_interception=False) == frozenset()
     assert culprits([result(BASE, replace(FORGED, self_signed=True))], is_interception=True) == frozenset()
+    assert culprits([], is_interception=True) == frozenset()
 
 
 def test_who_forges_at_a_server_with_a_valid_certificate_is_a_culprit():
@@ -278,6 +281,26 @@ def test_who_signs_for_unrelated_names_is_a_culprit():
     assert culprits([base, one_leaf], is_interception=False) == frozenset()
     same_name = result(Cell(AskedName.DOT), replace(FORGED, leaf_sha256="g"))
     assert culprits([base, same_name], is_interception=False) == frozenset()
+    others_only = [benign, result(Cell(AskedName.NONSENSE), replace(FORGED, leaf_sha256="h"))]
+    assert culprits(others_only, is_interception=False) == frozenset()
+
+
+OWN = replace(FORGED, self_signed=True, covers=True, issuer="itself")
+
+
+def test_leaves_that_sign_themselves_are_forgeries_where_a_server_cannot_have_made_them():
+    at = Cell(destination=Destination.REFLECTOR)
+    itself = Cell(AskedName.REFLECTOR, Destination.REFLECTOR)
+    foreign = [result(at, OWN), result(itself, reading())]
+    assert culprits(foreign, is_interception=False) == {SELF_SIGNED}
+    default = [result(at, replace(OWN, covers=False)), result(itself, reading())]
+    assert culprits(default, is_interception=False) == frozenset()
+    assert culprits([result(BASE, OWN)], is_interception=True) == {SELF_SIGNED}
+    assert culprits([result(BASE, OWN)], is_interception=False) == frozenset()
+    found = with_states(
+        [result(BASE, OWN), result(BENIGN, replace(OWN, covers=False))], frozenset({SELF_SIGNED})
+    )
+    assert [each.state for each in found] == [CellState.FORGED, CellState.OTHER]
 
 
 @pytest.mark.parametrize(
@@ -333,6 +356,11 @@ def told(states: dict[Cell, CellState], **readings: Reading) -> dict[str, Conclu
         ("trigger", {BASE: F, BENIGN: F, NONSENSE: P}, "many_names", (BASE, BENIGN, NONSENSE)),
         ("trigger", {BASE: F, BENIGN: X, NO_NAME: P}, "a_name", (BASE, NO_NAME)),
         ("trigger", {BASE: F, BENIGN: X}, NOT_TOLD, (BASE,)),
+        ("trigger", {BASE: F, BENIGN: F, AT_REFLECTOR: P, ITSELF: P}, "address", (BASE, BENIGN, AT_REFLECTOR)),
+        ("trigger", {BASE: F, NONSENSE: F, AT_REFLECTOR: P, BENIGN: P}, "many_names", (BASE, NONSENSE, BENIGN)),
+        ("constancy", {BASE: F}, "always", (BASE,)),
+        ("constancy", {BASE: M}, "sometimes", (BASE,)),
+        ("constancy", {AT_REFLECTOR: F}, NOT_TOLD, ()),
         ("trigger", {AT_REFLECTOR: F, ITSELF: P, BASE: P}, "listed_names", (AT_REFLECTOR, ITSELF)),
         ("trigger", {Cell(AskedName.DOT): F, BASE: P}, NOT_TOLD, ()),
         ("trigger", {BASE: M, BENIGN: P}, "listed_names", (BASE, BENIGN)),
