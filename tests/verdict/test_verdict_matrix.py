@@ -332,6 +332,7 @@ AT_REFLECTOR, ITSELF = (
 AT_OTHER, AT_NOBODY = Cell(destination=Destination.OTHER_WATCHED), Cell(destination=Destination.NOBODY)
 BENIGN_AT_NOBODY = Cell(AskedName.BENIGN, Destination.NOBODY)
 ALL = (BASE, AT_OTHER, AT_REFLECTOR)
+AT_HOME, MANY = (BASE, BENIGN, AT_REFLECTOR), (BASE, NONSENSE, BENIGN)
 F, P, X, U, M = CellState.FORGED, CellState.PASSED, CellState.FAILED, CellState.OTHER, CellState.MIXED
 _READINGS = {F: FORGED, P: reading(alpn="h2"), X: CUT, U: replace(FORGED, issuer="u"), M: FORGED}
 
@@ -356,8 +357,8 @@ def told(states: dict[Cell, CellState], **readings: Reading) -> dict[str, Conclu
         ("trigger", {BASE: F, BENIGN: F, NONSENSE: P}, "many_names", (BASE, BENIGN, NONSENSE)),
         ("trigger", {BASE: F, BENIGN: X, NO_NAME: P}, "a_name", (BASE, NO_NAME)),
         ("trigger", {BASE: F, BENIGN: X}, NOT_TOLD, (BASE,)),
-        ("trigger", {BASE: F, BENIGN: F, AT_REFLECTOR: P, ITSELF: P}, "address", (BASE, BENIGN, AT_REFLECTOR)),
-        ("trigger", {BASE: F, NONSENSE: F, AT_REFLECTOR: P, BENIGN: P}, "many_names", (BASE, NONSENSE, BENIGN)),
+        ("trigger", {BASE: F, BENIGN: F, AT_REFLECTOR: P, ITSELF: P}, "address", AT_HOME),
+        ("trigger", {BASE: F, NONSENSE: F, AT_REFLECTOR: P, BENIGN: P}, "many_names", MANY),
         ("constancy", {BASE: F}, "always", (BASE,)),
         ("constancy", {BASE: M}, "sometimes", (BASE,)),
         ("constancy", {AT_REFLECTOR: F}, NOT_TOLD, ()),
