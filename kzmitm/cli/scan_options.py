@@ -1,25 +1,28 @@
 """The options of a scan: read once, checked whole, before anything is sent or written."""
 
 import argparse
-import re
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from kzmitm.cli import clock
+from kzmitm.cli.option_values import (
+    MAX_RATE,
+    MAX_TIMEOUT_S,
+    country_code,
+    network_number,
+    resolver_url,
+    within,
+)
 from kzmitm.cli.parser import filled, filled_path
 from kzmitm.errors import UsageError
 from kzmitm.evidence.sealing import Recipient, read_recipients
 from kzmitm.evidence.signing.keys import DEFAULT_CAMPAIGN, check_campaign
 from kzmitm.model.observation import Split
 from kzmitm.netio.vantage import is_vantage
-from kzmitm.report.language import _
 from kzmitm.wire.profiles import PROFILES
 
 MAX_CONCURRENCY = 10_000
 """Sockets that one process may have open on common systems once its limit was raised."""
-MAX_TIMEOUT_S = 600.0
-MAX_RATE = 100_000.0
 
 MAX_SNI_OCTETS = 4096
 """Far above any name, so that odd ones can be tried, and small enough for one TLS record."""
@@ -32,8 +35,6 @@ CONTRADICTIONS = (
     ("--record-control", "--control"),
 )
 
-_ASN = re.compile(r"(?:AS)?([1-9][0-9]{0,9})", re.ASCII | re.IGNORECASE)
-_COUNTRY = re.compile(r"[A-Za-z]{2}", re.ASCII)
 
 EXAMPLES = """examples:
   kzmitm scan                                     the default list, one site at a time, gently
@@ -187,9 +188,9 @@ class Checked:
 
 def check(args: argparse.Namespace) -> Checked:
     """The options that need reading; raises UsageError for what cannot be or contradicts itself."""
-    _within("--concurrency", args.concurrency, 1, MAX_CONCURRENCY)
-    _within("--timeout", args.timeout, 0.01, MAX_TIMEOUT_S)
-    _within("--rate", args.rate, 0.001, MAX_RATE)
+    within("--concurrency", args.concurrency, 1, MAX_CONCURRENCY)
+    within("--timeout", args.timeout, 0.01, MAX_TIMEOUT_S)
+    within("--rate", args.rate, 0.001, MAX_RATE)
     for one, other in CONTRADICTIONS:
         if _is_given(args, one) and _is_given(args, other):
             raise UsageError(
@@ -215,9 +216,9 @@ def check(args: argparse.Namespace) -> Checked:
         control_file=None if is_uri else args.control,
         control_uri=args.control if is_uri else None,
         now=clock.parse_time(args.now) if args.now else None,
-        doh=_doh(args.doh),
-        asn=_asn(args.probe_asn),
-        cc=_country(args.probe_cc),
+        doh=resolver_url(args.doh),
+        asn=network_number(args.probe_asn),
+        cc=country_code(args.probe_cc),
         recipients=tuple(one for value in args.seal_to for one in read_recipients(value)),
     )
 
@@ -229,50 +230,3 @@ def _is_given(args: argparse.Namespace, option: str) -> bool:
 def _has_own_packets(uri: str) -> bool:
     """True for a way without a proxy, and for a file."""
     return uri.partition(":")[0].lower() in ("direct", "interface") or not is_vantage(uri)
-
-
-def _within(option: str, value: float | None, least: float, most: float) -> None:
-    # not (a <= x <= b) refuses NaN too.
-    if value is not None and not least <= value <= most:
-        raise UsageError(
-            "{option}: {value} is not possible",
-            hint="give a number from {least} to {most}",
-            option=option,
-            value=f"{value:{'d' if isinstance(value, int) else 'g'}}",
-            least=f"{least:g}",
-            most=f"{most:g}",
-        )
-
-
-def _doh(text: str | None) -> str | None:
-    if text is None or text == "none":
-        return "" if text else None
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0 and text.isprintable()
-    except ValueError:
-        usable = False
-    if not usable:
-        raise UsageError(
-            "--doh: not the address of a resolver: {text}",
-            hint="write https://ADDRESS/dns-query, or none",
-            text=text[:100],
-        )
-    return text
-
-
-def _asn(text: str | None) -> str:
-    if text is None:
-        return "AS0"
-    found = _ASN.fullmatch(text)
-    if found is None:
-        raise UsageError("--probe-asn: not a network number: {text}", hint="write it like AS9198", text=text)
-    return f"AS{found[1]}"
-
-
-def _country(text: str | None) -> str:
-    if text is None:
-        return "ZZ"
-    if not _COUNTRY.fullmatch(text):
-        raise UsageError("--probe-cc: not a country code: {text}", hint=_("two letters, like KZ"), text=text)
-    return text.upper()

@@ -12,6 +12,7 @@ from typing import Any
 from kzmitm.pki import schema as s
 from kzmitm.pki.entries import Document
 from kzmitm.pki.fields import SANRelation, SerialRelation, SubjectRelation, ValidityRelation
+from kzmitm.pki.product_traits import ProductTraits, build_traits, check_traits
 from kzmitm.pki.relations import MAX_LISTED, FieldRelations
 from kzmitm.pki.schema import fail
 from kzmitm.pki.traits import name_attribute, name_has
@@ -59,6 +60,8 @@ class KnownForger:
     forbidden: tuple[Requirement, ...]
     optional: tuple[Requirement, ...]
     telling: frozenset[str]
+    traits: ProductTraits | None = None
+    """How the product answers, whatever it forges."""
     document: Document
 
 
@@ -195,6 +198,7 @@ _FORGER = s.table(
         "sources": s.TEXTS,
         "optional": _TABLE,
         "forbid": _TABLE,
+        "traits": check_traits,
     },
     {"id": s.identifier, "name": s.text, "require": _TABLE, "telling": s.list_of(s.choice(*_CONDITIONS))},
 )
@@ -215,6 +219,7 @@ def forger(document: Document, where: str) -> KnownForger:
         forbidden=_requirements(document.get("forbid", {})),
         optional=_requirements(document.get("optional", {})),
         telling=telling,
+        traits=build_traits(document["traits"]) if "traits" in document else None,
         document=document,
     )
 
