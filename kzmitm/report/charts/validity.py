@@ -1,0 +1,170 @@
+"""When each certificate was valid, and when it was seen: the picture that shows interception with expired ones."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from kzmitm.report.charts import legend
+from kzmitm.report.charts.canvas import Canvas, Drawn, fitting
+from kzmitm.report.charts.scale import Axis, around
+from kzmitm.report.language import _, ngettext
+
+WIDTH: Final = 760
+_LABELS: Final = 186
+_COUNTS: Final = 78
+_ROW: Final = 38
+_GROUP: Final = 28
+_TOP: Final = 34
+_LEGEND: Final = 26
+_MARKS: Final = 8
+_BAR: Final = 18
+_DOT: Final = 3.6
+
+LONG: Final = timedelta(days=3 * 365)
+"""A certificate valid for longer is a root: its dates do not decide how much time the picture shows."""
+NOTABLE_GAP: Final = timedelta(days=7)
+"""A time without any valid certificate that is shorter is not drawn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Valid:
+    """A certificate, whose it is, its dates, and when it was seen: each moment with how many sightings."""
+
+    name: str
+    group: str
+    not_before: datetime
+    not_after: datetime
+    seen: tuple[tuple[datetime, int], ...]
+
+    @property
+    def is_long(self) -> bool:
+        return self.not_after - self.not_before > LONG
+
+    def is_outside(self, moment: datetime) -> bool:
+        return not self.not_before <= moment <= self.not_after
+
+    @property
+    def sightings(self) -> int:
+        return sum(number for _moment, number in self.seen)
+
+    @property
+    def outside(self) -> tuple[tuple[datetime, int], ...]:
+        """Sightings outside of the validity."""
+        return tuple((moment, number) for moment, number in self.seen if self.is_outside(moment))
+
+
+def picture(name: str, rows: Sequence[Valid]) -> Drawn | None:
+    """The picture of these certificates, in their order; None if nothing was seen of them."""
+    if not any(row.seen for row in rows):
+        return None
+    groups = list(dict.fromkeys(row.group for row in rows))
+    height = _TOP + len(groups) * _GROUP + len(rows) * _ROW + _LEGEND + 8
+    canvas = Canvas(
+        name, WIDTH, height, title=_("Validity of certificates and when they were seen"), description=meaning(rows)
+    )
+    start, end = _range(rows)
+    axis = Axis(start=start, end=end, left=_LABELS, right=WIDTH - _COUNTS)
+    bottom = height - _LEGEND - 8
+    for since, until in gaps(rows):
+        canvas.box(axis.at(since), _TOP, axis.at(until) - axis.at(since), bottom - _TOP, "band")
+    _draw_axis(canvas, axis, bottom)
+    y = float(_TOP)
+    for group in groups:
+        canvas.text(0, y + 19, fitting(group, axis.right), "ink", "strong")
+        y += _GROUP
+        for row in rows:
+            if row.group == group:
+                _draw_row(canvas, axis, row, y)
+                y += _ROW
+    _draw_legend(canvas, bottom + 24, has_gap=any(gaps(rows)))
+    return canvas.picture()
+
+
+def _range(rows: Sequence[Valid]) -> tuple[datetime, datetime]:
+    """All sightings, and the dates of certificates that live for months, if they are near."""
+    seen = [moment for row in rows for moment, _number in row.seen]
+    first, last = min(seen), max(seen)
+    edges = [edge for row in rows if not row.is_long for edge in (row.not_before, row.not_after)]
+    return around(seen + [edge for edge in edges if first - LONG < edge < last + LONG])
+
+
+def gaps(rows: Sequence[Valid]) -> Iterator[tuple[datetime, datetime]]:
+    """The times between the first and the last date when no certificate that lives for months was valid."""
+    spans = sorted((row.not_before, row.not_after) for row in rows if not row.is_long)
+    until = spans[0][1] if spans else None
+    for start, end in spans[1:]:
+        if until is not None and start - until > NOTABLE_GAP:
+            yield until, start
+        until = end if until is None else max(until, end)
+
+
+def _draw_axis(canvas: Canvas, axis: Axis, bottom: float) -> None:
+    for x, words in axis.marks(_MARKS):
+        canvas.line(x, _TOP - 6, x, bottom, "grid")
+        canvas.text(x, _TOP - 12, words, "quiet", anchor="middle")
+    canvas.line(axis.left, bottom, axis.right, bottom, "axis")
+
+
+def _draw_row(canvas: Canvas, axis: Axis, row: Valid, top: float) -> None:
+    middle = top + _ROW / 2
+    canvas.text(10, middle - 3, fitting(row.name, _LABELS - 20))
+    canvas.text(10, middle + 12, f"{row.not_before:%Y-%m-%d} … {row.not_after:%Y-%m-%d}", "quiet")
+    left, right = axis.at(row.not_before), axis.at(row.not_after)
+    canvas.box(left, middle - _BAR / 2, right - left, _BAR, "valid")
+    if row.not_after > axis.end:
+        tip = axis.right
+        canvas.shape(((tip, middle - 9), (tip + 9, middle), (tip, middle + 9)), "valid")
+    if row.seen:
+        moments = [moment for moment, _number in row.seen]
+        canvas.line(axis.at(min(moments)), middle, axis.at(max(moments)), middle, "span")
+    for x, outside in sorted({(round(axis.at(m), 1), row.is_outside(m)) for m, _number in row.seen}):
+        if outside:
+            canvas.diamond(x, middle, _DOT + 1.4, "late")
+        else:
+            canvas.dot(x, middle, _DOT, "seen")
+    count = ngettext("{n} time", "{n} times", row.sightings).format(n=row.sightings)
+    canvas.text(WIDTH, middle + (-3 if row.outside else 4), count if row.seen else _("not seen"), anchor="end")
+    if row.outside:
+        late = _("{n} outside").format(n=sum(number for _moment, number in row.outside))
+        canvas.text(WIDTH, middle + 12, late, "quiet", anchor="end")
+
+
+def _draw_legend(canvas: Canvas, y: float, *, has_gap: bool) -> None:
+    entries: list[tuple[legend.Mark, str]] = [
+        (legend.valid, _("valid")),
+        (legend.dot, _("seen")),
+        (legend.late, _("seen while not valid")),
+    ]
+    if has_gap:
+        entries.append((legend.band, _("none of them valid")))
+    legend.draw(canvas, _LABELS, y, entries)
+
+
+def meaning(rows: Sequence[Valid]) -> str:
+    """What the picture shows, in words."""
+    told = [
+        ngettext(
+            "{n} certificate, each with the time for which it was valid and the days on which it was seen.",
+            "{n} certificates, each with the time for which it was valid and the days on which it was seen.",
+            len(rows),
+        ).format(n=len(rows))
+    ]
+    late = [row for row in rows if row.outside]
+    told += [
+        _("{name} was seen {n} times while it was not valid, last on {day}.").format(
+            name=fitting(row.name, 240),
+            n=sum(number for _moment, number in row.outside),
+            day=f"{max(moment for moment, _number in row.outside):%Y-%m-%d}",
+        )
+        for row in late[:5]
+    ]
+    if len(late) > 5:
+        told.append(_("So were {n} more.").format(n=len(late) - 5))
+    if not late:
+        told.append(_("None was seen while it was not valid."))
+    told += [
+        _("None of them was valid from {first} to {last}.").format(first=f"{a:%Y-%m-%d}", last=f"{b:%Y-%m-%d}")
+        for a, b in gaps(rows)
+    ]
+    return " ".join(told)
