@@ -1,0 +1,79 @@
+"""Write down what was found, for people: a page, a PDF, Markdown or a table."""
+
+import argparse
+import sys
+from gettext import NullTranslations
+from pathlib import Path
+
+from kzmitm.cli import clock
+from kzmitm.cli.parser import filled_path
+from kzmitm.cli.report_kinds import Made, Request, kind_of, kinds
+from kzmitm.cli.terminal import say
+from kzmitm.errors import UsageError
+from kzmitm.evidence.files import replace_file
+from kzmitm.evidence.layout import LEVELS, Level
+from kzmitm.report.format import format_named, format_names
+from kzmitm.report.language import _, speaking
+from kzmitm.report.locale_forms import written_in
+from kzmitm.report.safe import harmless
+
+LANGUAGES = ("en", "ru", "kk")
+STDOUT = "-"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("paths", metavar="RESULT", nargs="+", type=filled_path, help="what a scan left: files or folders")
+    add(
+        "--format", choices=format_names(), default="html", help="how it is written (default: html, one page)"
+    )
+    add(
+        "--level",
+        choices=[level.value for level in LEVELS],
+        default=Level.PUBLIC.value,
+        help="for whom it is: everybody (default), partners whom you trust, or only you",
+    )
+    add("--lang", choices=LANGUAGES, default="en", help="the language of the report")
+    add("--out", metavar="FILE", help="the new file (default: beside the result); - for stdout")
+    for kind in kinds():
+        kind.configure(parser)
+    parser.epilog = (
+        "Nothing is sent, and the file needs nothing from the network. The exit code is that of the\n"
+        "findings: 1 interception, or a result that was altered; 3 inconclusive or incomplete; else 0."
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    request = Request(
+        paths=tuple(args.paths),
+        level=Level(args.level),
+        language=args.lang,
+        now=clock.now(),
+        options=args,
+    )
+    kind = kind_of(request.paths)
+    with speaking(catalogue_of(args.lang)), written_in(args.lang):
+        made = kind.make(request)
+        content = format_named(args.format).render(made.document)
+    if args.out == STDOUT:
+        sys.stdout.buffer.write(content)
+        return made.exit_code
+    out = _place(args, made)
+    replace_file(out, [content])
+    say(_("written: {out}").format(out=harmless(str(out), 4096)))
+    return made.exit_code
+
+
+def catalogue_of(language: str) -> NullTranslations:
+    """The catalogue of a language; English stands in the code and needs none."""
+    del language
+    return NullTranslations()
+
+
+def _place(args: argparse.Namespace, made: Made) -> Path:
+    """Where the report goes; raises UsageError if that is what it is made of."""
+    given = Path(args.out) if args.out else None
+    out = given or args.paths[0].absolute().parent / f"{made.stem}.{args.format}"
+    if any(out.absolute() == path.absolute() for path in args.paths) or out.is_dir():
+        raise UsageError(_("{out} is no place for the report").format(out=out), hint=_("name another --out"))
+    return out

@@ -1,0 +1,97 @@
+"""The page of a report: one HTML file that needs nothing else, runs nothing and asks for nothing.
+
+Jinja2 escapes every text (docs/adr/0037). The content security policy in the page lets in the one style
+sheet, by its hash, and nothing else: whatever a forged certificate is called, a browser fetches and runs
+nothing for it.
+"""
+
+import base64
+import hashlib
+import unicodedata
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from kzmitm.report.document import Document
+from kzmitm.report.language import _
+from kzmitm.report.safe import UNSEEN, UNSEEN_CATEGORIES
+
+TEMPLATES = "templates"
+PAGE = "page.html"
+
+SPACES = frozenset(" \n\u00a0\u202f")
+"""Our own texts have line ends, and the no-break spaces that numbers are grouped with (CLDR)."""
+
+
+def render_page(document: Document) -> str:
+    """The page as text, to be written as UTF-8."""
+    style = style_sheet()
+    return (
+        _environment()
+        .get_template(PAGE)
+        .render(
+            document=document,
+            style=Markup(style),  # noqa: S704 (a file of ours)
+            policy=content_security_policy(style),
+            words={"skip": _("Skip to the content"), "contents": _("In this report")},
+        )
+    )
+
+
+def content_security_policy(style: str) -> str:
+    """The policy (CSP level 3) of a page with one style element that holds `style`."""
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+@cache
+def style_sheet() -> str:
+    """All style sheets of the templates, in the order of their names."""
+    files = resources.files("kzmitm.report").joinpath(TEMPLATES).iterdir()
+    sheets = sorted((file for file in files if file.name.endswith(".css")), key=lambda file: file.name)
+    return "\n".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FunctionLoader(_source),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_seen,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["kind"] = lambda block: type(block).__name__.lower()
+    return environment
+
+
+def _source(name: str) -> str:
+    return resources.files("kzmitm.report").joinpath(TEMPLATES, name).read_text(encoding="utf-8")
+
+
+def _seen(value: Any) -> Any:
+    """What goes out of a template: text in which everything can be seen."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def visible(text: str) -> str:
+    """The text with an escape in the place of each character that cannot be seen, or turns others round."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_escape(each) if _is_unseen(each) else each for each in text)
+
+
+def _is_unseen(character: str) -> bool:
+    if character in SPACES:
+        return False
+    return unicodedata.category(character) in UNSEEN_CATEGORIES or character in UNSEEN
+
+
+def _escape(character: str) -> str:
+    return f"\\u{{{ord(character):x}}}"
