@@ -37,7 +37,7 @@ class Drawn:
     """The same as a file of its own, with style and paper of its own."""
 
 
-class _Description(drawsvg.Title):  # type: ignore[misc]  # (a library without types)
+class _Description(drawsvg.Title):  # type: ignore[misc]
     TAG_NAME = "desc"
 
 
@@ -49,7 +49,7 @@ class Canvas:
             raise ValueError(f"no name of ours: {name!r}")
         self._name, self._title, self._description = name, harmless(title), description
         self._size = round(width, 1), round(height, 1)
-        self._hatch: Any = None
+        self._hatches: dict[str, Any] = {}
         self._elements: list[Any] = [
             drawsvg.Title(self._title, id=f"{name}-title"),
             _Description(description, id=f"{name}-description"),
@@ -58,11 +58,12 @@ class Canvas:
     def box(self, x: float, y: float, width: float, height: float, *looks: str) -> None:
         self._add(drawsvg.Rectangle, (x, y, max(width, 0.5), height), looks)
 
-    def hatched_box(self, x: float, y: float, width: float, height: float) -> None:
-        """A box of oblique lines in an outline: told from others without colour."""
-        if self._hatch is None:
-            self._hatch = self._hatching()
-        self._add(drawsvg.Rectangle, (x, y, max(width, 0.5), height), ("hatched",), fill=self._hatch)
+    def hatched_box(self, x: float, y: float, width: float, height: float, *, of_seen: bool = False) -> None:
+        """A box of oblique lines in an outline: told from others without colour. `of_seen`: in that colour."""
+        look = "late" if of_seen else "hatched"
+        if look not in self._hatches:
+            self._hatches[look] = self._hatching(look)
+        self._add(drawsvg.Rectangle, (x, y, max(width, 0.5), height), (look,), fill=self._hatches[look])
 
     def line(self, x1: float, y1: float, x2: float, y2: float, *looks: str) -> None:
         self._add(drawsvg.Line, (x1, y1, x2, y2), looks)
@@ -109,13 +110,13 @@ class Canvas:
         return str(drawing.as_svg(header=_HEADER if as_file else "")) + "\n"
 
     def _add(self, kind: Any, numbers: tuple[float, ...], looks: tuple[str, ...], **more: Any) -> None:
-        self._elements.append(kind(*(round(float(each), 1) for each in numbers), **_attributes(looks), **more))
+        self._elements.append(kind(*(round(float(each), 1) for each in numbers), **(_attributes(looks) | more)))
 
-    def _hatching(self) -> Any:
-        pattern = drawsvg.Pattern(_HATCH, _HATCH, patternUnits="userSpaceOnUse", id=f"{self._name}-hatch")
+    def _hatching(self, look: str) -> Any:
+        pattern = drawsvg.Pattern(_HATCH, _HATCH, patternUnits="userSpaceOnUse", id=f"{self._name}-{look}")
         for shift in (-_HATCH, 0, _HATCH):
             ends = shift - 1, _HATCH + 1, shift + _HATCH + 1, -1
-            pattern.append(drawsvg.Line(*ends, **_attributes(("hatch",))))
+            pattern.append(drawsvg.Line(*ends, **_attributes((f"{look}-hatch",))))
         return pattern
 
 

@@ -16,7 +16,7 @@ _TOP: Final = 30
 _BAR: Final = 13
 _LEGEND: Final = 34
 _MARKS: Final = 11
-_MARGIN: Final = 8
+_MARGIN: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ def _draw_episode(canvas: Canvas, axis: Axis, episode: Episode, top: float) -> N
     elif episode.is_continuous:
         canvas.box(left, y, width, _BAR, "seen")
     else:
-        canvas.hatched_box(left, y, width, _BAR)
+        canvas.hatched_box(left, y, width, _BAR, of_seen=True)
     _label(canvas, axis, left, top, episode.title, episode.note)
 
 
@@ -83,7 +83,7 @@ def _draw_legend(canvas: Canvas, y: float, episodes: Sequence[Episode], *, has_s
     if any(each.is_interception and each.is_continuous for each in episodes):
         entries.append((legend.seen, _("interception")))
     if any(each.is_interception and not each.is_continuous for each in episodes):
-        entries.append((legend.hatched, _("interception, not shown to be continuous")))
+        entries.append((legend.hatched_seen, _("interception, not shown to be continuous")))
     if any(not each.is_interception for each in episodes):
         entries.append((legend.planned, _("announced")))
     if has_seen:

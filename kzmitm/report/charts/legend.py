@@ -43,6 +43,10 @@ def hatched(canvas: Canvas, x: float, y: float) -> None:
     canvas.hatched_box(x, y, _PLACE, 12)
 
 
+def hatched_seen(canvas: Canvas, x: float, y: float) -> None:
+    canvas.hatched_box(x, y, _PLACE, 12, of_seen=True)
+
+
 def outlined(canvas: Canvas, x: float, y: float) -> None:
     canvas.box(x, y, _PLACE, 12, "outlined")
 

@@ -13,7 +13,7 @@ from typing import Final
 SHEET: Final = "charts.css"
 
 INK, QUIET, FAINT = "#1b1b1f", "#5b5f68", "#d3d6dc"
-VALID, SEEN, BLOCKED = "#9cc7e6", "#b23c00", "#00598c"
+VALID, EDGE, SEEN, BLOCKED = "#9cc7e6", "#3d7fae", "#b23c00", "#00598c"
 
 LOOKS: Final[Mapping[str, Mapping[str, str | float]]] = {
     "ink": {"fill": INK},
@@ -22,14 +22,15 @@ LOOKS: Final[Mapping[str, Mapping[str, str | float]]] = {
     "axis": {"stroke": QUIET},
     "grid": {"stroke": FAINT},
     "band": {"fill": FAINT, "fill_opacity": 0.45},
-    "valid": {"fill": VALID},
+    "valid": {"fill": VALID, "stroke": EDGE},
     "seen": {"fill": SEEN},
     "span": {"stroke": SEEN, "stroke_width": 2},
     "late": {"stroke": SEEN, "stroke_width": 2.2, "fill": "none"},
     "planned": {"stroke": BLOCKED, "stroke_width": 1.6, "stroke_dasharray": "4 3", "fill": "none"},
     "outlined": {"stroke": QUIET, "fill": "none"},
     "hatched": {"stroke": BLOCKED},
-    "hatch": {"stroke": BLOCKED, "stroke_width": 2.4},
+    "hatched-hatch": {"stroke": BLOCKED, "stroke_width": 2.4},
+    "late-hatch": {"stroke": SEEN, "stroke_width": 2.4},
 }
 """What each class is drawn with where no style sheet is read; the sheet has the same colours as variables."""
 

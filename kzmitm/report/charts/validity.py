@@ -12,11 +12,11 @@ from kzmitm.report.language import _, ngettext
 
 WIDTH: Final = 760
 _LABELS: Final = 186
-_COUNTS: Final = 78
+_COUNTS: Final = 128
 _ROW: Final = 38
 _GROUP: Final = 28
 _TOP: Final = 34
-_LEGEND: Final = 26
+_LEGEND: Final = 34
 _MARKS: Final = 8
 _BAR: Final = 18
 _DOT: Final = 3.6
@@ -36,6 +36,8 @@ class Valid:
     not_before: datetime
     not_after: datetime
     seen: tuple[tuple[datetime, int], ...]
+    note: str | None = None
+    """What is said of it at the right; by default how often it was seen."""
 
     @property
     def is_long(self) -> bool:
@@ -55,30 +57,36 @@ class Valid:
 
 
 def picture(name: str, rows: Sequence[Valid]) -> Drawn | None:
-    """The picture of these certificates, in their order; None if nothing was seen of them."""
+    """The picture of these certificates, in their order within each group; None if nothing was seen of them."""
     if not any(row.seen for row in rows):
         return None
-    groups = list(dict.fromkeys(row.group for row in rows))
-    height = _TOP + len(groups) * _GROUP + len(rows) * _ROW + _LEGEND + 8
-    canvas = Canvas(
-        name, WIDTH, height, title=_("Validity of certificates and when they were seen"), description=meaning(rows)
-    )
+    groups = groups_of(rows)
+    bottom = _TOP + len(groups) * _GROUP + len(rows) * _ROW
+    title = _("Validity of certificates and when they were seen")
+    canvas = Canvas(name, WIDTH, bottom + _LEGEND, title=title, description=meaning(rows))
     start, end = _range(rows)
     axis = Axis(start=start, end=end, left=_LABELS, right=WIDTH - _COUNTS)
-    bottom = height - _LEGEND - 8
-    for since, until in gaps(rows):
-        canvas.box(axis.at(since), _TOP, axis.at(until) - axis.at(since), bottom - _TOP, "band")
-    _draw_axis(canvas, axis, bottom)
-    y = float(_TOP)
-    for group in groups:
-        canvas.text(0, y + 19, fitting(group, axis.right), "ink", "strong")
-        y += _GROUP
-        for row in rows:
-            if row.group == group:
-                _draw_row(canvas, axis, row, y)
-                y += _ROW
-    _draw_legend(canvas, bottom + 24, has_gap=any(gaps(rows)))
+    top = float(_TOP)
+    for group, members in groups.items():
+        height = _GROUP + len(members) * _ROW
+        for since, until in gaps(members):
+            canvas.box(axis.at(since), top, axis.at(until) - axis.at(since), height, "band")
+        _draw_marks(canvas, axis, top, height, is_first=top == _TOP)
+        canvas.text(2, top + 19, fitting(group, axis.right), "ink", "strong")
+        for number, row in enumerate(members):
+            _draw_row(canvas, axis, row, top + _GROUP + number * _ROW)
+        top += height
+    canvas.line(axis.left, bottom, axis.right, bottom, "axis")
+    _draw_legend(canvas, bottom + 24, has_gap=any(any(gaps(members)) for members in groups.values()))
     return canvas.picture()
+
+
+def groups_of(rows: Sequence[Valid]) -> dict[str, list[Valid]]:
+    """The rows of each group, in the order in which the groups come."""
+    groups: dict[str, list[Valid]] = {}
+    for row in rows:
+        groups.setdefault(row.group, []).append(row)
+    return groups
 
 
 def _range(rows: Sequence[Valid]) -> tuple[datetime, datetime]:
@@ -86,7 +94,7 @@ def _range(rows: Sequence[Valid]) -> tuple[datetime, datetime]:
     seen = [moment for row in rows for moment, _number in row.seen]
     first, last = min(seen), max(seen)
     edges = [edge for row in rows if not row.is_long for edge in (row.not_before, row.not_after)]
-    return around(seen + [edge for edge in edges if first - LONG < edge < last + LONG])
+    return around(seen + [edge for edge in edges if abs(edge - first) < LONG or abs(edge - last) < LONG])
 
 
 def gaps(rows: Sequence[Valid]) -> Iterator[tuple[datetime, datetime]]:
@@ -99,17 +107,17 @@ def gaps(rows: Sequence[Valid]) -> Iterator[tuple[datetime, datetime]]:
         until = end if until is None else max(until, end)
 
 
-def _draw_axis(canvas: Canvas, axis: Axis, bottom: float) -> None:
+def _draw_marks(canvas: Canvas, axis: Axis, top: float, height: float, *, is_first: bool) -> None:
     for x, words in axis.marks(_MARKS):
-        canvas.line(x, _TOP - 6, x, bottom, "grid")
-        canvas.text(x, _TOP - 12, words, "quiet", anchor="middle")
-    canvas.line(axis.left, bottom, axis.right, bottom, "axis")
+        canvas.line(x, top - 6 if is_first else top, x, top + height, "grid")
+        if is_first:
+            canvas.text(x, top - 12, words, "quiet", anchor="middle")
 
 
 def _draw_row(canvas: Canvas, axis: Axis, row: Valid, top: float) -> None:
     middle = top + _ROW / 2
-    canvas.text(10, middle - 3, fitting(row.name, _LABELS - 20))
-    canvas.text(10, middle + 12, f"{row.not_before:%Y-%m-%d} … {row.not_after:%Y-%m-%d}", "quiet")
+    canvas.text(12, middle - 3, fitting(row.name, _LABELS - 22))
+    canvas.text(12, middle + 12, f"{row.not_before:%Y-%m-%d} … {row.not_after:%Y-%m-%d}", "quiet")
     left, right = axis.at(row.not_before), axis.at(row.not_after)
     canvas.box(left, middle - _BAR / 2, right - left, _BAR, "valid")
     if row.not_after > axis.end:
@@ -123,11 +131,18 @@ def _draw_row(canvas: Canvas, axis: Axis, row: Valid, top: float) -> None:
             canvas.diamond(x, middle, _DOT + 1.4, "late")
         else:
             canvas.dot(x, middle, _DOT, "seen")
-    count = ngettext("{n} time", "{n} times", row.sightings).format(n=row.sightings)
-    canvas.text(WIDTH, middle + (-3 if row.outside else 4), count if row.seen else _("not seen"), anchor="end")
+    canvas.text(WIDTH, middle + (-3 if row.outside else 4), fitting(_told(row), _COUNTS - 8), anchor="end")
     if row.outside:
-        late = _("{n} outside").format(n=sum(number for _moment, number in row.outside))
-        canvas.text(WIDTH, middle + 12, late, "quiet", anchor="end")
+        late = _("{n} while not valid").format(n=sum(number for _moment, number in row.outside))
+        canvas.text(WIDTH, middle + 12, fitting(late, _COUNTS - 8), "quiet", anchor="end")
+
+
+def _told(row: Valid) -> str:
+    if row.note is not None:
+        return row.note
+    if not row.seen:
+        return _("not seen")
+    return ngettext("seen {n} time", "seen {n} times", row.sightings).format(n=row.sightings)
 
 
 def _draw_legend(canvas: Canvas, y: float, *, has_gap: bool) -> None:
@@ -163,8 +178,11 @@ def meaning(rows: Sequence[Valid]) -> str:
         told.append(_("So were {n} more.").format(n=len(late) - 5))
     if not late:
         told.append(_("None was seen while it was not valid."))
-    told += [
-        _("None of them was valid from {first} to {last}.").format(first=f"{a:%Y-%m-%d}", last=f"{b:%Y-%m-%d}")
-        for a, b in gaps(rows)
-    ]
+    for group, members in groups_of(rows).items():
+        told += [
+            _("{group}: none of them was valid from {first} to {last}.").format(
+                group=fitting(group, 400), first=f"{start:%Y-%m-%d}", last=f"{end:%Y-%m-%d}"
+            )
+            for start, end in gaps(members)
+        ]
     return " ".join(told)
