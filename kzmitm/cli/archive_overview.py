@@ -35,7 +35,9 @@ _ENDS: Final = ("measurements", "intercepted", "blocked", "clean")
 _TOTALS: Final = """
 SELECT count(DISTINCT host) AS domains, count(DISTINCT asn) AS networks, min(time) AS first, max(time) AS last FROM measurements
 """
-_OUTCOMES: Final = "SELECT outcome, sum(measurements)::BIGINT AS n FROM labels GROUP BY outcome ORDER BY n DESC, outcome"
+_OUTCOMES: Final = (
+    "SELECT outcome, sum(measurements)::BIGINT AS n FROM labels GROUP BY outcome ORDER BY n DESC, outcome"
+)
 _COUNTRIES: Final = "SELECT cc FROM measurements WHERE cc <> '' GROUP BY cc ORDER BY count(*) DESC, cc"
 _CERTIFICATES: Final = """
 SELECT c.*, n.authority_name, n.kind FROM certificates c LEFT JOIN authority_names n USING (authority)
@@ -109,7 +111,8 @@ def _overview(connection: "duckdb.DuckDBPyConnection", registry: Registry) -> Ov
         networks=tuple(map(_network, rows(_NETWORKS.format(most=MOST_NETWORKS)))),
         cells={(row["asn"], row["domain"]): _counts(row) for row in rows(_CELLS, intercepted)},
         days=tuple(
-            _moment(row["first"]) for row in rows("SELECT min(first_seen) AS first FROM days GROUP BY day ORDER BY day")
+            _moment(row["first"])
+            for row in rows("SELECT min(first_seen) AS first FROM days GROUP BY day ORDER BY day")
         ),
         registry_version=registry.version,
     )
@@ -150,7 +153,12 @@ def _certificate(row: Mapping[str, Any], days: Mapping[str, list[tuple[datetime,
 
 
 def _by_authority_and_age(each: SeenCertificate) -> tuple[bool, str, datetime, str]:
-    return not each.is_carrier, each.authority, each.not_before or datetime.max.replace(tzinfo=UTC), each.sha256
+    return (
+        not each.is_carrier,
+        each.authority,
+        each.not_before or datetime.max.replace(tzinfo=UTC),
+        each.sha256,
+    )
 
 
 def _domain(row: Mapping[str, Any]) -> SeenDomain:

@@ -49,5 +49,3 @@ def only(paths: tuple[Path, ...]) -> Path:
     if len(paths) != 1:
         raise UsageError(_("one folder at a time"), hint=_("kzmitm ooni merge makes one archive of several"))
     return paths[0]
-
-

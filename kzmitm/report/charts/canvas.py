@@ -110,7 +110,9 @@ class Canvas:
         return str(drawing.as_svg(header=_HEADER if as_file else "")) + "\n"
 
     def _add(self, kind: Any, numbers: tuple[float, ...], looks: tuple[str, ...], **more: Any) -> None:
-        self._elements.append(kind(*(round(float(each), 1) for each in numbers), **(_attributes(looks) | more)))
+        self._elements.append(
+            kind(*(round(float(each), 1) for each in numbers), **(_attributes(looks) | more))
+        )
 
     def _hatching(self, look: str) -> Any:
         pattern = drawsvg.Pattern(_HATCH, _HATCH, patternUnits="userSpaceOnUse", id=f"{self._name}-{look}")

@@ -94,9 +94,9 @@ def _draw_legend(canvas: Canvas, y: float, episodes: Sequence[Episode], *, has_s
 def meaning(episodes: Sequence[Episode], seen: Sequence[datetime]) -> str:
     """What the picture shows, in words."""
     told = [
-        ngettext("{n} known episode along the years.", "{n} known episodes along the years.", len(episodes)).format(
-            n=len(episodes)
-        )
+        ngettext(
+            "{n} known episode along the years.", "{n} known episodes along the years.", len(episodes)
+        ).format(n=len(episodes))
     ]
     told += [f"{each.note}: {each.title}." for each in episodes]
     if seen:

@@ -94,7 +94,10 @@ def meaning(rows: Sequence[Ended]) -> str:
     ).format(n=len(rows))
     told = [
         _("{name}: {intercepted} intercepted and {blocked} blocked of {all}.").format(
-            name=fitting(row.name, 400), intercepted=row.intercepted, blocked=row.blocked, all=row.measurements
+            name=fitting(row.name, 400),
+            intercepted=row.intercepted,
+            blocked=row.blocked,
+            all=row.measurements,
         )
         for row in rows[:3]
     ]

@@ -33,7 +33,11 @@ def picture(name: str, rows: Sequence[Share]) -> Drawn | None:
         return None
     bottom = _TOP + len(rows) * _ROW
     canvas = Canvas(
-        name, WIDTH, bottom + _LEGEND, title=_("Networks and their share of the users"), description=meaning(rows)
+        name,
+        WIDTH,
+        bottom + _LEGEND,
+        title=_("Networks and their share of the users"),
+        description=meaning(rows),
     )
     largest = max(row.percent for row in rows) or 1.0
     for number, row in enumerate(rows):

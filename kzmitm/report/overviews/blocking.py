@@ -19,9 +19,9 @@ def section(overview: Overview) -> Section | None:
     both = [each for each in overview.domains if each.counts.intercepted and each.counts.blocked]
     blocks: list[Block] = [
         Text(
-            _("{intercepted} measurements were intercepted, {blocked} were blocked; {both} domains met both.").format(
-                intercepted=overview.intercepted, blocked=overview.blocked, both=len(both)
-            ),
+            _(
+                "{intercepted} measurements were intercepted, {blocked} were blocked; {both} domains met both."
+            ).format(intercepted=overview.intercepted, blocked=overview.blocked, both=len(both)),
             is_lead=True,
         ),
         Text(
@@ -33,7 +33,9 @@ def section(overview: Overview) -> Section | None:
     ]
     drawn = picture("blocking", [_ended(each) for each in overview.domains[:MOST_DRAWN]])
     if drawn is not None:
-        caption = _("How the measurements of the most affected domains ended; on the right: intercepted / blocked.")
+        caption = _(
+            "How the measurements of the most affected domains ended; on the right: intercepted / blocked."
+        )
         blocks.append(as_block(drawn, caption))
     blocks.append(Fold(_("The domains as a table"), (_table(overview.domains[:MOST_ROWS]),)))
     return Section(id="blocking", title=_("Intercepted and blocked"), blocks=tuple(blocks))

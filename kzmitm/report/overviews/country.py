@@ -76,7 +76,9 @@ def _answer(overview: Overview) -> Answer:
         "No interception was found in {n} measurement.", "No interception was found in {n} measurements.", overview.measurements
     ).format(n=number(overview.measurements))  # fmt: skip
     if not undecided:
-        return Answer(word=_("No interception found"), sentence=sentence, tone=Tone.GOOD, notes=_failed(overview))
+        return Answer(
+            word=_("No interception found"), sentence=sentence, tone=Tone.GOOD, notes=_failed(overview)
+        )
     note = _("{n} of them could not be decided: that is not the same as clean.").format(n=number(undecided))
     is_all = undecided == overview.measurements
     word = _("Nothing could be decided") if is_all else _("No interception found")
@@ -85,7 +87,9 @@ def _answer(overview: Overview) -> Answer:
 
 
 def _found(overview: Overview, undecided: int) -> Answer:
-    sentence = _("{n} of {all} measurements met a forged certificate: {domains} domains, {networks} networks.").format(
+    sentence = _(
+        "{n} of {all} measurements met a forged certificate: {domains} domains, {networks} networks."
+    ).format(
         n=number(overview.intercepted),
         all=number(overview.measurements),
         domains=number(len(overview.intercepted_domains)),
@@ -128,9 +132,7 @@ def _limits(overview: Overview) -> Section:
                 "from it, what the forged certificate of the site looked like mostly is not."
             )
         )
-    return Section(
-        id="limits", title=_("What this cannot say"), blocks=tuple(Text(each) for each in told)
-    )
+    return Section(id="limits", title=_("What this cannot say"), blocks=tuple(Text(each) for each in told))
 
 
 def _data(overview: Overview) -> Data:
@@ -138,12 +140,23 @@ def _data(overview: Overview) -> Data:
     names = {each.asn: each.name for each in overview.networks}
     spans_of = {each.name: each.span for each in overview.domains}
     return Data(
-        columns=("asn", "operator", "domain", "measurements", "intercepted", "blocked", "clean", "domain_seen"),
+        columns=(
+            "asn",
+            "operator",
+            "domain",
+            "measurements",
+            "intercepted",
+            "blocked",
+            "clean",
+            "domain_seen",
+        ),
         rows=tuple(_rows(overview, names, spans_of)),
     )
 
 
-def _rows(overview: Overview, names: dict[int, str], spans_of: dict[str, object]) -> Iterator[tuple[str, ...]]:
+def _rows(
+    overview: Overview, names: dict[int, str], spans_of: dict[str, object]
+) -> Iterator[tuple[str, ...]]:
     for (asn, domain), counts in sorted(overview.cells.items()):
         yield (
             str(asn), names.get(asn, ""), domain, str(counts.measurements), str(counts.intercepted),

@@ -21,7 +21,10 @@ def section(overview: Overview, incidents: Mapping[str, Incident], country: str)
     if drawn is None:
         return None
     blocks: list[Block] = [
-        as_block(drawn, _("Episodes known from published sources, and the days on which these measurements saw any.")),
+        as_block(
+            drawn,
+            _("Episodes known from published sources, and the days on which these measurements saw any."),
+        ),
         _table(known, overview),
         Text(
             _(
@@ -63,9 +66,21 @@ def when(incident: Incident) -> str:
 def _table(incidents: Sequence[Incident], overview: Overview) -> Table:
     return Table(
         caption=_("What each episode has in common with these measurements"),
-        columns=(_("episode"), _("when"), _("days with sightings"), _("authorities"), _("domains"), _("networks")),
+        columns=(
+            _("episode"),
+            _("when"),
+            _("days with sightings"),
+            _("authorities"),
+            _("domains"),
+            _("networks"),
+        ),
         rows=tuple(
-            (harmless(each.title), short(when(each)), short(_days_in(each, overview.days)), *_common(each, overview))
+            (
+                harmless(each.title),
+                short(when(each)),
+                short(_days_in(each, overview.days)),
+                *_common(each, overview),
+            )
             for each in incidents
         ),
     )

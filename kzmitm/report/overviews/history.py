@@ -26,7 +26,11 @@ def document(registry: Registry, country: str, *, now: datetime) -> Document | N
     incidents = of_country(registry.incidents.values(), country)
     if not incidents:
         return None
-    known = (each for each in registry.authorities.values() if each.country == country and _matters(each, incidents))
+    known = (
+        each
+        for each in registry.authorities.values()
+        if each.country == country and _matters(each, incidents)
+    )
     authorities = tuple(sorted(known, key=lambda each: (str(each.document.get("first_seen", "9")), each.id)))
     sections = (
         _episodes(incidents),
@@ -74,7 +78,10 @@ def _answer(incidents: Sequence[Incident], authorities: Sequence[KnownAuthority]
             tone=Tone.PLAIN,
         )
     roots = sum(
-        each.role == "root" for authority in authorities if authority.kind in CARRIERS for each in authority.certificates
+        each.role == "root"
+        for authority in authorities
+        if authority.kind in CARRIERS
+        for each in authority.certificates
     )
     first, last = interceptions[0].start, max(each.end or each.start for each in interceptions)
     sentence = ngettext(
@@ -84,9 +91,9 @@ def _answer(incidents: Sequence[Incident], authorities: Sequence[KnownAuthority]
     ).format(n=len(interceptions), first=first, last=last, roots=roots)
     domains = {name for each in interceptions for name in each.domains}
     networks = {asn for each in interceptions for asn in each.asns}
-    seen = _("{domains} names of sites and {networks} networks are documented; neither list is complete.").format(
-        domains=len(domains), networks=len(networks)
-    )
+    seen = _(
+        "{domains} names of sites and {networks} networks are documented; neither list is complete."
+    ).format(domains=len(domains), networks=len(networks))
     return Answer(word=_("Interception, again and again"), sentence=sentence, tone=Tone.ALARM, notes=(seen,))
 
 
@@ -100,7 +107,8 @@ def _episodes(incidents: Sequence[Incident]) -> Section:
             caption=_("The episodes"),
             columns=(_("episode"), _("when"), _("what is known")),
             rows=tuple(
-                (harmless(each.title), short(when(each)), _one_line(each.document.get("summary", ""))) for each in incidents
+                (harmless(each.title), short(when(each)), _one_line(each.document.get("summary", "")))
+                for each in incidents
             ),
         )
     )
@@ -115,9 +123,15 @@ def _domains(incidents: Sequence[Incident]) -> Section | None:
     unnamed = [harmless(each.title) for each in incidents if each.kind == INTERCEPTION and not each.domains]
     blocks: list[Block] = [Terms(items)]
     if unnamed:
-        blocks.append(Text(_("No list of names is published for: {episodes}.").format(episodes="; ".join(unnamed))))
+        blocks.append(
+            Text(_("No list of names is published for: {episodes}.").format(episodes="; ".join(unnamed)))
+        )
     blocks.append(
-        Text(_("Names outside of the lists that were measured were never tested: more may have been intercepted."))
+        Text(
+            _(
+                "Names outside of the lists that were measured were never tested: more may have been intercepted."
+            )
+        )
     )
     return Section(id="domains", title=_("Sites"), blocks=tuple(blocks))
 
@@ -149,4 +163,3 @@ def _sources(incidents: Sequence[Incident]) -> Section:
 def _one_line(text: str) -> str:
     """Words of the registry, which folds long lines."""
     return harmless(" ".join(text.split()), 1000)
-

@@ -68,7 +68,11 @@ def _seen(registry: Registry, incidents: Sequence[Incident]) -> dict[str, list[d
 def roots(authorities: Sequence[KnownAuthority], seen: _Seen) -> Iterator[Valid]:
     """The published roots with dates, by authority and age."""
     for authority in authorities:
-        dated = [each for each in authority.certificates if each.role == "root" and each.not_before and each.not_after]
+        dated = [
+            each
+            for each in authority.certificates
+            if each.role == "root" and each.not_before and each.not_after
+        ]
         for each in sorted(dated, key=lambda each: (str(each.not_before), each.sha256 or "")):
             if each.not_before and each.not_after:  # said again for the type checker
                 yield Valid(
@@ -142,7 +146,12 @@ def _gap(start: datetime, end: datetime, rows: Sequence[Valid]) -> tuple[str | C
     inside = [
         f"{row.name} ({day(moment)})" for row in rows for moment, _number in row.seen if start <= moment < end
     ]
-    return short(day(start)), short(day(end)), short((end - start).days), ", ".join(inside) or _("nothing published")
+    return (
+        short(day(start)),
+        short(day(end)),
+        short((end - start).days),
+        ", ".join(inside) or _("nothing published"),
+    )
 
 
 def _table(authorities: Sequence[KnownAuthority]) -> Table:
@@ -152,7 +161,8 @@ def _table(authorities: Sequence[KnownAuthority]) -> Table:
         rows=tuple(
             (
                 Cell(text=(each.sha256 or _("not known"))[:SHORT], is_exact=bool(each.sha256), is_short=True),
-                harmless(authority.name) + ("" if authority.kind in CARRIERS else " " + _("(not seen intercepting)")),
+                harmless(authority.name)
+                + ("" if authority.kind in CARRIERS else " " + _("(not seen intercepting)")),
                 short(day(each.not_before)),
                 short(day(each.not_after)),
                 blocked(each) or "–",
@@ -173,5 +183,8 @@ def data(authorities: Sequence[KnownAuthority]) -> Iterator[tuple[str, ...]]:
     """A row for each published certificate."""
     for authority in authorities:
         for each in authority.certificates:
-            dates = (f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else "" for moment in (each.not_before, each.not_after))
+            dates = (
+                f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else ""
+                for moment in (each.not_before, each.not_after)
+            )
             yield (authority.id, each.role, each.sha256 or "", each.sha1 or "", *dates, blocked(each))

@@ -26,14 +26,19 @@ def section(registry: Registry, incidents: Sequence[Incident]) -> Section | None
     )
     seen = sum(row.percent for row in shares if row.was_seen)
     blocks: list[Block] = [
-        Text(_("Networks with interception serve at most {share} % of the users.").format(share=f"{seen:.1f}"), is_lead=True),
+        Text(
+            _("Networks with interception serve at most {share} % of the users.").format(share=f"{seen:.1f}"),
+            is_lead=True,
+        ),
         Notice(_("An upper bound:"), users.bound(), Tone.PLAIN),
     ]
     drawn = picture("users", shares)
     if drawn is not None:
         blocks.append(as_block(drawn, _("Networks whose share of the country's users is known.")))
     blocks.append(_grid(registry, placed, asns))
-    blocks.append(Text(_("An empty cell says that no source names the network for this episode, not that it was free.")))
+    blocks.append(
+        Text(_("An empty cell says that no source names the network for this episode, not that it was free."))
+    )
     return Section(id="networks", title=_("Networks"), blocks=tuple(blocks))
 
 
@@ -57,4 +62,6 @@ def _network(registry: Registry, incidents: Sequence[Incident], asn: int) -> str
     if known is not None:
         return harmless(f"AS{asn} {known.name}")
     entries = (entry for each in incidents for entry in each.document.get("asns", ()))
-    return harmless(f"AS{asn} {next((entry.get('name', '') for entry in entries if entry['asn'] == asn), '')}")
+    return harmless(
+        f"AS{asn} {next((entry.get('name', '') for entry in entries if entry['asn'] == asn), '')}"
+    )

@@ -48,7 +48,13 @@ def document(overview: Overview, registry: Registry, *, now: datetime) -> Docume
         data=Data(
             columns=("item", "goal", "published_affected", "standing", "evidence"),
             rows=tuple(
-                (each.item.value, each.goal, "yes" if each.because else "no", found.standing.value, found.text)
+                (
+                    each.item.value,
+                    each.goal,
+                    "yes" if each.because else "no",
+                    found.standing.value,
+                    found.text,
+                )
                 for each, found in judged
             ),
         ),
@@ -96,8 +102,12 @@ def _row(each: Assessed, found: Evidence) -> tuple[str | Cell, ...]:
 
 def _reading(overview: Overview) -> Section:
     told = [
-        _("Shown: these measurements show it. Made possible: what was seen allows it, and that it happened was not seen."),
-        _("Not seen: it was looked for and not seen, which proves nothing. No data: a TLS measurement cannot tell."),
+        _(
+            "Shown: these measurements show it. Made possible: what was seen allows it, and that it happened was not seen."
+        ),
+        _(
+            "Not seen: it was looked for and not seen, which proves nothing. No data: a TLS measurement cannot tell."
+        ),
         _("The published view is that of the source, and is not changed by these data."),
     ]
     if overview.share_of_users:

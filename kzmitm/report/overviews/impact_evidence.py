@@ -68,13 +68,17 @@ def _identifiers(overview: Overview) -> Evidence:
 def _deployment(overview: Overview) -> Evidence:
     if not overview.by_network:
         return _unseen()
-    told = _("In {n} of {all} measurements the encryption ended at a state's or a provider's authority, not at the site.")
+    told = _(
+        "In {n} of {all} measurements the encryption ended at a state's or a provider's authority, not at the site."
+    )
     return Evidence(Standing.SHOWN, told.format(n=overview.by_network, all=overview.measurements))
 
 
 def _reachability(overview: Overview) -> Evidence:
     if not overview.by_network and not overview.blocked:
-        return Evidence(Standing.NOT_SEEN, _("Nothing was intercepted in a network, and nothing was blocked."))
+        return Evidence(
+            Standing.NOT_SEEN, _("Nothing was intercepted in a network, and nothing was blocked.")
+        )
     told = _(
         "{n} measurements met a forged certificate, which a browser without the root refuses; {blocked} more were blocked."
     )
@@ -84,7 +88,9 @@ def _reachability(overview: Overview) -> Evidence:
 def _confidentiality(overview: Overview) -> Evidence:
     if not overview.by_network:
         return _unseen()
-    told = _("In {n} measurements somebody else held the key and could read. What was read or kept is not measured.")
+    told = _(
+        "In {n} measurements somebody else held the key and could read. What was read or kept is not measured."
+    )
     return Evidence(Standing.POSSIBLE, told.format(n=overview.by_network))
 
 
@@ -98,7 +104,9 @@ def _integrity(overview: Overview) -> Evidence:
 def _reliability(overview: Overview) -> Evidence:
     outside = sum(each.outside for each in overview.certificates if each.is_carrier)
     if outside:
-        told = _("{n} sightings show a certificate that was not valid: even who had installed the root met an error.")
+        told = _(
+            "{n} sightings show a certificate that was not valid: even who had installed the root met an error."
+        )
         return Evidence(Standing.SHOWN, told.format(n=outside))
     if not overview.by_network:
         return _unseen()
@@ -109,7 +117,9 @@ def _privacy(overview: Overview) -> Evidence:
     if not overview.by_network:
         return _unseen()
     if not overview.share_of_users:
-        return Evidence(Standing.POSSIBLE, _("Who received data is not measured, nor how many users it concerned."))
+        return Evidence(
+            Standing.POSSIBLE, _("Who received data is not measured, nor how many users it concerned.")
+        )
     told = _(
         "The networks with sightings serve at most {share} % of the users: how many could be concerned, not were. Who "
         "received data is not measured."

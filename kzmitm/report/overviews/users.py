@@ -12,7 +12,9 @@ from kzmitm.report.overviews.values import Overview, SeenNetwork
 
 def section(overview: Overview, known: Mapping[int, Network]) -> Section | None:
     """`known` are the networks of the registry; None where no share is known or nothing was intercepted."""
-    shared = sorted((each for each in known.values() if each.share), key=lambda each: (-(each.share or 0), each.asn))
+    shared = sorted(
+        (each for each in known.values() if each.share), key=lambda each: (-(each.share or 0), each.asn)
+    )
     if not shared or not overview.intercepted:
         return None
     seen = {each.asn: each for each in overview.networks}
@@ -32,7 +34,13 @@ def section(overview: Overview, known: Mapping[int, Network]) -> Section | None:
     blocks.append(Fold(_("The networks as a table"), (table(rows),)))
     without = sum(1 for each in overview.networks if each.by_network and not each.share)
     if without:
-        blocks.append(Text(_("{n} more networks with sightings have no known share, and add nothing here.").format(n=without)))
+        blocks.append(
+            Text(
+                _("{n} more networks with sightings have no known share, and add nothing here.").format(
+                    n=without
+                )
+            )
+        )
     return Section(id="users", title=_("Share of the users"), blocks=tuple(blocks))
 
 

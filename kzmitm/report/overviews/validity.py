@@ -19,7 +19,9 @@ def section(overview: Overview) -> Section | None:
     blocks: list[Block] = [Text(_lead(overview), is_lead=True)]
     drawn = picture("validity", rows_of(overview.certificates))
     if drawn is not None:
-        blocks.append(as_block(drawn, _("When each certificate was valid, and the days on which it was seen.")))
+        blocks.append(
+            as_block(drawn, _("When each certificate was valid, and the days on which it was seen."))
+        )
     if overview.outside:
         blocks.append(_late(overview.outside))
     if overview.is_campaign:
@@ -81,7 +83,15 @@ def _table(certificates: Sequence[SeenCertificate]) -> Table:
     caption = _("Dates are of the certificate; first and last are when it was seen.")
     if len(certificates) > len(shown):
         caption += " " + _("{n} more are in the tables.").format(n=len(certificates) - len(shown))
-    columns = (_("certificate"), _("authority"), _("valid from"), _("until"), _("first seen"), _("last seen"), _("times"))
+    columns = (
+        _("certificate"),
+        _("authority"),
+        _("valid from"),
+        _("until"),
+        _("first seen"),
+        _("last seen"),
+        _("times"),
+    )
     return Table(caption=caption, columns=columns, rows=tuple(map(_row, shown)))
 
 
