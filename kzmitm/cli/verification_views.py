@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterator
 from typing import Any
 
-from kzmitm.evidence.damage import Code
+from kzmitm.evidence.damage import Code, Problem
 from kzmitm.evidence.signing.sshsig import PublicKey
 from kzmitm.evidence.token_check import TokenStatus
 from kzmitm.evidence.verification.proof_check import ProofCheck
@@ -109,13 +109,13 @@ def lines(found: Verification, *, own_keys: Container[PublicKey] = ()) -> Iterat
         return
     yield Line(_("every file is what it was when it was signed"), lead=_("UNALTERED: "), style=Style.GOOD)
     assert found.signer is not None  # noqa: S101 - without one it is altered
-    yield Line(_signer_sentence(found.signer))
+    yield Line(signer_sentence(found.signer))
     if found.is_repacked:
         yield Line(_("Another program packed the archive again; its content is intact."))
     if found.withheld:
         yield Line(_("Withheld: {files}.").format(files=", ".join(map(harmless, found.withheld))))
     yield Line(proof_sentence(found.proof))
-    yield from _attached_lines(found, own_keys)
+    yield from attached_lines(found, own_keys)
     yield Line(
         _("This does not prove who ran the measurement, from where, or that the clock was right."), indent=2
     )
@@ -124,16 +124,20 @@ def lines(found: Verification, *, own_keys: Container[PublicKey] = ()) -> Iterat
 def _problem_lines(found: Verification) -> Iterator[Line]:
     yield Line(_("do not rely on it"), lead=_("ALTERED: "), style=Style.ALARM)
     for problem in found.problems:
-        where = harmless(problem.file, 200)
-        detail = f" ({harmless(problem.detail, 200)})" if problem.detail else ""
-        yield Line(
-            f"  {problem.code}: {f'{where}: ' if where else ''}{MEANINGS[problem.code]}{detail}", indent=4
-        )
+        yield Line(f"  {problem_sentence(problem)}", indent=4)
     if found.signer is not None and found.signer.status is SignerStatus.CHANGED:
         yield Line(_("If the signer told you of a new key, ask again on another way before you believe it."))
 
 
-def _signer_sentence(signer: Signer) -> str:
+def problem_sentence(problem: Problem) -> str:
+    """What is wrong, with its code and place."""
+    where = harmless(problem.file, 200)
+    detail = f" ({harmless(problem.detail, 200)})" if problem.detail else ""
+    return f"{problem.code}: {f'{where}: ' if where else ''}{MEANINGS[problem.code]}{detail}"
+
+
+def signer_sentence(signer: Signer) -> str:
+    """Whose signature it is, as far as this computer knows."""
     fingerprint, known_as = signer.key.fingerprint, harmless(signer.known_as)
     match signer.status:
         case SignerStatus.EXPECTED:
@@ -168,7 +172,8 @@ def proof_sentence(proof: ProofCheck) -> str:
     return _("No certificate was presented, so there is no proof of a key to check.")
 
 
-def _attached_lines(found: Verification, own_keys: Container[PublicKey]) -> Iterator[Line]:
+def attached_lines(found: Verification, own_keys: Container[PublicKey]) -> Iterator[Line]:
+    """What timestamps and partners say of it."""
     for stamp in found.attestations.timestamps:
         if stamp.status is TokenStatus.VALID and stamp.at is not None:
             yield Line(

@@ -135,15 +135,15 @@ def explanation(judged: JudgedTarget, *, technical: bool = True) -> tuple[Line, 
     verdict = judged.verdict
     word = texts.WORDS[verdict.outcome]
     lines = [Line(f"  {harmless(judged.target)}", lead=word, style=STYLES[verdict.outcome])]
-    lines += _labelled(_("What was seen"), (_seen(judged),))
-    lines += _labelled(_("Who"), _who(verdict))
-    lines += _labelled(_("How sure"), _how_sure(verdict))
-    lines += _labelled(_("On this computer"), _on_this_computer(judged))
+    lines += _labelled(_("What was seen"), (seen(judged),))
+    lines += _labelled(_("Who"), who(verdict))
+    lines += _labelled(_("How sure"), how_sure(verdict))
+    lines += _labelled(_("On this computer"), on_this_computer(judged))
     lines += _list(_("Because"), map(harmless, grounds(verdict.rule_ids)))
     lines += _list(_("Ruled out"), (_ruled_out(each, verdict) for each in verdict.ruled_out))
     lines += _list(_("What would decide it"), (harmless(undecided_text(code)) for code in verdict.undecided))
     lines += _list(_("It does not prove"), limits(verdict))
-    lines += _list(_("What to do next"), _steps(judged), numbered=True)
+    lines += _list(_("What to do next"), steps(judged), numbered=True)
     if not technical:
         return tuple(lines)
     lines += _hashes(judged)
@@ -154,34 +154,37 @@ def explanation(judged: JudgedTarget, *, technical: bool = True) -> tuple[Line, 
 def explanation_sentence(judged: JudgedTarget) -> str:
     """The finding in one or two sentences, for documents."""
     verdict = judged.verdict
-    parts = [f"{texts.WORDS[verdict.outcome]}: {_seen(judged)}."]
-    parts += [f"{_('Who')}: {said}." for said in _who(verdict)[:1]]
-    parts += [f"{_('How sure')}: {said}." for said in _how_sure(verdict)]
-    parts += [f"{_('On this computer')}: {said}." for said in _on_this_computer(judged)]
+    parts = [f"{texts.WORDS[verdict.outcome]}: {seen(judged)}."]
+    parts += [f"{_('Who')}: {said}." for said in who(verdict)[:1]]
+    parts += [f"{_('How sure')}: {said}." for said in how_sure(verdict)]
+    parts += [f"{_('On this computer')}: {said}." for said in on_this_computer(judged)]
     return " ".join(parts)
 
 
-def _on_this_computer(judged: JudgedTarget) -> tuple[str, ...]:
+def on_this_computer(judged: JudgedTarget) -> tuple[str, ...]:
+    """What the trust stores of the computer that measured say; empty if they were not read."""
     return () if judged.local_trust is None else (local_trust_text(judged.local_trust),)
 
 
-def _steps(judged: JudgedTarget) -> tuple[str, ...]:
-    """First of all away with the root that hides a forgery, unless it belongs to this computer or office."""
-    steps = next_steps(judged.verdict, judged.failure)
+def steps(judged: JudgedTarget) -> tuple[str, ...]:
+    """What to do; a root that hides the forgery goes first, unless it is this computer's or office's own."""
+    told = next_steps(judged.verdict, judged.failure)
     trust = judged.local_trust
     forged = judged.verdict.outcome is Outcome.INTERCEPTION and judged.verdict.scope not in _NEAR
-    return (REMOVE, *steps) if forged and trust is not None and trust.is_added else steps
+    return (REMOVE, *told) if forged and trust is not None and trust.is_added else told
 
 
-def _seen(judged: JudgedTarget) -> str:
-    seen = texts.SEEN[judged.verdict.outcome]
+def seen(judged: JudgedTarget) -> str:
+    """What was seen of a target, in a clause."""
+    told = texts.SEEN[judged.verdict.outcome]
     failure = judged.failure or judged.verdict.certificate_failure
     if failure is None or judged.verdict.outcome is Outcome.CLEAN:
-        return seen
-    return f"{seen}; {harmless(texts.failure_text(failure))}"
+        return told
+    return f"{told}; {harmless(texts.failure_text(failure))}"
 
 
-def _who(verdict: Verdict) -> tuple[str, ...]:
+def who(verdict: Verdict) -> tuple[str, ...]:
+    """Whose interception it is, and whose manner; empty where there is nobody to name."""
     said: list[str] = []
     if verdict.authority is not None:
         said.append(_authority(verdict.authority))
@@ -201,7 +204,8 @@ def _authority(authority: Authority) -> str:
     return f"{name}{country}: {kind}; {match}"
 
 
-def _how_sure(verdict: Verdict) -> tuple[str, ...]:
+def how_sure(verdict: Verdict) -> tuple[str, ...]:
+    """How sure the verdict is and why; empty where its outcome has no degrees."""
     if verdict.confidence is None:
         return ()
     return (f"{texts.CONFIDENCES[verdict.confidence]}: {_why_sure(verdict, verdict.confidence)}",)
