@@ -18,6 +18,8 @@ _GROUP: Final = 28
 _TOP: Final = 34
 _LEGEND: Final = 34
 _MARKS: Final = 8
+MOST_TOLD: Final = 5
+"""Certificates of which the description says that they were seen while not valid."""
 _BAR: Final = 18
 _DOT: Final = 3.6
 
@@ -166,23 +168,26 @@ def meaning(rows: Sequence[Valid]) -> str:
         ).format(n=len(rows))
     ]
     late = [row for row in rows if row.outside]
-    told += [
-        _("{name} was seen {n} times while it was not valid, last on {day}.").format(
-            name=fitting(row.name, 240),
-            n=sum(number for _moment, number in row.outside),
-            day=f"{max(moment for moment, _number in row.outside):%Y-%m-%d}",
-        )
-        for row in late[:5]
-    ]
-    if len(late) > 5:
-        told.append(_("So were {n} more.").format(n=len(late) - 5))
+    told += [_late(row) for row in late[:MOST_TOLD]]
+    if len(late) > MOST_TOLD:
+        told.append(_("So were {n} more.").format(n=len(late) - MOST_TOLD))
     if not late:
         told.append(_("None was seen while it was not valid."))
-    for group, members in groups_of(rows).items():
-        told += [
-            _("{group}: none of them was valid from {first} to {last}.").format(
-                group=fitting(group, 400), first=f"{start:%Y-%m-%d}", last=f"{end:%Y-%m-%d}"
-            )
-            for start, end in gaps(members)
-        ]
+    told += [_gaps(group, found) for group, members in groups_of(rows).items() if (found := list(gaps(members)))]
     return " ".join(told)
+
+
+def _late(row: Valid) -> str:
+    number = sum(count for _moment, count in row.outside)
+    text = ngettext(
+        "{name} was seen {n} time while it was not valid, last on {day}.",
+        "{name} was seen {n} times while it was not valid, last on {day}.",
+        number,
+    )
+    last = max(moment for moment, _count in row.outside)
+    return text.format(name=fitting(row.name, 240), n=number, day=f"{last:%Y-%m-%d}")
+
+
+def _gaps(group: str, found: Sequence[tuple[datetime, datetime]]) -> str:
+    spans = "; ".join(f"{start:%Y-%m-%d} … {end:%Y-%m-%d}" for start, end in found)
+    return _("{group}: none of them was valid in {spans}.").format(group=fitting(group, 400), spans=spans)

@@ -34,7 +34,7 @@ def section(overview: Overview) -> Section | None:
     drawn = picture("blocking", [_ended(each) for each in overview.domains[:MOST_DRAWN]])
     if drawn is not None:
         caption = _(
-            "How the measurements of the most affected domains ended; on the right: intercepted / blocked."
+            "How the measurements of the most affected domains ended; on the right: intercepted / blocked"
         )
         blocks.append(as_block(drawn, caption))
     blocks.append(Fold(_("The domains as a table"), (_table(overview.domains[:MOST_ROWS]),)))

@@ -23,7 +23,7 @@ def section(overview: Overview, incidents: Mapping[str, Incident], country: str)
     blocks: list[Block] = [
         as_block(
             drawn,
-            _("Episodes known from published sources, and the days on which these measurements saw any."),
+            _("Episodes known from published sources, and the days on which these measurements saw any"),
         ),
         _table(known, overview),
         Text(

@@ -101,7 +101,7 @@ def _episodes(incidents: Sequence[Incident]) -> Section:
     blocks: list[Block] = []
     drawn = picture("episodes", [as_episode(each) for each in incidents])
     if drawn is not None:
-        blocks.append(as_block(drawn, _("What was announced and what was seen, by published sources.")))
+        blocks.append(as_block(drawn, _("What was announced and what was seen, by published sources")))
     blocks.append(
         Table(
             caption=_("The episodes"),

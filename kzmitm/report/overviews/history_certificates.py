@@ -31,7 +31,7 @@ def section(
     if drawn is not None:
         caption = _(
             "When each certificate was valid, and days on which it is known to have been used: the first and the last "
-            "day of an episode, and one published example of each certificate that was measured."
+            "day of an episode, and one published example of each certificate that was measured"
         )
         blocks.append(as_block(drawn, caption))
     late = [row for row in rows if row.outside]

@@ -34,7 +34,7 @@ def section(registry: Registry, incidents: Sequence[Incident]) -> Section | None
     ]
     drawn = picture("users", shares)
     if drawn is not None:
-        blocks.append(as_block(drawn, _("Networks whose share of the country's users is known.")))
+        blocks.append(as_block(drawn, _("Networks whose share of the country's users is known")))
     blocks.append(_grid(registry, placed, asns))
     blocks.append(
         Text(_("An empty cell says that no source names the network for this episode, not that it was free."))

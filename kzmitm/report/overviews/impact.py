@@ -9,7 +9,7 @@ from kzmitm.report.language import _
 from kzmitm.report.locale_forms import language
 from kzmitm.report.overviews import country, users
 from kzmitm.report.overviews.impact_evidence import WORDS, Evidence, Standing, evidence
-from kzmitm.report.overviews.impact_facts import ENABLERS, PROPERTIES, SOURCE, TOOLKIT, Assessed
+from kzmitm.report.overviews.impact_facts import Assessed, assessment
 from kzmitm.report.overviews.values import Overview
 
 TONES = {
@@ -22,7 +22,8 @@ TONES = {
 
 def document(overview: Overview, registry: Registry, *, now: datetime) -> Document:
     """The assessment, made at `now`."""
-    judged = [(each, evidence(each.item, overview)) for each in (*PROPERTIES, *ENABLERS)]
+    published = assessment()
+    judged = [(each, evidence(each.item, overview)) for each in (*published.properties, *published.enablers)]
     return Document(
         title=_("Impact on the Internet: what the measurements show"),
         language=language(),
@@ -37,13 +38,13 @@ def document(overview: Overview, registry: Registry, *, now: datetime) -> Docume
             Section(
                 id="properties",
                 title=_("Critical properties of the Internet"),
-                blocks=(_table(_("Properties"), PROPERTIES, overview),),
+                blocks=(_table(_("Properties"), published.properties, overview),),
             ),
             _reading(overview),
         ),
         foot=(
             *country.foot(registry),
-            _("Method: {toolkit}. Published view: {source}.").format(toolkit=_(TOOLKIT), source=_(SOURCE)),
+            _("Method: {toolkit}. Published view: {source}.").format(toolkit=published.toolkit, source=published.source),
         ),
         data=Data(
             columns=("item", "goal", "published_affected", "standing", "evidence"),
@@ -80,9 +81,10 @@ def _answer(found: Sequence[Evidence]) -> Answer:
 
 
 def _by_goal(overview: Overview) -> Iterator[Block]:
-    for goal in dict.fromkeys(each.goal for each in ENABLERS):
-        yield Heading(_("Goal: {goal}").format(goal=_(goal)))
-        items = [each for each in ENABLERS if each.goal == goal]
+    published = assessment()
+    for goal, name in published.goals.items():
+        yield Heading(_("Goal: {goal}").format(goal=name))
+        items = [each for each in published.enablers if each.goal == goal]
         yield _table(_("Enablers of this goal"), items, overview)
 
 
@@ -95,9 +97,9 @@ def _table(caption: str, items: Sequence[Assessed], overview: Overview) -> Table
 
 
 def _row(each: Assessed, found: Evidence) -> tuple[str | Cell, ...]:
-    published = _("affected: {why}").format(why=_(each.because)) if each.because else _("not affected")
+    published = _("affected: {why}").format(why=each.because) if each.because else _("not affected")
     shown = Cell(text=found.text, mark=_(WORDS[found.standing]), tone=TONES[found.standing])
-    return _(each.name), published, shown
+    return str(each.name), published, shown
 
 
 def _reading(overview: Overview) -> Section:

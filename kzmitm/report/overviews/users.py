@@ -30,7 +30,7 @@ def section(overview: Overview, known: Mapping[int, Network]) -> Section | None:
     ]  # fmt: skip
     drawn = picture("users", rows)
     if drawn is not None:
-        blocks.append(as_block(drawn, _("Networks whose share of the country's users is known.")))
+        blocks.append(as_block(drawn, _("Networks whose share of the country's users is known")))
     blocks.append(Fold(_("The networks as a table"), (table(rows),)))
     without = sum(1 for each in overview.networks if each.by_network and not each.share)
     if without:

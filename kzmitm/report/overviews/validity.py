@@ -20,7 +20,7 @@ def section(overview: Overview) -> Section | None:
     drawn = picture("validity", rows_of(overview.certificates))
     if drawn is not None:
         blocks.append(
-            as_block(drawn, _("When each certificate was valid, and the days on which it was seen."))
+            as_block(drawn, _("When each certificate was valid, and the days on which it was seen"))
         )
     if overview.outside:
         blocks.append(_late(overview.outside))
