@@ -3,9 +3,9 @@
     .venv/bin/python tools/publish.py [NAME...] [--out DIR]
 
 Each report names this command on its first line, and a test holds that it gives the same but for the date.
-The lab demonstration is told from a result that was recorded once (`reports/lab-demonstration.zip`: `kzmitm lab demo
---auto --loopback`, then `kzmitm share --level public`); the example of an archive from a corpus that is made from a
-seed (`bench/corpus.py --published-2024`).
+The lab demonstration is told from a result that was recorded once (`reports/lab-demonstration.zip`, of
+`kzmitm lab demo --auto --loopback` and `kzmitm share --level public`); the example of an archive from a
+corpus that is made from a seed (`bench/corpus.py --published-2024`).
 """
 
 import argparse
@@ -27,13 +27,15 @@ BUNDLE = "lab-demonstration.zip"
 COMMAND = ".venv/bin/python tools/publish.py"
 
 LAB = """\
-A demonstration: all of this happened on one computer, in the laboratory of kzmitm. The sites, the networks and the \
-authorities are made up, the interceptors are real programs, and the report is what anybody gets of such a result.\
+A demonstration: all of this happened on one computer, in the laboratory of kzmitm. The sites, networks and \
+authorities are made up, the interceptors are real programs, and the report is what anybody gets of such \
+a result.\
 """
 ARCHIVE = """\
-An example: **these measurements are made up**. The corpus is made from a seed so that it gives the figures that OONI \
-published of Kazakhstan in September 2024: look-alikes of the seven certificates with their serial numbers and dates, \
-14 names, 19 networks, among ten times as many innocent measurements. How often each was seen is invented.\
+An example: **these measurements are made up**. The corpus is made from a seed so that it gives the figures \
+that OONI published of Kazakhstan in September 2024: look-alikes of the seven certificates with their serial \
+numbers and dates, 14 names, 19 networks, among ten times as many innocent measurements. How often each was \
+seen is invented.\
 """
 
 
@@ -67,7 +69,14 @@ def _lab(scratch: Path, place: Path) -> dict[str, str]:
 
 def _archive(scratch: Path, place: Path) -> dict[str, str]:
     corpus, found = scratch / "corpus", scratch / "found"
-    make = [sys.executable, str(ROOT / "bench" / "corpus.py"), str(corpus), "--published-2024", "--processes", "1"]
+    make = [
+        sys.executable,
+        str(ROOT / "bench" / "corpus.py"),
+        str(corpus),
+        "--published-2024",
+        "--processes",
+        "1",
+    ]
     subprocess.run(make, check=True, capture_output=True)
     judged_by = ["--store", str(corpus / "store.pem"), "--fingerprints", str(corpus / "registry")]
     run("ooni", "analyze", str(corpus / "raw"), "--out", str(found), "--jobs", "1", *judged_by)

@@ -1,4 +1,4 @@
-"""What the tables of an analysed archive say together. The tables are the interface, not the code that made them."""
+"""What the tables of an analysed archive say together: they are the interface, not what made them."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FOLDER: Final = "tables"
 MOST_CERTIFICATES: Final = 200
-"""Certificates that are told, those of a state and the most seen first: an antivirus has one for each computer."""
+"""Certificates that are told, a state's and the most seen first: an antivirus has one for each computer."""
 MOST_DOMAINS: Final = 500
 MOST_NETWORKS: Final = 500
 SHORT: Final = 16
@@ -33,7 +33,8 @@ SHORT: Final = 16
 
 _ENDS: Final = ("measurements", "intercepted", "blocked", "clean")
 _TOTALS: Final = """
-SELECT count(DISTINCT host) AS domains, count(DISTINCT asn) AS networks, min(time) AS first, max(time) AS last FROM measurements
+SELECT count(DISTINCT host) AS domains, count(DISTINCT asn) AS networks, min(time) AS first,
+       max(time) AS last FROM measurements
 """
 _OUTCOMES: Final = (
     "SELECT outcome, sum(measurements)::BIGINT AS n FROM labels GROUP BY outcome ORDER BY n DESC, outcome"
@@ -48,7 +49,8 @@ SELECT certificate, day, min(first_seen) AS first, sum(sightings)::BIGINT AS n F
 WHERE certificate IN (SELECT unnest(?)) GROUP BY certificate, day ORDER BY certificate, day
 """
 _DOMAINS: Final = """
-SELECT * FROM domains WHERE intercepted > 0 OR blocked > 0 ORDER BY intercepted DESC, blocked DESC, domain LIMIT {most}
+SELECT * FROM domains WHERE intercepted > 0 OR blocked > 0
+ORDER BY intercepted DESC, blocked DESC, domain LIMIT {most}
 """
 _NETWORKS: Final = """
 SELECT n.*, coalesce(b.by_network, 0)::BIGINT AS by_network FROM networks n

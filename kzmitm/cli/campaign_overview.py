@@ -1,7 +1,7 @@
 """What the log of a campaign says together: it is read in seconds, where the lines themselves take minutes.
 
-A result says which authority and which leaf, and not the leaf's dates; what certificates were valid when is told of
-the authority by its published ones. `kzmitm ooni analyze` on the same folder reads the certificates themselves.
+A result says which authority and which leaf, and not the leaf's dates; what was valid when is told of the
+authority by its published certificates. `kzmitm ooni analyze` on the same folder reads those that were shown.
 """
 
 from collections import Counter, defaultdict
@@ -151,7 +151,7 @@ def _validities(tallies: _Tallies) -> Iterable[SeenCertificate]:
         start, end = min(starts, default=None), max(ends, default=None)
         outside = sum(n for moment, n in days.items() if start and end and not start <= moment <= end)
         yield SeenCertificate(
-            name=known.name if known else name,
+            name=name or "?",
             sha256="",
             subject="",
             authority=known.name if known else name,

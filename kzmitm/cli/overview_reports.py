@@ -12,7 +12,9 @@ from kzmitm.report.overviews.values import Overview
 def made(overview: Overview, registry: Registry, request: Request, *, stem: str) -> Made:
     """The report that was asked for; raises UsageError for what only one scan's result has."""
     if request.options.appeal:
-        raise UsageError(_("an appeal is about one result"), hint=_("name one RESULT of a scan with --appeal"))
+        raise UsageError(
+            _("an appeal is about one result"), hint=_("name one RESULT of a scan with --appeal")
+        )
     tell = impact.document if request.options.impact else country.document
     document = tell(overview, registry, now=request.now)
     stem = f"{stem}-impact" if request.options.impact else stem

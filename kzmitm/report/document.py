@@ -102,7 +102,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Shade:
-    """A cell of a grid: its words, which say all, and how dark it is, from 0 to 5 (None: nothing is known)."""
+    """A cell of a grid: its words, which say all, and how dark it is: 0 to 5, or None if nothing is known."""
 
     text: str
     level: int | None = 0
@@ -110,7 +110,7 @@ class Shade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """Two kinds of things against each other: a heat map of words. It keeps its form on a narrow screen, and scrolls.
+    """Two kinds of things against each other, a heat map of words. On a narrow screen it scrolls by itself.
 
     Each row is its name and a cell for each column; `corner` says what the rows are.
     """

@@ -21,7 +21,7 @@ def _within(blocks: tuple[Block, ...]) -> Iterator[Picture]:
 
 
 def with_names(document: Document, stem: str | None) -> Document:
-    """The document whose pictures are called STEM-NAME; without a stem they have no names and are no files."""
+    """The document with its pictures called STEM-NAME; without a stem they have no names and are no files."""
     sections = tuple(replace(each, blocks=_renamed(each.blocks, stem)) for each in document.sections)
     return replace(document, sections=sections)
 

@@ -1,4 +1,4 @@
-"""The history of a country's interception, from a registry alone: its folder (`fingerprints/`) is the path."""
+"""The history of a country's interception from a registry alone: its folder is the path."""
 
 import argparse
 from pathlib import Path

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     with speaking(catalogue_of(args.lang)), written_in(args.lang):
         made = kind.make(request)
         out = None if args.out == STDOUT else _place(args, made)
-        content, beside = rendered(args.format, made.document, stem=out and out.stem)
+        content, beside = rendered(args.format, made.document, stem=out.stem if out is not None else None)
     if out is None:
         sys.stdout.buffer.write(content)
         return made.exit_code

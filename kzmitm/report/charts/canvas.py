@@ -59,7 +59,7 @@ class Canvas:
         self._add(drawsvg.Rectangle, (x, y, max(width, 0.5), height), looks)
 
     def hatched_box(self, x: float, y: float, width: float, height: float, *, of_seen: bool = False) -> None:
-        """A box of oblique lines in an outline: told from others without colour. `of_seen`: in that colour."""
+        """A box of oblique lines, told from others without colour; `of_seen`: coloured as what was seen."""
         look = "late" if of_seen else "hatched"
         if look not in self._hatches:
             self._hatches[look] = self._hatching(look)

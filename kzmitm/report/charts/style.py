@@ -1,8 +1,9 @@
 """How the marks of a picture look on white paper, and the style sheet that fits them to a screen.
 
-Colours are of Okabe and Ito's set for colour-blind readers (https://jfly.uni-koeln.de/color/), darker or lighter
-until words and lines have a contrast of 4.5 and more to the ground. Whatever a colour says, a form says too: what was
-seen is a dot or a full box, what was seen outside its time a hollow diamond, blocking is hatched.
+Colours are of Okabe and Ito's set for colour-blind readers (https://jfly.uni-koeln.de/color/), darker or
+lighter until words and lines have a contrast of 4.5 and more to the ground. Whatever a colour says, a form
+says too: what was seen is a dot or a full box, what was seen outside its time a hollow diamond, blocking is
+hatched.
 """
 
 from collections.abc import Mapping

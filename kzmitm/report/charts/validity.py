@@ -1,4 +1,4 @@
-"""When each certificate was valid, and when it was seen: the picture that shows interception with expired ones."""
+"""When each certificate was valid and when it was seen: the picture that shows expired ones in use."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ class Valid:
 
 
 def picture(name: str, rows: Sequence[Valid]) -> Drawn | None:
-    """The picture of these certificates, in their order within each group; None if nothing was seen of them."""
+    """The picture of these certificates, in their order within a group; None if nothing was seen of them."""
     if not any(row.seen for row in rows):
         return None
     groups = groups_of(rows)
@@ -173,7 +173,9 @@ def meaning(rows: Sequence[Valid]) -> str:
         told.append(_("So were {n} more.").format(n=len(late) - MOST_TOLD))
     if not late:
         told.append(_("None was seen while it was not valid."))
-    told += [_gaps(group, found) for group, members in groups_of(rows).items() if (found := list(gaps(members)))]
+    told += [
+        _gaps(group, found) for group, members in groups_of(rows).items() if (found := list(gaps(members)))
+    ]
     return " ".join(told)
 
 

@@ -20,13 +20,15 @@ def section(overview: Overview) -> Section | None:
     blocks: list[Block] = [
         Text(
             _(
-                "{intercepted} measurements were intercepted, {blocked} were blocked; {both} domains met both."
+                "{intercepted} measurements were intercepted, {blocked} were blocked; {both} domains "
+                "met both."
             ).format(intercepted=overview.intercepted, blocked=overview.blocked, both=len(both)),
             is_lead=True,
         ),
         Text(
             _(
-                "Who has not installed the root sees an error in both cases. Blocked means: the connection was cut off or "
+                "Who has not installed the root sees an error in both cases. Blocked means: the "
+                "connection was cut off or "
                 "fell silent here, and not where the control measured."
             )
         ),
@@ -56,13 +58,13 @@ def _table(domains: Sequence[SeenDomain]) -> Table:
         caption=_("Domains with interception or blocking, most intercepted first"),
         columns=(
             _("domain"), _("measured"), _("intercepted"), _("blocked"), _("clean"), _("other"),
-            _("networks"), _("interception seen"),
+            _("interception seen"),
         ),
         rows=tuple(
             (
                 named(each.name), short(each.counts.measurements), short(each.counts.intercepted),
                 short(each.counts.blocked), short(each.counts.clean), short(each.counts.others),
-                short(each.networks), span(each.span),
+                span(each.span),
             )
             for each in domains
         ),

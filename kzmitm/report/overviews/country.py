@@ -10,7 +10,7 @@ from kzmitm.report.language import _, ngettext
 from kzmitm.report.locale_forms import date, language, number
 from kzmitm.report.overviews import blocking, episodes, heat, spans, users, validity
 from kzmitm.report.overviews.shown import day, named, span
-from kzmitm.report.overviews.values import Overview
+from kzmitm.report.overviews.values import Overview, Span
 
 HOME: Final = "KZ"
 """The country whose networks and episodes the registry knows best: taken where measurements name none."""
@@ -73,8 +73,10 @@ def _answer(overview: Overview) -> Answer:
     if overview.intercepted:
         return _found(overview, undecided)
     sentence = ngettext(
-        "No interception was found in {n} measurement.", "No interception was found in {n} measurements.", overview.measurements
-    ).format(n=number(overview.measurements))  # fmt: skip
+        "No interception was found in {n} measurement.",
+        "No interception was found in {n} measurements.",
+        overview.measurements,
+    ).format(n=number(overview.measurements))
     if not undecided:
         return Answer(
             word=_("No interception found"), sentence=sentence, tone=Tone.GOOD, notes=_failed(overview)
@@ -128,7 +130,8 @@ def _limits(overview: Overview) -> Section:
     if not overview.is_campaign:
         told.append(
             _(
-                "OONI's probes keep one certificate of a chain that fails, often not the site's own: who forged is known "
+                "OONI's probes keep one certificate of a chain that fails, often not the site's own: "
+                "who forged is known "
                 "from it, what the forged certificate of the site looked like mostly is not."
             )
         )
@@ -155,7 +158,7 @@ def _data(overview: Overview) -> Data:
 
 
 def _rows(
-    overview: Overview, names: dict[int, str], spans_of: dict[str, object]
+    overview: Overview, names: dict[int, str], spans_of: dict[str, Span | None]
 ) -> Iterator[tuple[str, ...]]:
     for (asn, domain), counts in sorted(overview.cells.items()):
         yield (

@@ -1,4 +1,4 @@
-"""The section on what is known from elsewhere: the episodes of the registry, and which of them was seen again here."""
+"""The section on what is known from elsewhere: episodes of the registry, and which was seen again here."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -28,7 +28,8 @@ def section(overview: Overview, incidents: Mapping[str, Incident], country: str)
         _table(known, overview),
         Text(
             _(
-                "That a sighting falls into an episode does not make it part of it; a name of a domain, a network or "
+                "That a sighting falls into an episode does not make it part of it; a name of a "
+                "domain, a network or "
                 "an authority that both have is a better sign."
             )
         ),

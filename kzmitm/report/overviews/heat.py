@@ -21,8 +21,10 @@ def section(overview: Overview) -> Section | None:
     blocks: list[Block] = [
         Text(
             _(
-                "Each cell says in how many of the measurements of a domain from a network a forged certificate was seen. "
-                "The darker, the larger the share; a dash means that nobody measured, which is not the same as none."
+                "Each cell says in how many of the measurements of a domain from a network a forged "
+                "certificate was seen. "
+                "The darker, the larger the share; a dash means that nobody measured, which is not "
+                "the same as none."
             )
         ),
         grid(overview.cells, networks[:MOST_ROWS], domains[:MOST_COLUMNS]),
@@ -50,7 +52,7 @@ def grid(
 
 def _shade(counts: Counts | None) -> Shade:
     if counts is None or not counts.measurements:
-        return Shade("–", None)
+        return Shade("-", None)
     share = counts.intercepted / counts.measurements
     level = 0 if not counts.intercepted else min(LEVELS, 1 + int(share * LEVELS))
     return Shade(

@@ -1,4 +1,4 @@
-"""The history of interception in a country, from the registry alone: episodes, certificates, gaps, domains, networks."""
+"""The history of interception in a country, from the registry alone: what, where, with which keys."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -129,7 +129,8 @@ def _domains(incidents: Sequence[Incident]) -> Section | None:
     blocks.append(
         Text(
             _(
-                "Names outside of the lists that were measured were never tested: more may have been intercepted."
+                "Names outside of the lists that were measured were never tested: more may have been "
+                "intercepted."
             )
         )
     )

@@ -1,4 +1,4 @@
-"""Certificates in a history: roots and what they signed, their dates, when they were seen, and the gaps between them."""
+"""Certificates in a history: roots and what they signed, their dates, sightings, and the gaps between."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -30,7 +30,8 @@ def section(
     drawn = picture("certificates", rows)
     if drawn is not None:
         caption = _(
-            "When each certificate was valid, and days on which it is known to have been used: the first and the last "
+            "When each certificate was valid, and days on which it is known to have been used: "
+            "the first and the last "
             "day of an episode, and one published example of each certificate that was measured"
         )
         blocks.append(as_block(drawn, caption))
@@ -129,7 +130,8 @@ def gaps_section(registry: Registry, authorities: Sequence[KnownAuthority]) -> S
             ),
             Text(
                 _(
-                    "Interception may have gone on with an expired certificate, with one that nobody measured, or not at "
+                    "Interception may have gone on with an expired certificate, with one that nobody "
+                    "measured, or not at "
                     "all. Who had installed the root would have seen an error with an expired one."
                 )
             ),
@@ -165,7 +167,7 @@ def _table(authorities: Sequence[KnownAuthority]) -> Table:
                 + ("" if authority.kind in CARRIERS else " " + _("(not seen intercepting)")),
                 short(day(each.not_before)),
                 short(day(each.not_after)),
-                blocked(each) or "–",
+                blocked(each) or "-",
             )
             for authority in authorities
             for each in authority.certificates

@@ -50,7 +50,7 @@ def _grid(registry: Registry, incidents: Sequence[Incident], asns: Sequence[int]
         rows=tuple(
             (
                 _network(registry, incidents, asn),
-                tuple(Shade(_("seen"), 4) if asn in each.asns else Shade("–", None) for each in incidents),
+                tuple(Shade(_("seen"), 4) if asn in each.asns else Shade("-", None) for each in incidents),
             )
             for asn in asns
         ),

@@ -1,4 +1,4 @@
-"""The Internet Impact Assessment of what was measured: each item with what the data show, beside a published view."""
+"""The Internet Impact Assessment of what was measured: what the data show beside a published view."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -44,7 +44,9 @@ def document(overview: Overview, registry: Registry, *, now: datetime) -> Docume
         ),
         foot=(
             *country.foot(registry),
-            _("Method: {toolkit}. Published view: {source}.").format(toolkit=published.toolkit, source=published.source),
+            _("Method: {toolkit}. Published view: {source}.").format(
+                toolkit=published.toolkit, source=published.source
+            ),
         ),
         data=Data(
             columns=("item", "goal", "published_affected", "standing", "evidence"),
@@ -105,10 +107,12 @@ def _row(each: Assessed, found: Evidence) -> tuple[str | Cell, ...]:
 def _reading(overview: Overview) -> Section:
     told = [
         _(
-            "Shown: these measurements show it. Made possible: what was seen allows it, and that it happened was not seen."
+            "Shown: these measurements show it. Made possible: what was seen allows it, and that "
+            "it happened was not seen."
         ),
         _(
-            "Not seen: it was looked for and not seen, which proves nothing. No data: a TLS measurement cannot tell."
+            "Not seen: it was looked for and not seen, which proves nothing. No data: a TLS "
+            "measurement cannot tell."
         ),
         _("The published view is that of the source, and is not changed by these data."),
     ]

@@ -1,4 +1,4 @@
-"""The published assessment of the root certificate programme: facts with their source, out of `data/impact.toml`."""
+"""The published assessment of the root certificate programme: facts with a source, of `data/impact.toml`."""
 
 import tomllib
 from collections.abc import Mapping

@@ -16,7 +16,7 @@ MOST_ROWS: Final = 40
 
 
 def as_block(drawn: Drawn, caption: str) -> Picture:
-    """A drawn picture in a document. Its markup is ours, and every word in it was escaped when it was drawn."""
+    """A drawn picture in a document. Its markup is ours; every word in it was escaped when it was drawn."""
     return Picture(
         svg=Markup(drawn.svg),  # noqa: S704
         caption=caption,
@@ -55,7 +55,7 @@ def span(it: Span | None) -> str:
 
 
 def moment_of(partial: str, *, is_end: bool = False) -> datetime:
-    """A date of the registry, `2021`, `2021-06` or `2021-06-18`, as its first moment; its last day if `is_end`."""
+    """A date of the registry (`2021`, `2021-06`, `2021-06-18`) as its first day; its last if `is_end`."""
     year, month, date = (int(each) for each in (partial + "-0-0").split("-")[:3])
     if date:
         return datetime(year, month, date, tzinfo=UTC)

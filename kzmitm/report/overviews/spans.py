@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from kzmitm.report.document import Section, Table
 from kzmitm.report.language import _
 from kzmitm.report.overviews.shown import MOST_ROWS, authority_name, day, named, short
-from kzmitm.report.overviews.values import Overview, SeenAuthority, SeenNetwork
+from kzmitm.report.overviews.values import Overview, SeenAuthority, SeenNetwork, Span
 
 
 def section(overview: Overview) -> Section | None:
@@ -24,11 +24,13 @@ def _authorities(rows: Sequence[SeenAuthority]) -> Table:
     return Table(
         caption=_("Who intercepted, and how that is known"),
         columns=(
-            _("authority"), _("recognised"), _("first seen"), _("last seen"), _("sightings"), _("domains"), _("networks"),
+            _("authority"), _("recognised"), _("first seen"), _("last seen"), _("sightings"), _("domains"),
+            _("networks"),
         ),
         rows=tuple(
             (
-                authority_name(each.name), way(each.match), short(day(each.span.first)), short(day(each.span.last)),
+                authority_name(each.name), way(each.match), short(day(each.span.first)),
+                short(day(each.span.last)),
                 short(each.sightings), short(each.domains), short(each.networks),
             )
             for each in rows
@@ -48,14 +50,24 @@ def way(match: str) -> str:
     return words.get(match) or _("each measurement says how")
 
 
+def first(span: Span | None) -> str:
+    return day(span.first if span else None)
+
+
+def last(span: Span | None) -> str:
+    return day(span.last if span else None)
+
+
 def _networks(rows: Sequence[SeenNetwork]) -> Table:
     return Table(
         caption=_("Networks in which interception was seen"),
-        columns=(_("network"), _("first seen"), _("last seen"), _("intercepted"), _("measured"), _("domains")),
+        columns=(
+            _("network"), _("first seen"), _("last seen"), _("intercepted"), _("measured"), _("domains"),
+        ),
         rows=tuple(
             (
-                named(each.label), short(day(each.span and each.span.first)),
-                short(day(each.span and each.span.last)), short(each.counts.intercepted),
+                named(each.label), short(first(each.span)),
+                short(last(each.span)), short(each.counts.intercepted),
                 short(each.counts.measurements), short(each.domains),
             )
             for each in rows

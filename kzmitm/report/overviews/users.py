@@ -1,4 +1,4 @@
-"""The section on users: how many the networks with sightings serve, an upper bound of who could be exposed."""
+"""The section on users: how many the networks with sightings serve, an upper bound of whom it could meet."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,10 @@ def section(overview: Overview, known: Mapping[int, Network]) -> Section | None:
     rows = tuple(_share(each, seen.get(each.asn)) for each in shared)
     blocks: list[Block] = [
         Text(
-            _("The networks in which a state's or a provider's interception was seen serve at most {share} % of the users.").format(
+            _(
+                "The networks in which a state's or a provider's interception was seen serve at most "
+                "{share} % of the users."
+            ).format(
                 share=f"{overview.share_of_users:.1f}"
             ),
             is_lead=True,
@@ -47,8 +50,10 @@ def section(overview: Overview, known: Mapping[int, Network]) -> Section | None:
 def bound() -> str:
     """What the share is not."""
     return _(
-        "this is who could be exposed, never a count of who was. One sighting counts the whole network, and interception "
-        "is known to be selective by site, by time and by path. The shares are an estimate of December 2024 (APNIC, "
+        "this is who could be exposed, never a count of who was. One sighting counts the "
+        "whole network, and interception "
+        "is known to be selective by site, by time and by path. The shares are an estimate "
+        "of December 2024 (APNIC, "
         "quoted by the Internet Society), whenever the measurements were made."
     )
 

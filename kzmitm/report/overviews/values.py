@@ -1,4 +1,4 @@
-"""What many measurements show together, as reports tell it: from the tables of an archive, or a campaign's log.
+"""What many measurements show together, as reports tell it: of an archive's tables or a campaign's log.
 
 Names of domains, certificates and networks are as they came, so strangers' texts: whoever shows them makes
 them harmless. Times are aware UTC.
@@ -39,7 +39,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenAuthority:
-    """Who intercepted. `id` is empty for an unknown issuer; `match` is how it was recognised, if that is known."""
+    """Who intercepted. `id` is empty for an unknown issuer; `match` is how it was recognised, if known."""
 
     id: str
     name: str
@@ -57,7 +57,7 @@ class SeenAuthority:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenCertificate:
-    """A certificate, or an authority by its published ones: its dates (None: not known), and when it was seen."""
+    """A certificate, or an authority by its published ones: dates (None: not known), and when it was seen."""
 
     name: str
     """What it is called in a picture: the beginning of its SHA-256, or the authority's name."""
