@@ -29,7 +29,7 @@ lint: $(VENV)/.dev
 # Much of the laboratory runs in namespaces of its own, as other processes, where coverage does not see it.
 LAB := kzmitm/lab/*,kzmitm/cli/lab/*
 PURE := kzmitm/model/*,kzmitm/wire/*,kzmitm/pki/*,kzmitm/verdict/*
-unit: $(VENV)/.dev .venv-mitmproxy/.done .venv-oonidata/.done
+unit: $(VENV)/.dev .venv-mitmproxy/.done .venv-oonidata/.done .venv-axe/.done
 	$(BIN)/python -m pytest -n auto --cov --cov-report= $(TESTS)
 	$(BIN)/coverage report --include='$(PURE)' --fail-under=100
 	$(BIN)/coverage report --omit='$(LAB)' --fail-under=95

@@ -35,6 +35,9 @@ needs=(
   "nmap nmap the tests against Nmap"
   "testssl testssl.sh the tests against testssl.sh"
   "bsdtar libarchive-tools the tests of results that were packed again"
+  "/usr/lib/*/libpangoft2-1.0.so.0 libpangoft2-1.0-0 reports as PDF"
+  "/usr/lib/*/libharfbuzz-subset.so.0 libharfbuzz-subset0 reports as PDF"
+  "pdftotext poppler-utils the tests of reports as PDF"
   "igzip isal the bench of archives"
 )
 PATH="$PATH:/usr/sbin:/sbin"

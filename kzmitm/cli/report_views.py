@@ -165,7 +165,7 @@ def _target(row: Mapping[str, Any], frame: Mapping[str, Any]) -> ReportedTarget:
         sni=str(row.get("sni")),
         port=str(row.get("port")),
         address=address if isinstance(address, str) else None,
-        tls=" ".join(str(told[key]) for key in ("version", "cipher_suite") if told.get(key)),
+        tls=str(told.get("version") or ""),
         is_proven=proven if isinstance(proven, bool) else None,
     )
 

@@ -158,6 +158,11 @@ def proof_sentence(proof: ProofCheck) -> str:
     """What the proofs of possession show, in one sentence."""
     if proof.withheld:
         return _("The handshakes are not in it, so who held the keys cannot be checked here.")
+    if proof.intercepted and not proof.intercepted_proven:
+        return _(
+            "None of the handshakes with intercepted sites holds a signature of the forged certificate's key "
+            "over our nonce, so who held that key cannot be checked here."
+        )
     if proof.intercepted:
         return _(
             "In {proven} of {all} handshakes with intercepted sites the key of the forged certificate signed "

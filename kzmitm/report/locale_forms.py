@@ -1,11 +1,13 @@
 """Dates and numbers as the language of the report writes them, by the tables of CLDR in `babel`."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date as Date  # noqa: N812 (the functions here have the short names)
-from datetime import datetime
+from datetime import datetime, timedelta
 
+_WEEK = re.compile(r"([0-9]{4})-W([0-9]{2})", re.ASCII)
 _ENGLISH = "en"
 _LANGUAGE: ContextVar[str] = ContextVar("language", default=_ENGLISH)
 
@@ -35,6 +37,20 @@ def date(day: Date | datetime) -> str:
 def moment(when: datetime) -> str:
     """A time to the minute with its zone, which is that of `when`: `2 January 2026, 15:04 UTC`."""
     return f"{date(when)}, {when:%H:%M} {when.tzname() or ''}".rstrip()
+
+
+def week(name: str) -> str:
+    """The days of a week of ISO 8601, `23 Nov …` for `2026-W48`; the name itself if it is none."""
+    from babel.dates import format_interval  # noqa: PLC0415
+
+    match = _WEEK.fullmatch(name)
+    try:
+        monday = Date.fromisocalendar(int(match[1]), int(match[2]), 1) if match else None
+    except ValueError:
+        monday = None
+    if monday is None:
+        return name
+    return str(format_interval(monday, monday + timedelta(days=6), "yMMMMd", locale=_locale()))
 
 
 def number(value: float) -> str:

@@ -22,8 +22,8 @@ from kzmitm.report.safe import UNSEEN, UNSEEN_CATEGORIES
 TEMPLATES = "templates"
 PAGE = "page.html"
 
-SPACES = frozenset(" \n\u00a0\u202f")
-"""Our own texts have line ends, and the no-break spaces that numbers are grouped with (CLDR)."""
+SPACES = frozenset(" \n\u00a0\u2009\u202f")
+"""Our own texts have line ends, and the spaces that numbers and dates are written with (CLDR)."""
 
 
 def render_page(document: Document) -> str:

@@ -30,11 +30,12 @@ from kzmitm.report.document import (
 from kzmitm.report.page import visible
 from kzmitm.report.pictures import pictures
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-!|~&$^=:\"'])")
-"""What CommonMark (2.4), GitHub's tables and formulas, and pandoc give a meaning somewhere."""
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~&$^])")
+"""What CommonMark (2.4), GitHub's tables and formulas, and pandoc give a meaning inside a line."""
+_AT_START = re.compile(r"^([#+\-=:]|\d{1,9}[.)]$)")
+"""What makes a heading, a list, a rule or a definition at the beginning of one."""
 _LINKED = re.compile(r"://|www\.|@|(?:^|\W)#\d|mailto:|xmpp:", re.IGNORECASE)
 """What GitHub's extended autolinks and mentions take up (GFM 6.9)."""
-_LIST_LIKE = re.compile(r"^(\d{1,9})([.)])")
 
 
 def render(document: Document) -> bytes:
@@ -139,7 +140,9 @@ def _word(word: str, *, is_first: bool) -> str:
     if _LINKED.search(word):
         return code(word)
     escaped = _SPECIAL.sub(r"\\\1", word)
-    return _LIST_LIKE.sub(r"\1\\\2", escaped) if is_first else escaped
+    if is_first and _AT_START.match(word):
+        return f"{escaped[:-1]}\\{escaped[-1]}" if word[0].isdigit() else f"\\{escaped}"
+    return escaped
 
 
 def code(text: str) -> str:

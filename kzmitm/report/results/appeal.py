@@ -10,7 +10,7 @@ from kzmitm.model.verdict import Outcome
 from kzmitm.report import texts
 from kzmitm.report.document import Answer, Blank, Block, Document, Notice, Points, Section, Table, Text, Tone
 from kzmitm.report.language import _, ngettext
-from kzmitm.report.locale_forms import language, moment, number
+from kzmitm.report.locale_forms import language, moment, number, week
 from kzmitm.report.results.groups import Finding, findings
 from kzmitm.report.results.law import Body, facts_of
 from kzmitm.report.results.view import ResultView
@@ -122,7 +122,7 @@ def _time(view: ResultView) -> Iterator[Block]:
         end = moment(view.finished_at) if view.finished_at else _("an unknown time")
         yield Text(told.format(start=moment(view.started_at), end=end))
     else:
-        yield Text(_("Measured in the week {week} (ISO 8601).").format(week=harmless(view.week, 20)))
+        yield Text(_("Measured in the week of {week}.").format(week=week(harmless(view.week, 20))))
     yield Blank(_("When you first and last noticed it"), _("the measurement shows one moment only"))
 
 

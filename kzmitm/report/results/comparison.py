@@ -1,11 +1,11 @@
 """The chain that was presented beside the one that was expected, field by field, differences marked."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from itertools import zip_longest
 
 from kzmitm.model.certificate import Certificate
-from kzmitm.report.document import Block, Cell, Heading, Table, Text, Tone
+from kzmitm.report.document import Block, Cell, Table, Text, Tone
 from kzmitm.report.language import N_, _
 from kzmitm.report.locale_forms import moment
 from kzmitm.report.results.view import Expected, ReportedTarget, Witness
@@ -139,17 +139,20 @@ def _witness(expected: Expected) -> Text:
     return Text(said)
 
 
-def hashes(target: ReportedTarget) -> Iterator[Block]:
-    """Every certificate that was told, with both hashes and their labels."""
-    for position, each in enumerate(target.judged.chain[:MAX_CHAIN]):
-        name = harmless(each.subject) or _("a certificate without a name")
-        part = _("leaf") if position == 0 and target.presented else _("authority")
-        yield Heading(f"{part}: {name}")
-        rows = [(_("SHA-256 of certificate"), each.sha256), (_("SHA-256 of key"), each.spki_sha256 or "")]
-        yield Table(
-            caption=_("Hashes"),
-            columns=(_("Of what"), _("Hash")),
-            rows=tuple(
-                (label, Cell(text=harmless(digest), is_exact=True)) for label, digest in rows if digest
-            ),
+def hashes(target: ReportedTarget) -> Table | None:
+    """Every certificate that was told, with both hashes under their labels; None if none was."""
+    rows = tuple(
+        (
+            harmless(each.subject) or _("a certificate without a name"),
+            Cell(text=harmless(each.sha256), is_exact=True),
+            Cell(text=harmless(each.spki_sha256 or ""), is_exact=True),
         )
+        for each in target.judged.chain[:MAX_CHAIN]
+    )
+    if not rows:
+        return None
+    return Table(
+        caption=_("Certificates as they came, with their hashes"),
+        columns=(_("Issued to"), _("SHA-256 of certificate"), _("SHA-256 of key")),
+        rows=rows,
+    )

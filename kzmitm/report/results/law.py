@@ -8,7 +8,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from kzmitm.report.document import Block, Heading, Points, Section, Table, Text
+from kzmitm.report.document import Block, Heading, Section, Table, Terms, Text
 from kzmitm.report.language import _
 from kzmitm.report.locale_forms import date, language
 
@@ -57,6 +57,7 @@ class Body:
 class Facts:
     """What is known of one country. `appeal` are the parts of an appeal by their ids."""
 
+    as_of: str
     acts: tuple[Act, ...]
     rules: tuple[Rule, ...]
     appeal: Mapping[str, Said]
@@ -79,6 +80,7 @@ def facts_of(country: str) -> Facts:
 def _facts(data: Mapping[str, Any]) -> Facts:
     sources = {each["id"]: _said(each) for each in data["sources"]}
     return Facts(
+        as_of=data["as_of"],
         acts=tuple(Act(each["date"], _said(each), sources[each["source"]]) for each in data["law"]),
         rules=tuple(Rule(each["paragraph"], _said(each)) for each in data["rules"]),
         appeal={each["id"]: _said(each) for each in data["appeal"]},
@@ -99,24 +101,21 @@ def _body(entry: Mapping[str, Any]) -> Body:
 def law_section(country: str) -> Section:
     """What the certificate is by the law of the country, with dates and sources."""
     facts = facts_of(country)
-    rules = tuple(
-        _("{paragraph}: {what}").format(paragraph=_("paragraph {n}").format(n=rule.paragraph), what=rule.what)
-        for rule in facts.rules
-    )
     blocks: tuple[Block, ...] = (
         Text(
             _(
                 "An interception like this needs devices to trust a certificate that the state gave out. "
-                "These acts dealt with it. They are facts with dates and no legal advice; whether any of "
-                "them covers what is reported here is for a lawyer to say."
-            )
+                "These acts dealt with it, as known in {year}. They are facts with dates and no legal "
+                "advice: whether any of them covers what is reported here is for a lawyer to say."
+            ).format(year=facts.as_of)
         ),
         Table(
             caption=_("Acts, by date"),
             columns=(_("Date"), _("Act"), _("Source")),
             rows=tuple((date(act.date), str(act.what), str(act.source)) for act in facts.acts),
         ),
-        Heading(_("What the rules of order No. 1241 said, until they were repealed")),
-        Points(rules),
+        Heading(_("What the rules of order No. 1241 said, until they were repealed in 2018")),
+        Terms(tuple((_("Paragraph {n}").format(n=rule.paragraph), str(rule.what)) for rule in facts.rules)),
+        Text(_("Whether other rules took their place is not known here.")),
     )
     return Section(id="law", title=_("The certificate in the law"), blocks=blocks)

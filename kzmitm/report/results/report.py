@@ -7,7 +7,7 @@ from kzmitm.model.verdict import Outcome
 from kzmitm.report import texts
 from kzmitm.report.document import Answer, Block, Document, Notice, Points, Section, Table, Terms, Text, Tone
 from kzmitm.report.language import N_, _, ngettext
-from kzmitm.report.locale_forms import language, moment, number
+from kzmitm.report.locale_forms import language, moment, number, week
 from kzmitm.report.results.by_hand import check_section
 from kzmitm.report.results.groups import findings, quiet
 from kzmitm.report.results.law import has_facts, law_section
@@ -15,7 +15,7 @@ from kzmitm.report.results.sections import TONES, finding_section
 from kzmitm.report.results.table import data_of
 from kzmitm.report.results.view import ReportedTarget, ResultView
 from kzmitm.report.safe import harmless
-from kzmitm.report.text import STYLES, gravity
+from kzmitm.report.text import STYLES, gravity, how_sure, who
 
 MAX_FINDINGS = 60
 """Findings of one result that are explained; a network has a few manners and not hundreds."""
@@ -111,6 +111,15 @@ def _notes(views: Sequence[ResultView], outcomes: Counter[Outcome], worst: Outco
         for outcome in Outcome
         if outcome is not worst and outcomes[outcome]
     ]
+    first = next(
+        target.judged.verdict
+        for view in views
+        for target in view.targets
+        if target.judged.verdict.outcome is worst
+    )
+    for label, told in ((_("Who"), who(first)), (_("How sure"), how_sure(first))):
+        if told and worst is not Outcome.CLEAN:
+            yield f"{label}: {told[0]}."
     if others:
         yield _("The others: {told}.").format(told=", ".join(others))
     if any(not view.is_complete for view in views):
@@ -130,9 +139,10 @@ def _facts(view: ResultView) -> Iterator[tuple[str, str]]:
     if view.started_at is not None:
         yield _("When"), moment(view.started_at)
     elif view.week:
-        yield _("Week"), harmless(view.week, 20)
+        yield _("Week"), week(harmless(view.week, 20))
     if view.asn or view.country:
-        yield _("Network"), " ".join(filter(None, (view.asn, view.network, view.country)))
+        name = f"{view.asn} ({view.network})" if view.network else view.asn
+        yield _("Network"), ", ".join(filter(None, (name, view.country)))
     yield _("Sites"), number(view.total)
     if view.reference:
         yield _("Result"), view.reference

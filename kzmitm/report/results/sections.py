@@ -34,8 +34,8 @@ MAX_NAMED = 100
 """Targets of one finding that are named; all of them are in the result."""
 MAX_COMPARED = 40
 """Targets of one finding whose certificates are laid side by side."""
-MAX_FOLDED = 3
-"""Up to so many comparisons stand open, one below the other; more are folded up."""
+MAX_OPEN = 3
+"""Up to so many rows or comparisons stand open; of more, only the first comparison does."""
 
 TONES = {
     Style.ALARM: Tone.ALARM,
@@ -60,7 +60,7 @@ PROVES = {
     Outcome.BLOCKED: N_("that connections to this site were cut or silenced at this time, on this network"),
     Outcome.INCONCLUSIVE: N_("nothing yet: what was seen has more than one explanation"),
 }
-"""Goes after `It proves`."""
+"""Stands under `What this proves`."""
 
 PROVEN = N_(
     "that whoever answered held the key of the certificate shown: it signed a number that was made up for "
@@ -134,35 +134,36 @@ def _way(finding: Finding) -> Way:
 
 
 def _sites(finding: Finding) -> Iterator[Block]:
-    if len(finding.targets) == 1 and finding.first.address is None:
-        return
+    """Which sites it is about; where and when each was reached, if the level tells it."""
     named = finding.targets[:MAX_NAMED]
-    title = ngettext("The site", "The sites", len(finding.targets))
-    if all(each.address is None and each.seen_at is None for each in named):
-        yield Heading(title)
-        yield Points(tuple(harmless(each.judged.target) for each in named))
-    else:
-        yield Heading(title)
-        yield Table(
-            caption=_("What was asked for, where it was reached, and when"),
-            columns=(_("Site"), _("Address"), _("When"), _("TLS")),
-            rows=tuple(_site_row(each) for each in named),
+    left = len(finding.targets) - len(named)
+    if len(finding.targets) > 1:
+        yield Heading(_("The sites"))
+        names = ", ".join(harmless(each.judged.target) for each in named)
+        yield Text(
+            names + (_(" and {n} more; kzmitm show RESULT lists all").format(n=number(left)) if left else "")
         )
-    if len(finding.targets) > MAX_NAMED:
-        more = len(finding.targets) - MAX_NAMED
-        yield Text(_("and {n} more; kzmitm show RESULT lists all").format(n=number(more)))
+    if all(each.address is None and each.seen_at is None for each in named):
+        return
+    reached = Table(
+        caption=_("Where it was reached, and when"),
+        columns=(_("Site"), _("Address"), _("When"), _("TLS")),
+        rows=tuple(_site_row(each) for each in named),
+    )
+    yield reached if len(named) <= MAX_OPEN else Fold(_("Where and when each site was reached"), (reached,))
 
 
 def _site_row(target: ReportedTarget) -> tuple[str, ...]:
-    address = f"{target.address}" if target.address else ""
-    when = moment(target.seen_at) if target.seen_at else ""
-    return harmless(target.judged.target), harmless(address), when, harmless(target.tls)
+    address = harmless(target.address) if target.address else _("not known")
+    when = moment(target.seen_at) if target.seen_at else _("not known")
+    return harmless(target.judged.target), address, when, harmless(target.tls) or _("no answer")
 
 
 def _sureness(finding: Finding) -> Iterator[Block]:
     judged = finding.first.judged
+    named = zip((_("Who"), _("Manner")), who(judged.verdict), strict=False)
     facts = [
-        *((_("Who"), _sentence(said)) for said in who(judged.verdict)),
+        *((label, _sentence(said)) for label, said in named),
         *((_("How sure"), _sentence(said)) for said in how_sure(judged.verdict)),
         *((_("On that computer"), _sentence(said)) for said in on_this_computer(judged)),
     ]
@@ -199,17 +200,19 @@ def _certificates(finding: Finding) -> Iterator[Block]:
     compared = [(each, blocks) for each in finding.targets[:MAX_COMPARED] if (blocks := comparison(each))]
     if compared:
         yield Heading(_("The certificate shown, and the one expected"))
-    for target, blocks in compared:
-        if len(compared) <= MAX_FOLDED:
+    for position, (target, blocks) in enumerate(compared):
+        if position == 0 or len(compared) <= MAX_OPEN:
             yield from blocks
         else:
             yield Fold(harmless(target.judged.target), blocks)
     verdict = finding.first.judged.verdict
     manner = [harmless(relation_text(each)) for forger in verdict.forgers[:1] for each in forger.relations]
     yield from _list(_("How it was forged"), manner)
-    technical = tuple(hashes(finding.first))
-    if technical:
-        yield Fold(_("The certificates of {name}, with their hashes").format(name=_name(finding)), technical)
+    technical = hashes(finding.first)
+    if technical is not None:
+        yield Fold(
+            _("The certificates of {name}, with their hashes").format(name=_name(finding)), (technical,)
+        )
 
 
 def _name(finding: Finding) -> str:
@@ -221,8 +224,8 @@ def _proof(finding: Finding) -> Iterator[Block]:
     proves = [_(PROVES[verdict.outcome])] if verdict.outcome in PROVES else []
     if finding.first.is_proven and verdict.outcome is not Outcome.INCONCLUSIVE:
         proves.append(_(PROVEN))
-    yield from _list(_("It proves"), proves)
-    yield from _list(_("It does not prove"), limits(verdict))
+    yield from _list(_("What this proves"), proves)
+    yield from _list(_("What this does not prove"), limits(verdict))
     yield from _list(_("What would make it surer"), (harmless(undecided_text(u)) for u in verdict.undecided))
 
 

@@ -44,7 +44,7 @@ class ReportedTarget:
     address: str | None = None
     seen_at: datetime | None = None
     tls: str = ""
-    """Version and cipher suite."""
+    """The version that was negotiated, "" if none was."""
     is_proven: bool | None = None
     """Whether the other side proved that it holds the key of the leaf; None if it was not asked."""
     presented: tuple[Certificate, ...] = ()
