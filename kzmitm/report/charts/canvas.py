@@ -18,6 +18,8 @@ Anchor = Literal["start", "middle", "end"]
 LETTER: Final = 6.7
 """Width of a letter of a label (12 high), measured over Latin and Cyrillic names in DejaVu Sans."""
 FONT: Final = 12
+MAX_DESCRIPTION: Final = 4000
+"""Characters that are read out to who does not see a picture."""
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _HATCH: Final = 6
 _HEADER: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -47,12 +49,13 @@ class Canvas:
     def __init__(self, name: str, width: float, height: float, *, title: str, description: str) -> None:
         if not _NAME.fullmatch(name):
             raise ValueError(f"no name of ours: {name!r}")
-        self._name, self._title, self._description = name, harmless(title), description
+        self._name, self._title = name, harmless(title)
+        self._description = harmless(description, MAX_DESCRIPTION)
         self._size = round(width, 1), round(height, 1)
         self._hatches: dict[str, Any] = {}
         self._elements: list[Any] = [
             drawsvg.Title(self._title, id=f"{name}-title"),
-            _Description(description, id=f"{name}-description"),
+            _Description(self._description, id=f"{name}-description"),
         ]
 
     def box(self, x: float, y: float, width: float, height: float, *looks: str) -> None:
