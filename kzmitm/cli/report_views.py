@@ -91,11 +91,13 @@ class Reader:
             yield from map(str, attached_lines(found, own))
 
     def _view(self, bundle: Bundle, check: Check) -> ResultView:
-        is_public = self._request.level is Level.PUBLIC or bundle.level is Level.PUBLIC
-        if bundle.level is Level.PUBLIC and self._request.level is not Level.PUBLIC:
+        for_public = self._request.level is Level.PUBLIC
+        is_reduced = bundle.document.get("level") == Level.PUBLIC
+        if is_reduced and not for_public:
             say(_("{path}: it was reduced for the public, and so is the report").format(path=_shown(bundle)))
-        frame = public_frame(bundle.document) if is_public else bundle.document
-        targets, outcomes = self._targets(bundle, frame, is_public=is_public)
+        reduce = for_public and not is_reduced  # what is reduced already would lose more
+        frame = public_frame(bundle.document) if reduce else bundle.document
+        targets, outcomes = self._targets(bundle, frame, reduce=reduce)
         vantage = frame["vantage"]
         asn, country = str(vantage.get("asn") or ""), str(vantage.get("cc") or "")
         return ResultView(
@@ -111,7 +113,7 @@ class Reader:
             country="" if country in _UNKNOWN_COUNTRIES else harmless(country, 8),
             computer=_computer(bundle) if self._request.level is Level.FULL else (),
             versions=tuple(_versions(frame)),
-            is_reduced=is_public,
+            is_reduced=for_public or is_reduced,
         )
 
     def _network(self, asn: str) -> str:
@@ -121,7 +123,7 @@ class Reader:
         return harmless(network.name) if network else ""
 
     def _targets(
-        self, bundle: Bundle, frame: Mapping[str, Any], *, is_public: bool
+        self, bundle: Bundle, frame: Mapping[str, Any], *, reduce: bool
     ) -> tuple[tuple[ReportedTarget, ...], Counter[Outcome]]:
         targets: list[ReportedTarget] = []
         outcomes: Counter[Outcome] = Counter()
@@ -129,11 +131,11 @@ class Reader:
         for row, verdict in bundle.verdicts():
             self.tally.add(judged_of_row(row, verdict))
             outcomes[verdict.outcome] += 1
-            told = public_row(row, bundle.document) if is_public else row
+            told = public_row(row, bundle.document) if reduce else row
             targets.append(_target(told, frame))
             if verdict.outcome not in QUIET and len(wanted) < MAX_MEASUREMENTS:
                 wanted.add(_row_key(row))
-        if wanted and not is_public:
+        if wanted and self._request.level is not Level.PUBLIC:
             targets = self._with_measurements(bundle, targets, wanted)
         return tuple(targets), outcomes
 

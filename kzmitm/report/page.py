@@ -84,7 +84,9 @@ def visible(text: str) -> str:
     """The text with an escape in the place of each character that cannot be seen, or turns others round."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(_escape(each) if _is_unseen(each) else each for each in text)
+    # By the set of its characters: a text has few different ones, and may be long.
+    unseen = {ord(each): _escape(each) for each in set(text) if _is_unseen(each)}
+    return text.translate(unseen) if unseen else text
 
 
 def _is_unseen(character: str) -> bool:

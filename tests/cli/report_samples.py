@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import warnings
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -71,10 +72,9 @@ def _key(number):
 
 
 def _name(common_name, organization=None):
-    parts = (
-        [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization, _validate=False)] if organization else []
-    )
-    return x509.Name([*parts, x509.NameAttribute(NameOID.COMMON_NAME, common_name, _validate=False)])
+    told = [(NameOID.ORGANIZATION_NAME, organization), (NameOID.COMMON_NAME, common_name)]
+    with warnings.catch_warnings(action="ignore"):  # longer than RFC 5280 allows
+        return x509.Name([x509.NameAttribute(oid, text, _validate=False) for oid, text in told if text])
 
 
 @functools.cache

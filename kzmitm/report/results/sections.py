@@ -200,11 +200,14 @@ def _certificates(finding: Finding) -> Iterator[Block]:
     compared = [(each, blocks) for each in finding.targets[:MAX_COMPARED] if (blocks := comparison(each))]
     if compared:
         yield Heading(_("The certificate shown, and the one expected"))
-    for position, (target, blocks) in enumerate(compared):
-        if position == 0 or len(compared) <= MAX_OPEN:
-            yield from blocks
-        else:
-            yield Fold(harmless(target.judged.target), blocks)
+    shown = len(compared) if len(compared) <= MAX_OPEN else 1
+    for _target, blocks in compared[:shown]:
+        yield from blocks
+    if rest := compared[shown:]:
+        text = ngettext(
+            "The certificates of {n} other site", "The certificates of {n} other sites", len(rest)
+        ).format(n=number(len(rest)))
+        yield Fold(text, tuple(Fold(harmless(each.judged.target), blocks) for each, blocks in rest))
     verdict = finding.first.judged.verdict
     manner = [harmless(relation_text(each)) for forger in verdict.forgers[:1] for each in forger.relations]
     yield from _list(_("How it was forged"), manner)
