@@ -42,7 +42,10 @@ class Axis:
         while moment <= self.end:
             if moment >= self.start:
                 yield self.at(moment), f"{moment:%Y-%m-%d}"
-            moment += timedelta(days=step)
+            later = _shifted(moment, timedelta(days=step))
+            if later == moment:  # the last day of the calendar
+                return
+            moment = later
 
     def _months(self, step: int) -> Iterator[tuple[float, str]]:
         month = (self.start.year * 12 + self.start.month - 1) // step * step
