@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kzmitm.evidence.bundle_reader import read_bundle
+from kzmitm.evidence.files import replace_file
 from kzmitm.lab.errors import LaboratoryError
 from kzmitm.lab.profile import Expected
 from kzmitm.lab.session import Finding
@@ -36,6 +37,17 @@ class Sources:
         words.append("--no-local-roots")
         words += ["--store", str(self.store), "--fingerprints", str(self.overlay)]
         return words if self.control is None else [*words, "--control", str(self.control)]
+
+
+def leave_beside(bundle: Path, *, store: Path, control: Path) -> str:
+    """Copy what a scan judged by beside its bundle; returns the command that reports with it.
+
+    The laboratory goes, and with it all that could tell later what the sites show by themselves.
+    """
+    roots, known = bundle.with_name("roots.pem"), bundle.with_name("control.json")
+    replace_file(roots, [store.read_bytes()])
+    replace_file(known, [control.read_bytes()])
+    return f"kzmitm report {bundle} --level partner --store {roots} --control {known}"
 
 
 def demand_end(code: int, said: str = "") -> None:

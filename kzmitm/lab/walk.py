@@ -56,6 +56,7 @@ class Walk:
         self._audience = audience
         self._browser = browser
         self._wrong: list[str] = []
+        self._reporting = ""
 
     def run(self, out: Path) -> Told:
         """All steps; the bundle of the main scan goes to `out`."""
@@ -64,8 +65,9 @@ class Walk:
             self._audience.wait()
         self._audience.tell(
             f"{len(self._wrong)} misjudged" if self._wrong else "Every site was judged as it should be",
-            f"The evidence is in {out}; kzmitm show reads it again. The laboratory and its keys go now; "
-            "nothing of this computer was changed.",
+            f"The evidence is in {out}; kzmitm show reads it again, and this writes it down for people:\n"
+            f"  {self._reporting}\n"
+            "The laboratory and its keys go now; nothing of this computer was changed.",
         )
         return Told(wrong=tuple(self._wrong), pictures=self._browser.pictures if self._browser else ())
 
@@ -127,6 +129,7 @@ class Walk:
         hostnames = (SITE, OTHER)
         words = [*hostnames, *self._session.sources(hostnames).words()]
         self._compare(self._audience.scan(words, out))
+        self._reporting = self._session.leave_sources(out)
 
     def _others(self) -> None:
         offers = {offer.profile.name: offer for offer in self._session.offers()}

@@ -14,9 +14,9 @@ texts (`kzmitm.report.safe.harmless`), as only it knows which those are.
 `style` attributes: a picture is coloured by presentation attributes (`fill="#4e79a7"`), which the PDF uses
 too, and by classes of a file `templates/*.css`, all of which are put into the page. Colours for light and
 dark are variables there (`--ink`, `--muted`, `--line`, `--ground`, `--card`, `--accent`, `--alarm`,
-`--warning`, `--good`; `--series-1` to `--series-8` for charts). A picture scales with its column: give it a
-`viewBox` and no `width`. Its `meaning` is said to those who do not see it, so it must say what the picture
-shows.
+`--warning`, `--good`; `--series-1` to `--series-8` for charts). A `<style>` without attributes inside the
+picture is let in as well, for those that are files of their own too. A picture scales with its column: give
+it a `viewBox`. Its `meaning` is said to those who do not see it, so it must say what the picture shows.
 
 Dates and numbers come from `kzmitm.report.locale_forms`.
 """

@@ -7,7 +7,9 @@ nothing for it.
 
 import base64
 import hashlib
+import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -15,10 +17,11 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from kzmitm.report.document import Document
+from kzmitm.report.document import Document, Fold, Picture
 from kzmitm.report.language import _
 from kzmitm.report.safe import UNSEEN, UNSEEN_CATEGORIES
 
+_STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 TEMPLATES = "templates"
 PAGE = "page.html"
 
@@ -35,18 +38,30 @@ def render_page(document: Document) -> str:
         .render(
             document=document,
             style=Markup(style),  # noqa: S704 (a file of ours)
-            policy=content_security_policy(style),
+            policy=content_security_policy([style, *_styles_of_pictures(document)]),
             words={"skip": _("Skip to the content"), "contents": _("In this report")},
         )
     )
 
 
-def content_security_policy(style: str) -> str:
-    """The policy (CSP level 3) of a page with one style element that holds `style`."""
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
-    )
+def content_security_policy(styles: Iterable[str]) -> str:
+    """The policy (CSP level 3) of a page whose style elements hold these texts."""
+    digests = (base64.b64encode(hashlib.sha256(style.encode()).digest()).decode() for style in styles)
+    allowed = " ".join(dict.fromkeys(f"'sha256-{digest}'" for digest in digests))
+    return f"default-src 'none'; style-src {allowed}; base-uri 'none'; form-action 'none'"
+
+
+def _styles_of_pictures(document: Document) -> Iterator[str]:
+    """What stands in style elements of the pictures, which are ours."""
+    blocks = [block for section in document.sections for block in section.blocks]
+    while blocks:
+        match blocks.pop():
+            case Picture(svg=svg):
+                yield from _STYLE.findall(svg)
+            case Fold(blocks=folded):
+                blocks += folded
+            case _:
+                pass
 
 
 @cache

@@ -77,7 +77,7 @@ def test_document_of_the_demo(tmp_path: Path):
         check=False,
     )
     assert json.loads(shown.stdout)["targets"] == document["targets"]
-    assert [path.name for path in out.iterdir()] == ["scan.zip"]
+    assert sorted(path.name for path in out.iterdir()) == ["control.json", "roots.pem", "scan.zip"]
     assert not (tmp_path / "home").exists()  # no key of the user's has anything to sign here
 
 
@@ -100,7 +100,7 @@ def test_one_interceptor_is_enough(
     assert "Every site was judged as it should be" in shown
     [result] = (tmp_path / "home/results").iterdir()
     assert result.name.startswith("demo-")
-    assert [path.name for path in result.iterdir()] == ["scan.zip"]
+    assert sorted(path.name for path in result.iterdir()) == ["control.json", "roots.pem", "scan.zip"]
     assert [path.name for path in (tmp_path / "home").iterdir()] == ["results"]  # and no keys
 
 

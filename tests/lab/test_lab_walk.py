@@ -32,7 +32,8 @@ def test_walk_with_pictures(tmp_path: Path):
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in (out / "pictures").iterdir())
     shown = run("show", str(out / "scan.zip"), home=tmp_path / "home")
     assert shown.returncode == 1
-    assert sorted(path.name for path in out.iterdir()) == ["pictures", "scan.zip"]
+    left = ["control.json", "pictures", "roots.pem", "scan.zip"]
+    assert sorted(path.name for path in out.iterdir()) == left
     assert "PRIVATE KEY" not in "".join(path.read_text("latin1") for path in out.rglob("*") if path.is_file())
     assert not (tmp_path / "home").exists()  # no key of the user's has anything to sign here
 
@@ -51,7 +52,8 @@ def test_walk_without_a_browser_or_mitmproxy_as_a_document(tmp_path: Path):
     assert all(step in done.stderr for step in STEPS)
     assert not any(step in done.stderr for step in BROWSER_STEPS)
     assert "left out: a company's gateway that opens every connection (needs mitmproxy" in done.stderr
-    assert [path.name for path in (tmp_path / "home/results").glob("demo-*/*")] == ["scan.zip"]
+    left = ["control.json", "roots.pem", "scan.zip"]
+    assert sorted(path.name for path in (tmp_path / "home/results").glob("demo-*/*")) == left
     assert [path.name for path in (tmp_path / "home").iterdir()] == ["results"]  # and no keys
 
 

@@ -73,7 +73,9 @@ def blocks(text: str) -> tuple[Block, ...]:
         ),
         Commands((text,)),
         Way(text, (Stop(text), Stop(text, text, Tone.ALARM))),
-        Picture(svg=Markup('<svg viewBox="0 0 9 9"></svg>'), caption=text, meaning=text),
+        Picture(
+            svg=Markup('<svg viewBox="0 0 9 9"><style>.x{fill:red}</style></svg>'), caption=text, meaning=text
+        ),
         Blank(text, text),
     )
     return (*plain, Fold(text, plain))

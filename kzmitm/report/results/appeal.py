@@ -8,7 +8,19 @@ from collections.abc import Iterator, Sequence
 
 from kzmitm.model.verdict import Outcome
 from kzmitm.report import texts
-from kzmitm.report.document import Answer, Blank, Block, Document, Notice, Points, Section, Table, Text, Tone
+from kzmitm.report.document import (
+    Answer,
+    Blank,
+    Block,
+    Document,
+    Notice,
+    Points,
+    Section,
+    Table,
+    Terms,
+    Text,
+    Tone,
+)
 from kzmitm.report.language import _, ngettext
 from kzmitm.report.locale_forms import language, moment, number, week
 from kzmitm.report.results.groups import Finding, findings
@@ -122,7 +134,7 @@ def _time(view: ResultView) -> Iterator[Block]:
         end = moment(view.finished_at) if view.finished_at else _("an unknown time")
         yield Text(told.format(start=moment(view.started_at), end=end))
     else:
-        yield Text(_("Measured in the week of {week}.").format(week=week(harmless(view.week, 20))))
+        yield Terms(((_("Measured in the week"), week(harmless(view.week, 20))),))
     yield Blank(_("When you first and last noticed it"), _("the measurement shows one moment only"))
 
 

@@ -105,10 +105,11 @@ def _sentence(text: str) -> str:
 def _seen(finding: Finding) -> Iterator[Block]:
     first = finding.first
     yield Text(_sentence(seen(first.judged)), is_lead=True)
-    if first.location is not None:
-        yield first.location
-    elif finding.outcome is Outcome.INTERCEPTION:
+    if finding.outcome is Outcome.INTERCEPTION:
         yield _way(finding)
+    located = next((each.location for each in finding.targets if each.location is not None), None)
+    if located is not None:
+        yield located
 
 
 def _way(finding: Finding) -> Way:
