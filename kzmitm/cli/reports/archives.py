@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from kzmitm.cli.parser import filled_path
 from kzmitm.cli.report_kinds import Made, Request
 from kzmitm.errors import UsageError
 from kzmitm.report.language import _
@@ -25,10 +26,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fingerprints",
         metavar="DIR",
-        type=Path,
+        type=filled_path,
         action="append",
         default=[],
-        help="lay the files of DIR over our registry; may be repeated",
+        help="of an archive, a campaign or a registry: lay the files of DIR over our registry",
     )
 
 
@@ -41,7 +42,9 @@ def make(request: Request) -> Made:
 
     demand_archive()
     registry = registry_of(request.options.fingerprints)
-    return made(read_overview(only(request.paths), registry), registry, request, stem=request.paths[0].name)
+    return made(
+        read_overview(only(request.paths), registry), registry, request, stem=request.paths[0].absolute().name
+    )
 
 
 def only(paths: tuple[Path, ...]) -> Path:

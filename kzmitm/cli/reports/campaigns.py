@@ -28,4 +28,4 @@ def make(request: Request) -> Made:
     registry = registry_of(request.options.fingerprints)
     folder = only(request.paths)
     overview = read_overview(folder, registry, with_name=request.level is not Level.PUBLIC)
-    return made(overview, registry, request, stem=folder.name)
+    return made(overview, registry, request, stem=folder.absolute().name)

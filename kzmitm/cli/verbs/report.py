@@ -24,7 +24,7 @@ STDOUT = "-"
 def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("paths", metavar="RESULT", nargs="+", type=filled_path,
-        help="what a scan left; or the folder of an analysed archive, of a campaign, or of a registry")  # fmt: skip
+        help="what a scan left; or the folder of an analysed archive, a campaign or a registry")  # fmt: skip
     add(
         "--format", choices=format_names(), default="html", help="how it is written (default: html, one page)"
     )

@@ -5,7 +5,7 @@ them harmless. Times are aware UTC.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from kzmitm.pki.kinds import Kind
@@ -131,7 +131,6 @@ class Overview:
     """Jobs of a campaign whose vantage failed: no measurement."""
     name: str = ""
     """Of a campaign, where the reader may know it."""
-    notes: tuple[str, ...] = field(default=())
 
     @property
     def measurements(self) -> int:
