@@ -12,9 +12,13 @@ from kzmitm.evidence.files import replace_file
 from kzmitm.lab.errors import LaboratoryError
 from kzmitm.lab.profile import Expected
 from kzmitm.lab.session import Finding
+from kzmitm.report.language import _
 
 TIMEOUT_S = 1.5
 """The laboratory answers within milliseconds; what takes longer here is a filter that swallows packets."""
+
+STORE, CONTROL = "roots.pem", "control.json"
+"""What a demonstration leaves beside its bundle."""
 
 ENDED_WELL = frozenset({0, 1, 3})
 """Exit codes of a scan that came to its end: nothing found, found, inconclusive."""
@@ -39,15 +43,16 @@ class Sources:
         return words if self.control is None else [*words, "--control", str(self.control)]
 
 
-def leave_beside(bundle: Path, *, store: Path, control: Path) -> str:
-    """Copy what a scan judged by beside its bundle; returns the command that reports with it.
+def leave_beside(bundle: Path, *, store: Path, control: Path) -> None:
+    """Copy what a scan judged by beside its bundle, for a report that is made when the laboratory is gone."""
+    replace_file(bundle.with_name(STORE), [store.read_bytes()])
+    replace_file(bundle.with_name(CONTROL), [control.read_bytes()])
 
-    The laboratory goes, and with it all that could tell later what the sites show by themselves.
-    """
-    roots, known = bundle.with_name("roots.pem"), bundle.with_name("control.json")
-    replace_file(roots, [store.read_bytes()])
-    replace_file(known, [control.read_bytes()])
-    return f"kzmitm report {bundle} --level partner --store {roots} --control {known}"
+
+def how_to_report(bundle: Path) -> str:
+    """The command that writes a bundle down for people, by what was left beside it; a line for them."""
+    words = f"--level partner --store {bundle.with_name(STORE)} --control {bundle.with_name(CONTROL)}"
+    return _("This writes it down for people: {command}").format(command=f"kzmitm report {bundle} {words}")
 
 
 def demand_end(code: int, said: str = "") -> None:

@@ -65,10 +65,10 @@ class Walk:
             self._audience.wait()
         self._audience.tell(
             f"{len(self._wrong)} misjudged" if self._wrong else "Every site was judged as it should be",
-            f"The evidence is in {out}; kzmitm show reads it again, and this writes it down for people:\n"
-            f"  {self._reporting}\n"
-            "The laboratory and its keys go now; nothing of this computer was changed.",
+            f"The evidence is in {out}; kzmitm show reads it again. The laboratory and its keys go now; "
+            "nothing of this computer was changed.",
         )
+        self._audience.tell("", self._reporting)
         return Told(wrong=tuple(self._wrong), pictures=self._browser.pictures if self._browser else ())
 
     def _steps(self, out: Path) -> tuple[Callable[[], None], ...]:

@@ -1,5 +1,6 @@
 """`kzmitm report`: what stands in it at which level, and that nothing from outside acts in it."""
 
+import csv
 import json
 import re
 import resource
@@ -10,10 +11,18 @@ import html5lib
 import pytest
 import report_samples as here
 from cli_bundles import files_of, resign
+from markupsafe import Markup
+from weasyprint.urls import FatalURLFetchingError
 
 from kzmitm.cli import report_kinds
 from kzmitm.model.observation import Role
 from kzmitm.model.verdict import Confidence, Outcome, Scope
+from kzmitm.report.document import Answer, Document, Picture, Section, Tone
+from kzmitm.report.format import format_named
+from kzmitm.report.results import appeal, sections
+from kzmitm.report.results import report as report_module
+from kzmitm.report.results.view import Check, ReportedTarget, ResultView
+from kzmitm.report.rows import judged_of_row
 
 HOST = "social.example.com"
 HOSTILE_NAMES = {
@@ -308,6 +317,24 @@ def test_the_pdf_says_what_the_page_says(kzmitm, scan, tmp_path):
     assert not re.search("^(Author|Creator):", info, re.MULTILINE)
 
 
+def test_a_pdf_fetches_nothing_not_even_from_this_computer(tmp_path):
+    for address in ("file:///etc/hostname", "http://127.0.0.1:9/x.png", "data:image/png;base64,AAAA"):
+        svg = Markup('<svg viewBox="0 0 9 9"><image href="{0}"/></svg><img src="{0}">').format(address)
+        section = Section(id="s", title="s", blocks=(Picture(svg=svg, caption="c", meaning="m"),))
+        answer = Answer(word="w", sentence="s", tone=Tone.PLAIN)
+        document = Document(title="t", language="en", answer=answer, sections=(section,))
+        with pytest.raises(FatalURLFetchingError):
+            format_named("pdf").render(document)
+
+
+def test_hostile_names_do_not_break_the_pdf(kzmitm, tmp_path):
+    """Of 100 kB too, which WeasyPrint would break into lines for ever: the report shortens them before."""
+    row = here.forged_row(HOST, issuer=HOSTILE_NAMES["long"], common_name=HOSTILE_NAMES["markup"])
+    scan, out = here.result(tmp_path / "r", [row]), tmp_path / "x.pdf"
+    assert kzmitm("report", scan, "--level", "partner", "--format", "pdf", "--out", out).code == 1
+    assert out.read_bytes().startswith(b"%PDF-")
+
+
 def test_without_weasyprint_the_user_is_told_what_to_do(kzmitm, scan, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "weasyprint", None)
     result = kzmitm("report", scan, "--format", "pdf", "--out", tmp_path / "x.pdf")
@@ -384,6 +411,47 @@ def test_no_appeal_is_made_of_what_nobody_can_check(kzmitm, scan, tmp_path):
         result = kzmitm("report", "--appeal", *words, "--out", tmp_path / "x.html")
         assert (result.code, (tmp_path / "x.html").exists()) == (2, False)
         assert why in result.err
+
+
+def test_a_long_scan_is_cut_and_says_so(report, tmp_path, monkeypatch):
+    monkeypatch.setattr(report_module, "MAX_QUIET", 2)
+    monkeypatch.setattr(report_module, "MAX_FINDINGS", 1)
+    monkeypatch.setattr(sections, "MAX_NAMED", 2)
+    monkeypatch.setattr(appeal, "MAX_SITES", 2)
+    hosts = [f"www{n}.example.com" for n in range(4)]
+    odd = here.verdict(Outcome.INCONCLUSIVE, undecided=("control",))
+    rows = [
+        *(here.forged_row(host) for host in hosts),
+        *(here.clean_row(f"ok{n}.example.com") for n in range(5)),
+        here.row(here.measured("odd.example.com", here.genuine_chain("odd.example.com")), odd),
+    ]
+    scan = here.result(tmp_path / "r", rows)
+    told = report(scan, "--format", "md")
+    assert "www0.example.com, www1.example.com and 2 more; kzmitm show" in told
+    assert "\nand 4 more; kzmitm show" in told  # three clean ones and a finding
+    assert "odd.example.com" not in told
+    assert "www1.example.com and 2 more:" in report(scan, "--appeal", "--format", "md")
+    assert len(list(csv.reader(report(scan, "--format", "csv").splitlines()))) == 11
+
+
+def test_a_place_on_the_path_is_shown_where_it_is_known(tmp_path):
+    svg = Markup('<svg viewBox="0 0 9 9"></svg>')
+    place = Picture(svg=svg, caption="The way to the site", meaning="behind hop 4")
+    judged = judged_of_row({"target": HOST}, here.FORGED)
+    target = ReportedTarget(judged=judged, hostname=HOST, sni=HOST, port="443", location=place)
+    view = ResultView(
+        check=Check(is_altered=False, bundle_id="ab" * 32, key="SHA256:x"),
+        targets=(target,),
+        outcomes={Outcome.INTERCEPTION: 1},
+    )
+    told = format_named("md").render(report_module.results_document([view])).decode()
+    assert "*The way to the site:* behind hop 4" in told
+
+
+def test_an_empty_scan_is_no_all_clear(report, tmp_path):
+    told = report(here.result(tmp_path / "r", []), "--format", "md")
+    assert "**NOTHING.** No site was measured." in told
+    assert report.code == 3
 
 
 def test_things_of_different_kinds_are_refused(kzmitm, scan, monkeypatch):

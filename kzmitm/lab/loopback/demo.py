@@ -13,7 +13,7 @@ from kzmitm.lab.loopback.laboratory import Lab, connect_to
 from kzmitm.lab.overlay import write_overlay
 from kzmitm.lab.products import Products, how_to_get
 from kzmitm.lab.profile import Expected, Profile, all_profiles, on_loopback
-from kzmitm.lab.scanning import leave_beside
+from kzmitm.lab.scanning import how_to_report, leave_beside
 from kzmitm.model.target import Endpoint
 from kzmitm.model.verdict import Outcome
 from kzmitm.report.texts import WORDS
@@ -89,6 +89,8 @@ class Demo:
         if self._lab.has_addresses:  # a portal is told by one certificate at many addresses
             wrong += self._scan_portal()
         self._conclude(wrong, out)
+        leave_beside(out, store=self._store, control=self._control)
+        self._stage.tell("", how_to_report(out))
         return tuple(wrong)
 
     def _profiles(self) -> list[Profile]:
@@ -182,9 +184,8 @@ class Demo:
     def _conclude(self, wrong: Sequence[str], out: Path) -> None:
         self._stage.tell(
             f"{len(wrong)} misjudged" if wrong else "Every site was judged as it should be",
-            f"The evidence is in {out}; kzmitm show reads it again, and this writes it down for people:\n"
-            f"  {leave_beside(out, store=self._store, control=self._control)}\n"
-            "The interceptors end now, and their keys with them.",
+            f"The evidence is in {out}; kzmitm show reads it again. The interceptors end now, and their keys "
+            "with them.",
         )
 
     def _words(self, sites: Sequence[str], routes: Mapping[str, Endpoint]) -> list[str]:

@@ -9,7 +9,7 @@ from kzmitm.lab.control.commands import module_command
 from kzmitm.lab.network.topology import hops
 from kzmitm.lab.products import Products, find_products
 from kzmitm.lab.profile import Expected, all_profiles, profile_named
-from kzmitm.lab.scanning import Sources, findings, leave_beside, rows_of
+from kzmitm.lab.scanning import Sources, findings, how_to_report, leave_beside, rows_of
 from kzmitm.lab.session import Active, Finding, Hop, Offer
 from kzmitm.lab.settings import Settings
 from kzmitm.lab.sites import SITES, Site
@@ -108,9 +108,10 @@ class NetworkSession:
         )
 
     def leave_sources(self, bundle: Path) -> str:
-        """Copy what the last scan judged by beside its bundle; the command that reports with it."""
+        """Copy what the last scan judged by beside its bundle; a line that says how to report it."""
         directory = self.lab.outer_directory
-        return leave_beside(bundle, store=directory / "roots.pem", control=directory / "control.json")
+        leave_beside(bundle, store=directory / "roots.pem", control=directory / "control.json")
+        return how_to_report(bundle)
 
     @property
     def _recorded(self) -> tuple[str, ...]:

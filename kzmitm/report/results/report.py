@@ -226,7 +226,7 @@ def _foot(views: Sequence[ResultView]) -> Iterator[str]:
             "Reduced for the public: it tells the week and not the hour, and leaves out addresses, "
             "certificates that were made for one connection, and all that is known of the computer."
         )
-    yield _("Made offline by kzmitm from a signed result. This file loads nothing and sends nothing.")
+    yield _("Made by kzmitm without a network. This file loads nothing and sends nothing.")
 
 
 def _countries(view: ResultView) -> Iterator[str]:
