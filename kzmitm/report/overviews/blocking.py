@@ -6,7 +6,7 @@ from typing import Final
 from kzmitm.report.charts.outcomes import Ended, picture
 from kzmitm.report.document import Block, Fold, Section, Table, Text
 from kzmitm.report.language import _
-from kzmitm.report.overviews.shown import MOST_ROWS, as_block, named, short, span
+from kzmitm.report.overviews.shown import MOST_ROWS, as_block, first, last, named, short
 from kzmitm.report.overviews.values import Overview, SeenDomain
 
 MOST_DRAWN: Final = 20
@@ -55,16 +55,16 @@ def _ended(each: SeenDomain) -> Ended:
 
 def _table(domains: Sequence[SeenDomain]) -> Table:
     return Table(
-        caption=_("Domains with interception or blocking, most intercepted first"),
+        caption=_("Domains with interception or blocking; first and last are of interception"),
         columns=(
-            _("domain"), _("measured"), _("intercepted"), _("blocked"), _("clean"), _("other"),
-            _("interception seen"),
+            _("domain"), _("measured"), _("intercepted"), _("blocked"), _("clean"),
+            _("first seen"), _("last seen"),
         ),
         rows=tuple(
             (
                 named(each.name), short(each.counts.measurements), short(each.counts.intercepted),
-                short(each.counts.blocked), short(each.counts.clean), short(each.counts.others),
-                span(each.span),
+                short(each.counts.blocked), short(each.counts.clean),
+                short(first(each.span)), short(last(each.span)),
             )
             for each in domains
         ),

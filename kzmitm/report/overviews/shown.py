@@ -46,6 +46,16 @@ def day(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d}" if moment is not None else _("not known")
 
 
+def first(it: Span | None) -> str:
+    """The day on which something was first seen; a dash if it never was."""
+    return day(it.first) if it is not None else "-"
+
+
+def last(it: Span | None) -> str:
+    """The day on which something was last seen; a dash if it never was."""
+    return day(it.last) if it is not None else "-"
+
+
 def span(it: Span | None) -> str:
     """The first and the last day, once if they are the same."""
     if it is None:

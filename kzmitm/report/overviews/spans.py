@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from kzmitm.report.document import Section, Table
 from kzmitm.report.language import _
-from kzmitm.report.overviews.shown import MOST_ROWS, authority_name, day, named, short
-from kzmitm.report.overviews.values import Overview, SeenAuthority, SeenNetwork, Span
+from kzmitm.report.overviews.shown import MOST_ROWS, authority_name, day, first, last, named, short
+from kzmitm.report.overviews.values import Overview, SeenAuthority, SeenNetwork
 
 
 def section(overview: Overview) -> Section | None:
@@ -48,14 +48,6 @@ def way(match: str) -> str:
         "name": _("by a name, which anybody can write"),
     }
     return words.get(match) or _("each measurement says how")
-
-
-def first(span: Span | None) -> str:
-    return day(span.first if span else None)
-
-
-def last(span: Span | None) -> str:
-    return day(span.last if span else None)
 
 
 def _networks(rows: Sequence[SeenNetwork]) -> Table:
