@@ -297,3 +297,24 @@ def test_words_and_marks_can_be_seen(theme):
 def test_each_look_is_in_the_style_sheet():
     coloured = {name for name, look in LOOKS.items() if {"fill", "stroke"} & look.keys()}
     assert all(f".chart .{name}" in style_sheet() for name in coloured)
+
+
+def test_a_validity_beyond_the_picture_has_an_arrow():
+    rows = [certificate("root", start="2010-01-01", end="2040-01-01"), certificate("leaf")]
+    drawn = validity.picture("v", rows)
+    arrows = [each for each in parsed(drawn.svg).iter(f"{SVG}path") if each.get("class") == "valid"]
+    assert len(arrows) == 2
+    assert not [
+        each
+        for each in parsed(validity.picture("v", rows[1:]).svg).iter(f"{SVG}path")
+        if each.get("class") == "valid"
+    ]
+
+
+def test_what_is_said_of_a_row_can_be_given():
+    drawn = validity.picture("v", [validity.Valid(
+        name="a", group="g", not_before=day("2024-01-01"), not_after=day("2024-03-01"), seen=((day("2024-02-01"), 1),),
+        note="blocked 2024-02-02",
+    )])  # fmt: skip
+    assert "blocked 2024-02-02" in texts(drawn)
+    assert "seen 1 time" not in texts(drawn)

@@ -12,7 +12,7 @@ from kzmitm.report.language import _, ngettext
 
 WIDTH: Final = 760
 _LABELS: Final = 186
-_COUNTS: Final = 128
+_COUNTS: Final = 144
 _ROW: Final = 38
 _GROUP: Final = 28
 _TOP: Final = 34
@@ -21,6 +21,7 @@ _MARKS: Final = 8
 MOST_TOLD: Final = 5
 """Certificates of which the description says that they were seen while not valid."""
 _BAR: Final = 18
+_TIP: Final = 9
 _DOT: Final = 3.6
 
 LONG: Final = timedelta(days=3 * 365)
@@ -122,9 +123,12 @@ def _draw_row(canvas: Canvas, axis: Axis, row: Valid, top: float) -> None:
     canvas.text(12, middle + 12, f"{row.not_before:%Y-%m-%d} … {row.not_after:%Y-%m-%d}", "quiet")
     left, right = axis.at(row.not_before), axis.at(row.not_after)
     canvas.box(left, middle - _BAR / 2, right - left, _BAR, "valid")
-    if row.not_after > axis.end:
-        tip = axis.right
-        canvas.shape(((tip, middle - 9), (tip + 9, middle), (tip, middle + 9)), "valid")
+    for is_cut, x, tip in (
+        (row.not_before < axis.start, axis.left, axis.left - _TIP),
+        (row.not_after > axis.end, axis.right, axis.right + _TIP),
+    ):
+        if is_cut and left < right:
+            canvas.shape(((x, middle - _BAR / 2), (tip, middle), (x, middle + _BAR / 2)), "valid")
     if row.seen:
         moments = [moment for moment, _number in row.seen]
         canvas.line(axis.at(min(moments)), middle, axis.at(max(moments)), middle, "span")
