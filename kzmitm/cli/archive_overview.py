@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 FOLDER: Final = "tables"
 MOST_CERTIFICATES: Final = 200
 """Certificates that are told, a state's and the most seen first: an antivirus has one for each computer."""
-MOST_DOMAINS: Final = 500
-MOST_NETWORKS: Final = 500
+MOST_DOMAINS: Final = 2000
+"""Domains that are told, the most intercepted first; how many there are is counted over all."""
 SHORT: Final = 16
 """Digits of a hash that name a certificate in a picture."""
 
@@ -55,8 +55,9 @@ ORDER BY intercepted DESC, blocked DESC, domain LIMIT {most}
 _NETWORKS: Final = """
 SELECT n.*, coalesce(b.by_network, 0)::BIGINT AS by_network FROM networks n
 LEFT JOIN (SELECT asn, sum(by_network) AS by_network FROM network_domains GROUP BY asn) b USING (asn)
-ORDER BY n.intercepted DESC, n.share DESC NULLS LAST, n.measurements DESC, n.asn LIMIT {most}
+ORDER BY n.intercepted DESC, n.share DESC NULLS LAST, n.measurements DESC, n.asn
 """
+_INTERCEPTED: Final = "SELECT count(*) AS n FROM domains WHERE intercepted > 0"
 _CELLS: Final = """
 SELECT * FROM network_domains WHERE domain IN (SELECT unnest(?)) ORDER BY asn, domain
 """
@@ -107,10 +108,11 @@ def _overview(connection: "duckdb.DuckDBPyConnection", registry: Registry) -> Ov
         countries=tuple(row["cc"] for row in rows(_COUNTRIES)),
         domains_measured=totals["domains"],
         networks_measured=totals["networks"],
+        domains_intercepted=rows(_INTERCEPTED)[0]["n"],
         authorities=tuple(map(_authority, rows("SELECT * FROM authorities"))),
         certificates=tuple(sorted((_certificate(row, days) for row in found), key=_by_authority_and_age)),
         domains=domains,
-        networks=tuple(map(_network, rows(_NETWORKS.format(most=MOST_NETWORKS)))),
+        networks=tuple(map(_network, rows(_NETWORKS))),
         cells={(row["asn"], row["domain"]): _counts(row) for row in rows(_CELLS, intercepted)},
         days=tuple(
             _moment(row["first"])

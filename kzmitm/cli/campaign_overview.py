@@ -26,7 +26,7 @@ from kzmitm.report.overviews.values import (
     Span,
 )
 
-MOST_DOMAINS: Final = 500
+MOST_DOMAINS: Final = 2000
 
 
 @dataclass(slots=True)
@@ -110,6 +110,7 @@ def read_overview(folder: Path, registry: Registry, *, with_name: bool) -> Overv
         countries=tuple(country for country, _number_of in countries.most_common()),
         domains_measured=len(tallies.domains),
         networks_measured=len(tallies.networks),
+        domains_intercepted=sum(1 for each in tallies.domains.values() if each.at),
         authorities=tuple(_authorities(tallies)),
         certificates=tuple(_validities(tallies)),
         domains=_domains(tallies.domains),

@@ -217,7 +217,7 @@ def test_a_campaign_is_told_by_its_log(tmp_path, report):
     )
     ended, page = report(folder)
     assert ended.code == Exit.FOUND
-    assert "**Interception.** 2 of 3 measurements met a forged certificate: 2 domains, 1 networks." in page
+    assert "**Interception.** 2 of 3 measurements met a forged certificate: 2 domains, 1 network." in page
     assert "1 target could not be measured" in page
     assert "serve at most 29.1 % of the users" in page
     _ended, page = report(folder, form="csv")

@@ -76,6 +76,7 @@ def overview(**changes):
         countries=("KZ",),
         domains_measured=3,
         networks_measured=2,
+        domains_intercepted=1,
         authorities=(authority(),),
         certificates=(certificate(),),
         domains=(domain(), domain("blocked.example", intercepted=0)),
@@ -90,5 +91,12 @@ def overview(**changes):
 def nothing(**outcomes):
     """Measurements without any interception."""
     return overview(
-        outcomes=outcomes, authorities=(), certificates=(), domains=(), networks=(), cells={}, days=()
+        outcomes=outcomes,
+        authorities=(),
+        certificates=(),
+        domains_intercepted=0,
+        domains=(),
+        networks=(),
+        cells={},
+        days=(),
     )

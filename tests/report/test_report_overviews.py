@@ -125,7 +125,11 @@ def test_the_heat_map_tells_none_from_not_measured():
 
 def test_a_large_heat_map_says_what_it_leaves_out():
     many = tuple(domain(f"d{number}.example") for number in range(30))
-    section = heat.section(overview(domains=many, networks=tuple(network(number) for number in range(1, 51))))
+    section = heat.section(
+        overview(
+            domains_intercepted=30, domains=many, networks=tuple(network(number) for number in range(1, 51))
+        )
+    )
     assert len(next(each for each in section.blocks if isinstance(each, Grid)).columns) == heat.MOST_COLUMNS
     assert "6 domains, 10 networks" in section.blocks[-1].text
 
@@ -142,7 +146,7 @@ def test_the_share_of_users_is_an_upper_bound_of_carriers_alone():
 
 def test_networks_without_a_share_add_nothing_and_are_told():
     section = users.section(overview(networks=(network(), network(1, "x", share=None))), REGISTRY.networks)
-    assert "1 more networks with sightings have no known share" in section.blocks[-1].text
+    assert "nothing is added for them: 1 network." in section.blocks[-1].text
 
 
 def test_another_country_has_its_own_episodes_and_no_share():

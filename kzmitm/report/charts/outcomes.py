@@ -88,10 +88,10 @@ def _draw_row(canvas: Canvas, row: Ended, top: float, ends: tuple[float, float])
 def meaning(rows: Sequence[Ended]) -> str:
     """What the picture shows, in words."""
     head = ngettext(
-        "For {n} domain the share of its measurements that was intercepted, blocked, clean "
-        "or something else.",
-        "For {n} domains the share of their measurements that was intercepted, blocked, "
-        "clean or something else.",
+        "For {n} domain the share of its measurements that was intercepted, blocked, clean or something "
+        "else.",
+        "For {n} domains the share of their measurements that was intercepted, blocked, clean or something "
+        "else.",
         len(rows),
     ).format(n=len(rows))
     told = [

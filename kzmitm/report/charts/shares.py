@@ -64,7 +64,7 @@ def meaning(rows: Sequence[Share]) -> str:
     """What the picture shows, in words."""
     seen = [row for row in rows if row.was_seen]
     told = _(
-        "{n} networks with a known share of the users; interception was seen on {seen} of "
-        "them, which serve {share} percent."
+        "{n} networks with a known share of the users; interception was seen on {seen} of them, which "
+        "serve {share} percent."
     )
     return told.format(n=len(rows), seen=len(seen), share=f"{sum(row.percent for row in seen):.1f}")

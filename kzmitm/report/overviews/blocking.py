@@ -6,6 +6,7 @@ from typing import Final
 from kzmitm.report.charts.outcomes import Ended, picture
 from kzmitm.report.document import Block, Fold, Section, Table, Text
 from kzmitm.report.language import _
+from kzmitm.report.locale_forms import number
 from kzmitm.report.overviews.shown import MOST_ROWS, as_block, first, last, named, short
 from kzmitm.report.overviews.values import Overview, SeenDomain
 
@@ -20,16 +21,18 @@ def section(overview: Overview) -> Section | None:
     blocks: list[Block] = [
         Text(
             _(
-                "{intercepted} measurements were intercepted, {blocked} were blocked; {both} domains "
-                "met both."
-            ).format(intercepted=overview.intercepted, blocked=overview.blocked, both=len(both)),
+                "Measurements intercepted: {intercepted}; blocked: {blocked}. Domains that met both: {both}."
+            ).format(
+                intercepted=number(overview.intercepted),
+                blocked=number(overview.blocked),
+                both=number(len(both)),
+            ),
             is_lead=True,
         ),
         Text(
             _(
-                "Who has not installed the root sees an error in both cases. Blocked means: the "
-                "connection was cut off or "
-                "fell silent here, and not where the control measured."
+                "Who has not installed the root sees an error in both cases. Blocked means: the connection "
+                "was cut off or fell silent here, and not where the control measured."
             )
         ),
     ]

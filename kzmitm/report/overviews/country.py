@@ -9,9 +9,12 @@ from kzmitm.report.document import Answer, Data, Document, Section, Text, Tone
 from kzmitm.report.language import _, ngettext
 from kzmitm.report.locale_forms import date, language, number
 from kzmitm.report.overviews import blocking, episodes, heat, spans, users, validity
-from kzmitm.report.overviews.shown import day, named, span
+from kzmitm.report.overviews.shown import day, domains, named, networks, span
 from kzmitm.report.overviews.values import Overview, Span
 
+_COLUMNS: Final = (
+    "asn", "operator", "domain", "measurements", "intercepted", "blocked", "clean", "domain_seen",
+)  # fmt: skip
 HOME: Final = "KZ"
 """The country whose networks and episodes the registry knows best: taken where measurements name none."""
 
@@ -89,13 +92,11 @@ def _answer(overview: Overview) -> Answer:
 
 
 def _found(overview: Overview, undecided: int) -> Answer:
-    sentence = _(
-        "{n} of {all} measurements met a forged certificate: {domains} domains, {networks} networks."
-    ).format(
+    sentence = _("{n} of {all} measurements met a forged certificate: {domains}, {networks}.").format(
         n=number(overview.intercepted),
         all=number(overview.measurements),
-        domains=number(len(overview.intercepted_domains)),
-        networks=number(len(overview.intercepting_networks)),
+        domains=domains(overview.domains_intercepted),
+        networks=networks(len(overview.intercepting_networks)),
     )
     notes = []
     if overview.days:
@@ -130,9 +131,8 @@ def _limits(overview: Overview) -> Section:
     if not overview.is_campaign:
         told.append(
             _(
-                "OONI's probes keep one certificate of a chain that fails, often not the site's own: "
-                "who forged is known "
-                "from it, what the forged certificate of the site looked like mostly is not."
+                "OONI's probes keep one certificate of a chain that fails, often not the site's own: who "
+                "forged is known from it, what the site's forged certificate looked like mostly is not."
             )
         )
     return Section(id="limits", title=_("What this cannot say"), blocks=tuple(Text(each) for each in told))
@@ -143,16 +143,7 @@ def _data(overview: Overview) -> Data:
     names = {each.asn: each.name for each in overview.networks}
     spans_of = {each.name: each.span for each in overview.domains}
     return Data(
-        columns=(
-            "asn",
-            "operator",
-            "domain",
-            "measurements",
-            "intercepted",
-            "blocked",
-            "clean",
-            "domain_seen",
-        ),
+        columns=_COLUMNS,
         rows=tuple(_rows(overview, names, spans_of)),
     )
 

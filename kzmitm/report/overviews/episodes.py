@@ -28,9 +28,8 @@ def section(overview: Overview, incidents: Mapping[str, Incident], country: str)
         _table(known, overview),
         Text(
             _(
-                "That a sighting falls into an episode does not make it part of it; a name of a "
-                "domain, a network or "
-                "an authority that both have is a better sign."
+                "That a sighting falls into an episode does not make it part of it; a name of a domain, a "
+                "network or an authority that both have is a better sign."
             )
         ),
     ]

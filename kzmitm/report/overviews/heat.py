@@ -5,7 +5,7 @@ from typing import Final
 
 from kzmitm.report.document import Block, Grid, Section, Shade, Text
 from kzmitm.report.language import _
-from kzmitm.report.overviews.shown import named
+from kzmitm.report.overviews.shown import domains, named, networks
 from kzmitm.report.overviews.values import Counts, Overview, SeenDomain, SeenNetwork
 
 MOST_COLUMNS: Final = 24
@@ -15,37 +15,36 @@ LEVELS: Final = 5
 
 def section(overview: Overview) -> Section | None:
     """None where nothing was intercepted."""
-    domains, networks = overview.intercepted_domains, overview.intercepting_networks
-    if not domains or not networks:
+    rows, columns = overview.intercepting_networks, overview.intercepted_domains
+    if not rows or not columns:
         return None
     blocks: list[Block] = [
         Text(
             _(
                 "Each cell says in how many of the measurements of a domain from a network a forged "
-                "certificate was seen. "
-                "The darker, the larger the share; a dash means that nobody measured, which is not "
-                "the same as none."
+                "certificate was seen. The darker, the larger the share; a dash means that nobody "
+                "measured, which is not the same as none."
             )
         ),
-        grid(overview.cells, networks[:MOST_ROWS], domains[:MOST_COLUMNS]),
+        grid(overview.cells, rows[:MOST_ROWS], columns[:MOST_COLUMNS]),
     ]
-    left = _left_out(len(domains) - MOST_COLUMNS, len(networks) - MOST_ROWS)
+    left = _left_out(overview.domains_intercepted - MOST_COLUMNS, len(rows) - MOST_ROWS)
     if left:
         blocks.append(Text(left))
     return Section(id="where", title=_("Networks and domains"), blocks=tuple(blocks))
 
 
 def grid(
-    cells: Mapping[tuple[int, str], Counts], networks: Sequence[SeenNetwork], domains: Sequence[SeenDomain]
+    cells: Mapping[tuple[int, str], Counts], rows: Sequence[SeenNetwork], columns: Sequence[SeenDomain]
 ) -> Grid:
     """The heat map of these networks and domains, in their order."""
     return Grid(
         caption=_("Intercepted / measured, by network and domain"),
         corner=_("network"),
-        columns=tuple(named(each.name) for each in domains),
+        columns=tuple(named(each.name) for each in columns),
         rows=tuple(
-            (named(each.label), tuple(_shade(cells.get((each.asn, domain.name))) for domain in domains))
-            for each in networks
+            (named(each.label), tuple(_shade(cells.get((each.asn, domain.name))) for domain in columns))
+            for each in rows
         ),
     )
 
@@ -61,10 +60,10 @@ def _shade(counts: Counts | None) -> Shade:
     )
 
 
-def _left_out(domains: int, networks: int) -> str:
+def _left_out(more_domains: int, more_networks: int) -> str:
     told = []
-    if domains > 0:
-        told.append(_("{n} domains").format(n=domains))
-    if networks > 0:
-        told.append(_("{n} networks").format(n=networks))
-    return _("Left out here, and told in the CSV: {what}.").format(what=", ".join(told)) if told else ""
+    if more_domains > 0:
+        told.append(domains(more_domains))
+    if more_networks > 0:
+        told.append(networks(more_networks))
+    return _("Left out here: {what}. The CSV has more of them.").format(what=", ".join(told)) if told else ""

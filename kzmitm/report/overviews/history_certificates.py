@@ -30,9 +30,9 @@ def section(
     drawn = picture("certificates", rows)
     if drawn is not None:
         caption = _(
-            "When each certificate was valid, and days on which it is known to have been used: "
-            "the first and the last "
-            "day of an episode, and one published example of each certificate that was measured"
+            "When each certificate was valid, and days on which it is known to have been used: the first "
+            "and the last day of an episode, and one published example of each certificate that was "
+            "measured"
         )
         blocks.append(as_block(drawn, caption))
     late = [row for row in rows if row.outside]
@@ -131,8 +131,8 @@ def gaps_section(registry: Registry, authorities: Sequence[KnownAuthority]) -> S
             Text(
                 _(
                     "Interception may have gone on with an expired certificate, with one that nobody "
-                    "measured, or not at "
-                    "all. Who had installed the root would have seen an error with an expired one."
+                    "measured, or not at all. Who had installed the root would have seen an error with an "
+                    "expired one."
                 )
             ),
             Table(

@@ -107,12 +107,12 @@ def _row(each: Assessed, found: Evidence) -> tuple[str | Cell, ...]:
 def _reading(overview: Overview) -> Section:
     told = [
         _(
-            "Shown: these measurements show it. Made possible: what was seen allows it, and that "
-            "it happened was not seen."
+            "Shown: these measurements show it. Made possible: what was seen allows it, and that it "
+            "happened was not seen."
         ),
         _(
-            "Not seen: it was looked for and not seen, which proves nothing. No data: a TLS "
-            "measurement cannot tell."
+            "Not seen: it was looked for and not seen, which proves nothing. No data: a TLS measurement "
+            "cannot tell."
         ),
         _("The published view is that of the source, and is not changed by these data."),
     ]

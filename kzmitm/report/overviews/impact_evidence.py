@@ -69,8 +69,8 @@ def _deployment(overview: Overview) -> Evidence:
     if not overview.by_network:
         return _unseen()
     told = _(
-        "In {n} of {all} measurements the encryption ended at a state's or a provider's "
-        "authority, not at the site."
+        "In {n} of {all} measurements the encryption ended at a state's or a provider's authority, not at "
+        "the site."
     )
     return Evidence(Standing.SHOWN, told.format(n=overview.by_network, all=overview.measurements))
 
@@ -81,8 +81,8 @@ def _reachability(overview: Overview) -> Evidence:
             Standing.NOT_SEEN, _("Nothing was intercepted in a network, and nothing was blocked.")
         )
     told = _(
-        "{n} measurements met a forged certificate, which a browser without the root "
-        "refuses; {blocked} more were blocked."
+        "{n} measurements met a forged certificate, which a browser without the root refuses; {blocked} "
+        "more were blocked."
     )
     return Evidence(Standing.SHOWN, told.format(n=overview.by_network, blocked=overview.blocked))
 
@@ -91,8 +91,8 @@ def _confidentiality(overview: Overview) -> Evidence:
     if not overview.by_network:
         return _unseen()
     told = _(
-        "In {n} measurements somebody else held the key and could read. What was read or "
-        "kept is not measured."
+        "In {n} measurements somebody else held the key and could read. What was read or kept is not "
+        "measured."
     )
     return Evidence(Standing.POSSIBLE, told.format(n=overview.by_network))
 
@@ -108,8 +108,8 @@ def _reliability(overview: Overview) -> Evidence:
     outside = sum(each.outside for each in overview.certificates if each.is_carrier)
     if outside:
         told = _(
-            "{n} sightings show a certificate that was not valid: even who had installed the "
-            "root met an error."
+            "{n} sightings show a certificate that was not valid: even who had installed the root met an "
+            "error."
         )
         return Evidence(Standing.SHOWN, told.format(n=outside))
     if not overview.by_network:
@@ -125,9 +125,8 @@ def _privacy(overview: Overview) -> Evidence:
             Standing.POSSIBLE, _("Who received data is not measured, nor how many users it concerned.")
         )
     told = _(
-        "The networks with sightings serve at most {share} % of the users: how many could be "
-        "concerned, not were. Who "
-        "received data is not measured."
+        "The networks with sightings serve at most {share} % of the users: how many could be concerned, "
+        "not were. Who received data is not measured."
     )
     return Evidence(Standing.POSSIBLE, told.format(share=f"{overview.share_of_users:.1f}"))
 

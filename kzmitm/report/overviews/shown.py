@@ -7,7 +7,8 @@ from markupsafe import Markup
 
 from kzmitm.report.charts.canvas import Drawn
 from kzmitm.report.document import Cell, Picture
-from kzmitm.report.language import _
+from kzmitm.report.language import _, ngettext
+from kzmitm.report.locale_forms import number
 from kzmitm.report.overviews.values import Span
 from kzmitm.report.safe import harmless
 
@@ -34,6 +35,14 @@ def named(text: str) -> str:
 def authority_name(name: str) -> str:
     """An authority of the registry, or nobody known."""
     return harmless(name) if name else _("an unknown issuer")
+
+
+def domains(count: int) -> str:
+    return ngettext("{n} domain", "{n} domains", count).format(n=number(count))
+
+
+def networks(count: int) -> str:
+    return ngettext("{n} network", "{n} networks", count).format(n=number(count))
 
 
 def short(value: str | int) -> Cell:

@@ -6,7 +6,7 @@ from kzmitm.pki.records import Network
 from kzmitm.report.charts.shares import Share, picture
 from kzmitm.report.document import Block, Fold, Notice, Section, Table, Text, Tone
 from kzmitm.report.language import _
-from kzmitm.report.overviews.shown import as_block, named
+from kzmitm.report.overviews.shown import as_block, named, networks
 from kzmitm.report.overviews.values import Overview, SeenNetwork
 
 
@@ -39,8 +39,8 @@ def section(overview: Overview, known: Mapping[int, Network]) -> Section | None:
     if without:
         blocks.append(
             Text(
-                _("{n} more networks with sightings have no known share, and add nothing here.").format(
-                    n=without
+                _("With sightings and without a known share, so that nothing is added for them: {n}.").format(
+                    n=networks(without)
                 )
             )
         )
@@ -50,11 +50,10 @@ def section(overview: Overview, known: Mapping[int, Network]) -> Section | None:
 def bound() -> str:
     """What the share is not."""
     return _(
-        "this is who could be exposed, never a count of who was. One sighting counts the "
-        "whole network, and interception "
-        "is known to be selective by site, by time and by path. The shares are an estimate "
-        "of December 2024 (APNIC, "
-        "quoted by the Internet Society), whenever the measurements were made."
+        "this is who could be exposed, never a count of who was. One sighting counts the whole network, "
+        "and interception is known to be selective by site, by time and by path. The shares are an "
+        "estimate of December 2024 (APNIC, quoted by the Internet Society), whenever the measurements were "
+        "made."
     )
 
 

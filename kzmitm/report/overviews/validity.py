@@ -46,10 +46,10 @@ def _lead(overview: Overview) -> str:
 
 def _late(number: int) -> Notice:
     told = ngettext(
-        "{n} sighting shows a certificate outside of its validity. Even who had installed "
-        "the root saw an error then.",
-        "{n} sightings show a certificate outside of its validity. Even who had installed "
-        "the root saw an error then.",
+        "{n} sighting shows a certificate outside of its validity. Even who had installed the root saw an "
+        "error then.",
+        "{n} sightings show a certificate outside of its validity. Even who had installed the root saw an "
+        "error then.",
         number,
     )
     return Notice(_("Not valid when seen:"), told.format(n=number), Tone.WARNING)
@@ -57,9 +57,9 @@ def _late(number: int) -> Notice:
 
 def _of_a_campaign() -> str:
     return _(
-        "The log of a campaign keeps who intercepted, and no dates of forged certificates: "
-        "the dates here are those "
-        "of the authority's published certificates. kzmitm ooni analyze reads the certificates themselves."
+        "The log of a campaign keeps who intercepted, and no dates of forged certificates: the dates here "
+        "are those of the authority's published certificates. kzmitm ooni analyze reads the certificates "
+        "themselves."
     )
 
 

@@ -117,10 +117,12 @@ class Overview:
     countries: tuple[str, ...]
     domains_measured: int
     networks_measured: int
+    domains_intercepted: int
+    """All of them, where `domains` holds those with most of it."""
     authorities: tuple[SeenAuthority, ...]
     certificates: tuple[SeenCertificate, ...]
     domains: tuple[SeenDomain, ...]
-    """Most intercepted first; those that were never intercepted or blocked may be left out."""
+    """Most intercepted first; the last ones, and those never intercepted or blocked, may be left out."""
     networks: tuple[SeenNetwork, ...]
     cells: Mapping[tuple[int, str], Counts]
     """Of the domains that somebody intercepts."""
