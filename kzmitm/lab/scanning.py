@@ -1,6 +1,7 @@
 """The real scan in a laboratory: the very command, what it is told, and what it said."""
 
 import json
+import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -51,8 +52,9 @@ def leave_beside(bundle: Path, *, store: Path, control: Path) -> None:
 
 def how_to_report(bundle: Path) -> str:
     """The command that writes a bundle down for people, by what was left beside it; a line for them."""
-    words = f"--level partner --store {bundle.with_name(STORE)} --control {bundle.with_name(CONTROL)}"
-    return _("This writes it down for people: {command}").format(command=f"kzmitm report {bundle} {words}")
+    judged_by = ["--store", str(bundle.with_name(STORE)), "--control", str(bundle.with_name(CONTROL))]
+    command = shlex.join(["kzmitm", "report", str(bundle), "--level", "partner", *judged_by])
+    return _("This writes it down for people: {command}").format(command=command)
 
 
 def demand_end(code: int, said: str = "") -> None:

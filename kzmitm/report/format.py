@@ -12,6 +12,7 @@ from kzmitm._registry import load, names_in
 from kzmitm.errors import UsageError
 from kzmitm.report import formats
 from kzmitm.report.document import Document
+from kzmitm.report.language import _
 from kzmitm.report.pictures import with_names
 
 
@@ -44,5 +45,8 @@ def format_names() -> tuple[str, ...]:
 def format_named(name: str) -> Format:
     """The format of a name; raises UsageError."""
     if name not in format_names():
-        raise UsageError(f"no format {name[:40]!r}", hint=f"there is: {', '.join(format_names())}")
+        raise UsageError(
+            _("no such format: {name}").format(name=name[:40]),
+            hint=_("there is: {names}").format(names=", ".join(format_names())),
+        )
     return cast("Format", load(formats, name))

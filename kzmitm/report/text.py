@@ -168,10 +168,10 @@ def on_this_computer(judged: JudgedTarget) -> tuple[str, ...]:
 
 def steps(judged: JudgedTarget) -> tuple[str, ...]:
     """What to do; a root that hides the forgery goes first, unless it is this computer's or office's own."""
-    told = next_steps(judged.verdict, judged.failure)
+    steps = next_steps(judged.verdict, judged.failure)
     trust = judged.local_trust
     forged = judged.verdict.outcome is Outcome.INTERCEPTION and judged.verdict.scope not in _NEAR
-    return (REMOVE, *told) if forged and trust is not None and trust.is_added else told
+    return (REMOVE, *steps) if forged and trust is not None and trust.is_added else steps
 
 
 def seen(judged: JudgedTarget) -> str:

@@ -53,7 +53,7 @@ def test_there_is_a_format_of_each_kind():
 
 
 def test_an_unknown_format_is_refused():
-    with pytest.raises(UsageError, match="no format 'docx'"):
+    with pytest.raises(UsageError, match="no such format: docx"):
         format_named("docx")
 
 

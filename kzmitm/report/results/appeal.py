@@ -60,12 +60,19 @@ def appeal_document(view: ResultView) -> Document:
             _addressees(facts.bodies),
         ),
         foot=(
+            *_on_the_hour(view),
             _("The parts of this appeal are those that the authority itself asks for: {source}.").format(
                 source=facts.appeal_source
             ),
             _("This page is a draft to be read and signed by a person, and no legal advice."),
         ),
     )
+
+
+def _on_the_hour(view: ResultView) -> tuple[str, ...]:
+    if view.started_at is not None:
+        return ()
+    return (_("Only the week is told here; with --level partner it is the hour, if the result holds it."),)
 
 
 def _warning() -> Answer:
