@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test scan lint unit fuzz bench bench-archive format golden locale locks clean help
+.PHONY: demo test scan lint unit fuzz bench bench-archive reports format golden locale locks clean help
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,9 @@ bench: $(VENV)/.dev .venv-bench/.done  ## the figures of bench/README.md
 
 bench-archive: $(VENV)/.dev .venv-oonidata/.done .venv-archive-bench/.done  ## the figures of reading archives (ARGS='--megabytes 2000')
 	$(BIN)/python bench/archive.py $(ARGS)
+
+reports: $(VENV)/.dev  ## make the published reports again; read the diff
+	$(BIN)/python tools/publish.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
