@@ -66,6 +66,7 @@ class Politeness:
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             place.waiting.append(waiter)
             await waiter
+            place = places.setdefault(key, place)  # it may have been forgotten, and begun anew by another
         place.under_way += 1
         try:
             if gap:

@@ -10,12 +10,13 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
+from io import RawIOBase
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Final, Self
+from typing import Any, Final, Self
 
 from kzmitm.campaign.compression import compressor
-from kzmitm.campaign.log import Log, read_log
+from kzmitm.campaign.log import Log, read_log, write_all
 from kzmitm.errors import UsageError
 
 LOG: Final = "results.log"
@@ -63,7 +64,7 @@ class ShareStore:
         self._log = Log(folder / LOG)
         if not self._segment:
             self._log.append({"format": FORMAT, "plan": plan, "jobs": jobs})
-        self._file: BinaryIO | None = None
+        self._file: RawIOBase | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -130,36 +131,35 @@ class ShareStore:
         file = self._open_segment()
         end = self._end
         if lines:
-            try:
-                file.write(self._compressor.compress(lines))
-                file.flush()
-                os.fsync(file.fileno())
-            except OSError:
-                os.ftruncate(file.fileno(), self._end)
-                file.seek(self._end)
-                raise
-            end = file.tell()
+            frame = self._compressor.compress(lines)
+            write_all(file, frame)
+            end += len(frame)
         rows = [list(asdict(result).values()) for result, _ in self._batch]
         self._log.append({"segment": self._segment, "end": end, "results": rows})
         self._end = end
         self._batch.clear()
 
-    def _open_segment(self) -> BinaryIO:
-        if self._file is not None and self._end < SEGMENT_OCTETS:
-            return self._file
+    def _open_segment(self) -> RawIOBase:
+        """The segment to append to; what an earlier try left behind the end that the log knows is cut off."""
+        if self._file is None or self._end >= SEGMENT_OCTETS:
+            self._close_segment()
+            if not self._segment or self._end >= SEGMENT_OCTETS:
+                number = int(self._segment.partition(".")[0] or 0) + 1
+                self._segment, self._end = f"{number:04d}.jsonl.zst", 0
+            # Without a buffer, which would keep what a full disk did not take, and write it again later.
+            self._file = (self.folder / self._segment).open("ab", buffering=0)
+        if os.fstat(self._file.fileno()).st_size > self._end:
+            self._file.truncate(self._end)
+        return self._file
+
+    def _close_segment(self) -> None:
         if self._file is not None:
             self._file.close()
-        if not self._segment or self._end >= SEGMENT_OCTETS:
-            number = int(self._segment.partition(".")[0] or 0) + 1
-            self._segment, self._end = f"{number:04d}.jsonl.zst", 0
-        self._file = (self.folder / self._segment).open("ab")
-        self._file.truncate(self._end)
-        return self._file
+        self._file = None
 
     def close(self) -> None:
         """Close the files; what was not flushed is given up."""
-        if self._file is not None:
-            self._file.close()
+        self._close_segment()
         self._log.__exit__(None, None, None)
 
     def segments(self) -> list[Path]:

@@ -10,10 +10,15 @@ from kzmitm.campaign.history import Seen
 from kzmitm.campaign.log import Log, read_log
 from kzmitm.campaign.plan import Plan, Share
 from kzmitm.campaign.share_store import ShareStore, results_of
+from kzmitm.campaign.target_table import TargetTable
 from kzmitm.errors import UsageError
+from kzmitm.model.target import parse_target
 
 CAMPAIGN_LOG: Final = "campaign.log"
 FILE_COPY: Final = "campaign.toml"
+TARGETS: Final = "targets.txt"
+CONTROLS: Final = "controls.txt"
+"""What the lists and files of a campaign named when it began, as these may change or lie elsewhere."""
 PAUSED: Final = "paused"
 ROUNDS: Final = "rounds"
 FORMAT: Final = "kzmitm.campaign/1.0"
@@ -63,13 +68,19 @@ class CampaignFolder:
             )
         told = {name: getattr(versions, name) for name in versions.__slots__}
         if not known:
-            temporary = self.folder / f".{FILE_COPY}"
-            temporary.write_bytes(octets)
-            temporary.replace(self.folder / FILE_COPY)
+            for name, table in ((TARGETS, self.plan.targets), (CONTROLS, self.plan.controls)):
+                self._write(name, table.lines())
+            self._write(FILE_COPY, octets)
             self.record({"format": FORMAT, "name": self.plan.campaign.name, "plan": self.plan.digest})
         last = next((each["versions"] for each in reversed(known) if "versions" in each), None)
         if last != told:
             self.record({"event": "versions", "versions": told})
+
+    def _write(self, name: str, octets: bytes) -> None:
+        """A file of the folder; appears whole."""
+        temporary = self.folder / f".{name}"
+        temporary.write_bytes(octets)
+        temporary.replace(self.folder / name)
 
     def record(self, record: Mapping[str, Any]) -> None:
         """Add to the campaign's log."""
@@ -127,6 +138,18 @@ class CampaignFolder:
             path.touch()
         else:
             path.unlink(missing_ok=True)
+
+
+def kept_tables(folder: Path) -> tuple[TargetTable, TargetTable] | None:
+    """The targets and controls kept in a folder, None if none are; raises UsageError."""
+    try:
+        texts = [(folder / name).read_text("ascii") for name in (TARGETS, CONTROLS)]
+        targets, controls = (TargetTable(map(parse_target, text.splitlines())) for text in texts)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as exc:
+        raise UsageError(f"{folder}: its targets cannot be read: {exc}") from None
+    return targets, controls
 
 
 def read_folder(folder: Path) -> tuple[bytes, dict[str, Any]]:

@@ -1,6 +1,7 @@
 """What a run of a campaign is given, and whom it tells."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,12 @@ from kzmitm.scan import Judged, Network, ScanJudge, ScanOptions
 
 WAIT_S = 15.0
 """Seconds until a vantage that is down, or a full disk, is tried again."""
+
+
+def elapsed() -> float:
+    """Seconds that passed since some moment, whatever is done to the clock."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)  # Linux: counts the sleep of a laptop, too
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 class Watcher(Protocol):
@@ -41,3 +48,5 @@ class World:
     tell: Callable[[Mapping[str, object]], Awaitable[str]] | None = None
     """Tells of an alarm: "" or why that failed."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    elapsed: Callable[[], float] = elapsed
+    """Seconds that nobody can set, those asleep included where the system counts them."""
