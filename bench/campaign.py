@@ -2,10 +2,10 @@
 
     python bench/campaign.py [--targets 100000] [--small 10000] [--rounds 3] [--vantages 10]
 
-All go through 80 ms of round-trip time with 1,000 connections at once to the same nginx; the servers, the relay and
-the proxies have core 0, the client core 1, and the rounds are interleaved. What is compared:
+All go through 80 ms of round-trip time with 1,000 connections at once to the same nginx; the servers, the
+relay and the proxies have core 0, the client core 1, and the rounds are interleaved. What is compared:
 
-- the campaign's rate to that of kz_client.py (capture and verdict, and a row for each), which keeps nothing else;
+- the campaign's rate to that of kz_client.py (capture and verdict, a row for each), which keeps nothing else;
 - the CPU of the campaign without writing, and without making its lines, to all of it: what the store costs;
 - the memory of many targets to that of few;
 - vantages through SOCKS proxies (microsocks), side by side, to one with the same number of connections.
@@ -176,7 +176,8 @@ def report(title: str, counts: dict[str, int], costs: dict[str, tuple[Cost, Cost
     for name, (cost, noise) in costs.items():
         count = counts[name]
         print(
-            f"  {name:<34}{count:>9}{count / cost.wall:>8.0f}{cost.cpu / count * 1e3:>8.3f}{cost.memory:>6.0f}"
+            f"  {name:<34}{count:>9}{count / cost.wall:>8.0f}"
+            f"{cost.cpu / count * 1e3:>8.3f}{cost.memory:>6.0f}"
             f"{noise.wall * 100:>11.0f}% /{noise.cpu * 100:>3.0f}%"
         )
 
@@ -221,6 +222,7 @@ def compare_vantages(bench: Bench, arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
+    os.environ["PYTHONPATH"] = str(HERE.parent)
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -2,11 +2,12 @@
 
     python bench/soak.py [--minutes 30] [--seed 1] [--targets 300] [--keep DIR]
 
-Five vantages: this computer, a SOCKS and an HTTP proxy (microsocks, tinyproxy), two workers over a NATS server.
-Meanwhile, as the seed says: the run and the workers are killed or stopped, the NATS server, the proxies and the
-site are killed and started again, the disk is full and free again, clocks are set wrong, the run is paused, and
-connections break. Then all is left alone until the campaign ends, and soak_check.py compares what it kept with the
-log of the site, which shows every connection a certificate of its own. Exit code 0 if nothing is amiss.
+Five vantages: this computer, a SOCKS and an HTTP proxy (microsocks, tinyproxy), two workers over a NATS
+server. Meanwhile, as the seed says: the run and the workers are killed or stopped, the NATS server, the
+proxies and the site are killed and started again, the disk is full and free again, clocks are set wrong, the
+run is paused, and connections break. Then all is left alone until the campaign ends, and soak_check.py
+compares what it kept with the log of the site, which shows every connection a certificate of its own. Exit
+code 0 if nothing is amiss.
 
 The disk is a tmpfs in a mount namespace of its own; without unshare(1) that fault is left out, and said so.
 """
@@ -370,6 +371,7 @@ def with_a_disk() -> None:
     if os.spawnv(os.P_WAIT, unshare, [unshare, *options, "true"]) != 0:
         return
     os.environ[IN_ITS_PLACE] = "1"
+    os.environ["PYTHONPATH"] = str(HERE.parent)
     os.execv(unshare, [unshare, *options, sys.executable, *sys.argv])  # noqa: S606
 
 

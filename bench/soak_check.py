@@ -1,7 +1,7 @@
 """Whether a campaign's folder holds one final result for every job, and what the site's own log says of each.
 
-The files are read here by their description in docs/campaigns.md, and not by the code that wrote them; only which
-jobs the plan has, and what a signature is, is asked of kzmitm.
+The files are read here by their description in docs/campaigns.md, and not by the code that wrote them; only
+which jobs the plan has, and what a signature is, is asked of kzmitm.
 """
 
 import base64
@@ -202,13 +202,14 @@ def _check_line(
     used: set[str],
     found: Found,  # type: ignore[type-arg]
 ) -> None:
-    """What the measurement says must be what the site did with one of its connections, and with no other's."""
+    """What the measurement says must be what the site did with one of its connections, and no other."""
     host = document["input"].removeprefix("tlshandshake://").partition(":")[0]
     known = site.get(host, {})
-    handshakes = document["test_keys"].get("tls_handshakes") or ()
+    keys = document["test_keys"]
+    handshakes = keys.get("tls_handshakes") or ()
     shown = [chain[0]["data"] for each in handshakes if (chain := each.get("peer_certificates"))]
     for each in shown:
-        serial = f"{x509.load_der_x509_certificate(_octets(each)).serial_number:x}"
+        serial = f"{x509.load_der_x509_certificate(base64.b64decode(each)).serial_number:x}"
         if known.get(serial) != "shown":
             found.complain("not of the site", f"{host}, round {share.round}, {share.vantage}: {serial}")
         elif serial in used:
@@ -217,22 +218,15 @@ def _check_line(
         found.matched += 1
     if shown:
         return
-    if not any(
-        each.get("failure") for each in (*handshakes, *(document["test_keys"].get("tcp_connect") or ()))
-    ):
-        told = [each["status"]["failure"] for each in document["test_keys"].get("tcp_connect") or ()]
-        if not any(told):
-            found.complain("no failure", f"{host}, round {share.round}, {share.vantage}: and no certificate")
+    connects = [each["status"] for each in keys.get("tcp_connect") or ()]
+    if not any(each["failure"] for each in (*handshakes, *connects)):
+        found.complain("no failure", f"{host}, round {share.round}, {share.vantage}: and no certificate")
     broken = [each for each, done in known.items() if each not in used and done != "shown"]
     if broken:
         used.add(broken[0])
         found.broken += 1
     else:
         found.lost[share.vantage] += 1
-
-
-def _octets(text: str) -> bytes:
-    return base64.b64decode(text)
 
 
 def _check_log(expected: Expected, found: Found) -> None:
@@ -266,8 +260,8 @@ def _check_share_of_another(expected: Expected, found: Found, scratch: Path) -> 
     if taken != found.done:
         found.complain("merge", f"took {taken} of {found.done}")
     read = _command(
-        found, "analyze", str(expected.out), "--out", str(scratch / "rows"), "--store", str(expected.logs / "root.pem"),
-        "--json", verb="ooni",
+        found, "analyze", str(expected.out), "--out", str(scratch / "rows"),
+        "--store", str(expected.logs / "root.pem"), "--json", verb="ooni",
     )  # fmt: skip
     count = json.loads(read)["read"]["measurements"] if read else 0
     if count != found.done:

@@ -67,7 +67,7 @@ def read_records(read: Callable[[int], bytes], name: Path) -> Iterator[dict[str,
 
 
 def write_all(file: RawIOBase, octets: bytes) -> None:
-    """Append octets to a file without a buffer and have them on the disk; raises OSError with a part there."""
+    """Append octets to a file without a buffer, and have them on the disk; an OSError leaves a part there."""
     rest = memoryview(octets)
     while rest:
         rest = rest[file.write(rest) :]

@@ -211,8 +211,8 @@ class RemoteShare:
         told = False
         while self.store.waiting:
             try:
-                receipts.flush()
-                self.store.flush()
+                await asyncio.to_thread(receipts.flush)
+                await asyncio.to_thread(self.store.flush)
             except OSError as exc:
                 if not told:
                     self.watcher.on_note(self.share, "disk_full", exc.strerror or str(exc))

@@ -1,8 +1,9 @@
 """When rounds begin: by the clock for the first, and by the time that passed for those after it.
 
-Somebody sets the clock, or it is wrong after a start without a network. A round that named a day begins by the
-clock as it is then; but between two rounds counts what really passed, for as long as this process has seen it.
-After a restart only the log is left to tell: then the clock counts, and nobody waits longer than a whole pause.
+Somebody sets the clock, or it is wrong after a start without a network. A round that named a day begins by
+the clock as it is then; but between two rounds counts what really passed, for as long as this process has
+seen it. After a restart only the log is left to tell: then the clock counts, and nobody waits longer than a
+whole pause.
 """
 
 from collections.abc import Callable
@@ -31,7 +32,7 @@ class Schedule:
             self._anchor = self._elapsed() + self._by_clock(number, first) - self._offset(number)
 
     def left(self, number: int, first: datetime | None) -> float:
-        """Seconds until a round begins, 0 or less if it may; `first` is when the first began, None if never."""
+        """Seconds until a round begins, 0 or less if it may; `first`: when the first began, None if never."""
         if self._anchor is None:
             return self._by_clock(number, first)
         return self._anchor + self._offset(number) - self._elapsed()

@@ -8,10 +8,11 @@ job has exactly one result, however often the process or the power went.
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from hashlib import sha256
 from io import RawIOBase
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -47,6 +48,9 @@ class Result:
         return self.state == "failed"
 
 
+FIELDS: Final = tuple(each.name for each in fields(Result))
+
+
 class ShareStore:
     """The results of a share; one process at a time may have it open. Raises OSError, UsageError."""
 
@@ -58,6 +62,7 @@ class ShareStore:
         """By number: 0 nothing, 1 done, 2 failed."""
         self._segment, self._end = "", 0
         self._batch: list[tuple[Result, bytes]] = []
+        self._turn = Lock()
         self._compressor = compressor(LEVEL)
         for result in self._replay():
             self._mark(result)
@@ -124,20 +129,27 @@ class ShareStore:
         return True
 
     def flush(self) -> None:
-        """Have all that was added on the disk; raises OSError and keeps it for the next try."""
-        if not self._batch:
+        """Have all that was added on the disk; raises OSError and keeps it for the next try.
+
+        Results may be added meanwhile, and others may call it: it is made to run in a thread.
+        """
+        with self._turn:
+            self._write(list(self._batch))
+
+    def _write(self, batch: list[tuple[Result, bytes]]) -> None:
+        if not batch:
             return
-        lines = b"".join(line.rstrip(b"\n") + b"\n" for _, line in self._batch if line)
+        lines = b"".join(line.rstrip(b"\n") + b"\n" for _, line in batch if line)
         file = self._open_segment()
         end = self._end
         if lines:
             frame = self._compressor.compress(lines)
             write_all(file, frame)
             end += len(frame)
-        rows = [list(asdict(result).values()) for result, _ in self._batch]
+        rows = [[getattr(result, name) for name in FIELDS] for result, _ in batch]
         self._log.append({"segment": self._segment, "end": end, "results": rows})
         self._end = end
-        self._batch.clear()
+        del self._batch[: len(batch)]
 
     def _open_segment(self) -> RawIOBase:
         """The segment to append to; what an earlier try left behind the end that the log knows is cut off."""
@@ -159,8 +171,9 @@ class ShareStore:
 
     def close(self) -> None:
         """Close the files; what was not flushed is given up."""
-        self._close_segment()
-        self._log.__exit__(None, None, None)
+        with self._turn:
+            self._close_segment()
+            self._log.__exit__(None, None, None)
 
     def segments(self) -> list[Path]:
         """The files that hold the lines, in order."""

@@ -102,15 +102,17 @@ class CampaignFolder:
     def share_state(self, share: Share) -> ShareState:
         """How far a share is, by its log alone."""
         state = ShareState(share, self.plan.jobs_per_share)
-        last: dict[int, tuple[str, str]] = {}
+        kinds = {"": 0}  # an octet a job: a share may have millions of them
+        last = bytearray(state.jobs)
         for result in results_of(self.place(share)):
-            last[result.number] = (result.state, result.outcome)
-        for kind, outcome in last.values():
-            if kind == "failed":
-                state.failed += 1
-            else:
-                state.done += 1
-                state.outcomes[outcome] += 1
+            kind = result.state if result.is_failed else result.outcome
+            last[result.number] = kinds.setdefault(kind, len(kinds))
+        for kind, code in kinds.items():
+            if kind:
+                state.outcomes[kind] = last.count(code)
+        state.failed = state.outcomes.pop("failed", 0)
+        state.outcomes = +state.outcomes
+        state.done = state.outcomes.total()
         return state
 
     def seen(self, round_number: int) -> Iterator[Seen]:
