@@ -191,13 +191,19 @@ def compare(bench: Bench, arguments: argparse.Namespace) -> None:
         "campaign, no lines made": partial(bench.campaign, many, "unkept"),
         "campaign, few targets": partial(bench.campaign, few),
     }
+    if arguments.brief:
+        cases = {name: case for name, case in cases.items() if ", no" not in name}
     counts = {name: few if "few" in name else many for name in cases}
     costs = measured(cases, arguments.rounds)
     report(f"80 ms, {AT_ONCE} at once, follow-ups {bench.follow_ups}", counts, costs)
     whole, client = costs["campaign"][0], costs["hand-shake bench"][0]
     print(f"  rate to the hand-shake bench: {client.wall / whole.wall:.2f} (goal: 0.9); by CPU ", end="")
     print(f"{client.cpu / whole.cpu:.2f}")
-    for name, what in (("nothing written", "journal and store"), ("no lines made", "with making the lines")):
+    for name, what in (
+        ()
+        if arguments.brief
+        else (("nothing written", "journal and store"), ("no lines made", "with making the lines"))
+    ):
         part = 1 - costs[f"campaign, {name}"][0].cpu / whole.cpu
         print(f"  {what}: {part * 100:.1f} % of the CPU (goal: below 10)")
     small = costs["campaign, few targets"][0].memory
@@ -231,6 +237,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--hosts", type=int, default=HOSTS)
     parser.add_argument("--vantages", type=int, default=10, help="0: leave these out")
+    parser.add_argument("--brief", action="store_true", help="leave out what tells the cost of the store")
     parser.add_argument(
         "--follow-ups", action="store_true", help="with follow-ups, as campaigns have by default"
     )

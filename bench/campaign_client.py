@@ -1,4 +1,4 @@
-"""The bench's campaign: the command itself, or the same with a part of its work left out, for what that costs.
+"""The bench's campaign: the command, or the same with a part of its work left out, for what that costs.
 
     python bench/campaign_client.py all|unwritten|unkept WORDS...
 

@@ -19,6 +19,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -37,9 +38,10 @@ WORKERS = ("far-a", "far-b")
 DISK_OCTETS = 192 << 20
 START_S = 2.0
 """For a program to begin to listen, generously."""
-PATIENCE_S = 420.0
-"""For the campaign to end once there are no more faults."""
+PATIENCE_S = 180.0
+"""For the campaign to end once there are no more faults, beside the time of the rounds that are left."""
 CONTROLS = tuple(f"control-{i}.soak.test" for i in range(1, 9))
+PROGRAMS = ("nats-server", "microsocks", "tinyproxy", "ssh-keygen")
 IN_ITS_PLACE = "KZMITM_SOAK_DISK"
 
 CAMPAIGN = """\
@@ -124,8 +126,11 @@ class Setting:
     def __init__(self, folder: Path, disk: Path, rng: Random, targets: int, rounds: int, every: int) -> None:
         self.folder = folder
         self.disk = disk
+        self.every = every
+        self._rounds = rounds
         self.out = disk / "out"
         self.rng = rng
+        self.without: list[str] = []
         self.faults: Counter[str] = Counter()
         self.complaints: list[str] = []
         self.is_ended = asyncio.Event()
@@ -170,8 +175,7 @@ class Setting:
             *kzmitm, "campaign", "serve-config", str(self.campaign), "--out", str(server),
             "--listen", f"127.0.0.1:{ports['nats']}",
         ]  # fmt: skip
-        if os.spawnvpe(os.P_WAIT, created[0], created, os.environ) != 0:
-            raise SystemExit("soak: no configuration for the server")
+        subprocess.run(created, check=True, stdout=subprocess.DEVNULL)
         way = [
             "--store", str(folder / "root.pem"), "--i-understand",
             "--server", f"nats://127.0.0.1:{ports['nats']}", "--creds",
@@ -204,8 +208,7 @@ class Setting:
     def _key(self, name: str) -> Path:
         path = self.folder / f"{name}.key"
         made = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)]
-        if os.spawnvp(os.P_WAIT, made[0], made) != 0:
-            raise SystemExit("soak: no key")
+        subprocess.run(made, check=True)
         return path
 
     def _clock(self, name: str) -> dict[str, str]:
@@ -230,19 +233,18 @@ class Setting:
             code = await process.wait()
             if not self._wanted:
                 return
-            if code == 3 and self._is_finished():
+            if code == 3 and not self.rounds_left():
                 break
             if code in (0, 1):
                 break
-            if code not in (-signal.SIGKILL, 3):
+            if code not in (-signal.SIGKILL, -signal.SIGINT, 3):  # the second: before it had begun
                 self.complaints.append(f"the run ended by itself with {code}")
             await asyncio.sleep(self.rng.uniform(0, 2))
         self.is_ended.set()
 
-    def _is_finished(self) -> bool:
+    def rounds_left(self) -> int:
         log = self.out / "campaign.log"
-        count = int(next(x for x in self.campaign.read_text().splitlines() if x.startswith("count"))[8:])
-        return log.exists() and log.read_bytes().count(b'"round_finished"') >= count
+        return self._rounds - (log.read_bytes().count(b'"round_finished"') if log.exists() else 0)
 
     # -- faults
 
@@ -262,7 +264,7 @@ class Setting:
             found["set a clock wrong"] = self._set_clock
         if self.disk != self.folder:
             found["fill the disk"] = self._fill
-        return found
+        return {kind: fault for kind, fault in found.items() if kind not in self.without}
 
     async def _hit(self, name: str, how: int) -> None:
         await self.parts[name].end(how)
@@ -356,10 +358,11 @@ async def soak(setting: Setting, seconds: float) -> None:
         await setting.torment(seconds)
         print("  no more faults; waiting for the end", flush=True)
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            patience = PATIENCE_S + 2 * setting.every * setting.rounds_left()
+            async with asyncio.timeout(patience):
                 await setting.is_ended.wait()
         except TimeoutError:
-            setting.complaints.append(f"the campaign did not end within {PATIENCE_S:.0f} s without faults")
+            setting.complaints.append(f"the campaign did not end within {patience:.0f} s without faults")
 
 
 def with_a_disk() -> None:
@@ -368,7 +371,7 @@ def with_a_disk() -> None:
     if unshare is None or IN_ITS_PLACE in os.environ:
         return
     options = ["--mount"] if os.geteuid() == 0 else ["--mount", "--map-root-user"]
-    if os.spawnv(os.P_WAIT, unshare, [unshare, *options, "true"]) != 0:
+    if subprocess.run([unshare, *options, "true"], check=False).returncode != 0:
         return
     os.environ[IN_ITS_PLACE] = "1"
     os.environ["PYTHONPATH"] = str(HERE.parent)
@@ -383,8 +386,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--targets", type=int, default=300)
     parser.add_argument("--every", type=int, default=60, help="seconds of a round")
+    parser.add_argument("--without", action="append", default=[], help="a kind of fault to leave out")
     parser.add_argument("--keep", type=Path, help="keep everything in this folder, which must not exist")
     arguments = parser.parse_args()
+    # What was started in the background of a shell has Ctrl-C switched off, and its children, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with_a_disk()
     folder = arguments.keep or Path(tempfile.mkdtemp(prefix="kzsoak-"))
     folder.mkdir(parents=True, exist_ok=arguments.keep is None)
@@ -401,11 +407,14 @@ def run(arguments: argparse.Namespace, folder: Path) -> int:
         disk = folder / "disk"
         disk.mkdir()
         mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_OCTETS}", "tmpfs", str(disk)]
-        if os.spawnvp(os.P_WAIT, mount[0], mount) != 0:
-            raise SystemExit("soak: no disk of its own")
+        subprocess.run(mount, check=True)
     seconds = arguments.minutes * 60
     rounds = max(2, round(seconds / arguments.every))
+    missing = [each for each in PROGRAMS if shutil.which(each) is None]
+    if missing:
+        raise SystemExit(f"soak: not installed: {', '.join(missing)} (tools/packages.sh brings them)")
     setting = Setting(folder, disk, Random(arguments.seed), arguments.targets, rounds, arguments.every)
+    setting.without = arguments.without
     print(
         f"seed {arguments.seed}: {rounds} rounds of {arguments.targets} targets from 5 vantages", flush=True
     )

@@ -21,7 +21,7 @@ from kzmitm.campaign.room import kept
 from kzmitm.campaign.share_run import result_of
 from kzmitm.campaign.share_store import Result, ShareStore
 from kzmitm.campaign.subjects import TAKER, Subjects
-from kzmitm.campaign.world import Watcher, World
+from kzmitm.campaign.world import ROOM_S, Watcher, World
 from kzmitm.errors import UsageError
 from kzmitm.netio.queue_access import QueueError
 from kzmitm.scan.health import is_link_failure
@@ -217,7 +217,7 @@ class RemoteShare:
                 if not told:
                     self.watcher.on_note(self.share, "disk_full", exc.strerror or str(exc))
                 told = True
-                await self.world.sleep(self.remote.again_s * 15)
+                await self.world.sleep(ROOM_S)
         if told:
             self.watcher.on_note(self.share, "disk_free")
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from kzmitm.campaign.plan import Share
-from kzmitm.campaign.world import WAIT_S, Watcher
+from kzmitm.campaign.world import ROOM_S, Watcher
 
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ async def kept(
             is_told = True
             if stopping.is_set():
                 raise StoppedError from None
-            await pause(WAIT_S)
+            await pause(ROOM_S)
         else:
             if is_told:
                 watcher.on_note(share, "disk_free")

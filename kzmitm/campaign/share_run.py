@@ -12,7 +12,7 @@ from kzmitm.campaign.line_json import line_json
 from kzmitm.campaign.plan import Job, JobKind, Plan, Share
 from kzmitm.campaign.politeness import Politeness
 from kzmitm.campaign.share_store import Result, ShareStore
-from kzmitm.campaign.world import WAIT_S, Watcher, World
+from kzmitm.campaign.world import ROOM_S, Watcher, World
 from kzmitm.model.target import Target
 from kzmitm.model.verdict import Outcome
 from kzmitm.ooni.emit import emit
@@ -165,7 +165,7 @@ class ShareRun:
                 self._is_full = True
                 if self._stop.is_set():
                     return
-                await self.world.sleep(WAIT_S)
+                await self.world.sleep(ROOM_S)
         if self._is_full:
             self._is_full = False
             self.watcher.on_note(self.share, "disk_free")

@@ -11,7 +11,9 @@ from kzmitm.campaign.plan import Job, Share
 from kzmitm.scan import Judged, Network, ScanJudge, ScanOptions
 
 WAIT_S = 15.0
-"""Seconds until a vantage that is down, or a full disk, is tried again."""
+"""Seconds until a vantage that is down is tried again."""
+ROOM_S = 2.0
+"""Seconds between two looks whether a full disk has room again."""
 
 
 def elapsed() -> float:

@@ -103,7 +103,7 @@ WHEN = sys.argv[2]
 if WHEN == "before":
     fill()
 from kzmitm.campaign import room, share_run
-room.WAIT_S = share_run.WAIT_S = 0.05
+room.ROOM_S = share_run.ROOM_S = 0.05
 from kzmitm.cli.campaign.running import Telling
 told = Telling.on_note
 taken = Telling.on_result
