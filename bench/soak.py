@@ -137,6 +137,7 @@ class Setting:
         self.away_s = 0.0
         """Seconds for which the site or a proxy was away."""
         self._wanted = True
+        self._is_interrupted = False
         ports = dict(zip(("site", "socks", "http", "nats"), free_ports(), strict=False))
         self.campaign = folder / "soak.toml"
         # Every share takes about two thirds of its round where nothing is in the way.
@@ -233,12 +234,13 @@ class Setting:
             code = await process.wait()
             if not self._wanted:
                 return
-            if code == 3 and not self.rounds_left():
+            if code in (0, 1, 3) and not self.rounds_left():
                 break
-            if code in (0, 1):
-                break
-            if code not in (-signal.SIGKILL, -signal.SIGINT, 3):  # the second: before it had begun
+            # Who is interrupted before Python has loaded the command dies of it, with 1 or by the signal.
+            allowed = (-signal.SIGKILL, 3, *((1, -signal.SIGINT) if self._is_interrupted else ()))
+            if code not in allowed:
                 self.complaints.append(f"the run ended by itself with {code}")
+            self._is_interrupted = False
             await asyncio.sleep(self.rng.uniform(0, 2))
         self.is_ended.set()
 
@@ -267,6 +269,7 @@ class Setting:
         return {kind: fault for kind, fault in found.items() if kind not in self.without}
 
     async def _hit(self, name: str, how: int) -> None:
+        self._is_interrupted = how == signal.SIGINT
         await self.parts[name].end(how)
 
     async def _restart(self, name: str, longest: float, how: int = signal.SIGKILL) -> None:
@@ -374,7 +377,6 @@ def with_a_disk() -> None:
     if subprocess.run([unshare, *options, "true"], check=False).returncode != 0:
         return
     os.environ[IN_ITS_PLACE] = "1"
-    os.environ["PYTHONPATH"] = str(HERE.parent)
     os.execv(unshare, [unshare, *options, sys.executable, *sys.argv])  # noqa: S606
 
 
@@ -391,6 +393,7 @@ def main() -> int:
     arguments = parser.parse_args()
     # What was started in the background of a shell has Ctrl-C switched off, and its children, too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ["PYTHONPATH"] = str(HERE.parent)
     with_a_disk()
     folder = arguments.keep or Path(tempfile.mkdtemp(prefix="kzsoak-"))
     folder.mkdir(parents=True, exist_ok=arguments.keep is None)

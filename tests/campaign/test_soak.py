@@ -1,5 +1,6 @@
 """A short soak: a campaign under faults, whose every result the site's own log bears out (bench/soak.py)."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ def test_a_soak_of_some_seconds(seed, tmp_path):
         capture_output=True,
         text=True,
         check=False,
+        env=os.environ | {"PYTHONPATH": str(SOAK.parents[1])},
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert '"complaints": 0' in done.stdout
