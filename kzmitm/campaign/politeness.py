@@ -199,4 +199,6 @@ def block_of(ip: str) -> str:
     """The neighbourhood of an address (/24, /48), or the name that a proxy will resolve."""
     if not is_ip(ip):
         return ip
-    return str(ip_network(f"{ip}/{48 if ':' in ip else 24}", strict=False))
+    if ":" not in ip:
+        return ip.rpartition(".")[0] + ".0/24"
+    return str(ip_network(f"{ip}/48", strict=False))

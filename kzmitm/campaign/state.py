@@ -10,10 +10,15 @@ from kzmitm.campaign.history import Seen
 from kzmitm.campaign.log import Log, read_log
 from kzmitm.campaign.plan import Plan, Share
 from kzmitm.campaign.share_store import ShareStore, results_of
+from kzmitm.campaign.target_table import TargetTable
 from kzmitm.errors import UsageError
+from kzmitm.model.target import parse_target
 
 CAMPAIGN_LOG: Final = "campaign.log"
 FILE_COPY: Final = "campaign.toml"
+TARGETS: Final = "targets.txt"
+CONTROLS: Final = "controls.txt"
+"""What the lists and files of a campaign named when it began, as these may change or lie elsewhere."""
 PAUSED: Final = "paused"
 ROUNDS: Final = "rounds"
 UNKNOWN: Final = "AS0"
@@ -66,13 +71,19 @@ class CampaignFolder:
             )
         told = {name: getattr(versions, name) for name in versions.__slots__}
         if not known:
-            temporary = self.folder / f".{FILE_COPY}"
-            temporary.write_bytes(octets)
-            temporary.replace(self.folder / FILE_COPY)
+            for name, table in ((TARGETS, self.plan.targets), (CONTROLS, self.plan.controls)):
+                self._write(name, table.lines())
+            self._write(FILE_COPY, octets)
             self.record({"format": FORMAT, "name": self.plan.campaign.name, "plan": self.plan.digest})
         last = next((each["versions"] for each in reversed(known) if "versions" in each), None)
         if last != told:
             self.record({"event": "versions", "versions": told})
+
+    def _write(self, name: str, octets: bytes) -> None:
+        """A file of the folder; appears whole."""
+        temporary = self.folder / f".{name}"
+        temporary.write_bytes(octets)
+        temporary.replace(self.folder / name)
 
     def record(self, record: Mapping[str, Any]) -> None:
         """Add to the campaign's log."""
@@ -94,15 +105,17 @@ class CampaignFolder:
     def share_state(self, share: Share) -> ShareState:
         """How far a share is, by its log alone."""
         state = ShareState(share, self.plan.jobs_per_share)
-        last: dict[int, tuple[str, str]] = {}
+        kinds = {"": 0}  # an octet a job: a share may have millions of them
+        last = bytearray(state.jobs)
         for result in results_of(self.place(share)):
-            last[result.number] = (result.state, result.outcome)
-        for kind, outcome in last.values():
-            if kind == "failed":
-                state.failed += 1
-            else:
-                state.done += 1
-                state.outcomes[outcome] += 1
+            kind = result.state if result.is_failed else result.outcome
+            last[result.number] = kinds.setdefault(kind, len(kinds))
+        for kind, code in kinds.items():
+            if kind:
+                state.outcomes[kind] = last.count(code)
+        state.failed = state.outcomes.pop("failed", 0)
+        state.outcomes = +state.outcomes
+        state.done = state.outcomes.total()
         return state
 
     def seen(self, round_number: int) -> Iterator[Seen]:
@@ -140,6 +153,18 @@ class CampaignFolder:
             path.touch()
         else:
             path.unlink(missing_ok=True)
+
+
+def kept_tables(folder: Path) -> tuple[TargetTable, TargetTable] | None:
+    """The targets and controls kept in a folder, None if none are; raises UsageError."""
+    try:
+        texts = [(folder / name).read_text("ascii") for name in (TARGETS, CONTROLS)]
+        targets, controls = (TargetTable(map(parse_target, text.splitlines())) for text in texts)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as exc:
+        raise UsageError("{folder}: its targets cannot be read: {why}", folder=folder, why=exc) from None
+    return targets, controls
 
 
 def read_folder(folder: Path) -> tuple[bytes, dict[str, Any]]:

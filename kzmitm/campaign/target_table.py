@@ -43,6 +43,10 @@ class TargetTable:
     def __iter__(self) -> Iterator[Target]:
         return (self[number] for number in range(len(self)))
 
+    def lines(self) -> bytes:
+        """The targets in their order, a line each."""
+        return b"".join(str(each).encode("ascii") + b"\n" for each in self)
+
     @property
     def digest(self) -> str:
         """SHA-256 of the targets in their order."""

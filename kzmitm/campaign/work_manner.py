@@ -1,11 +1,11 @@
 """In which manner a worker measures: what an item asks for, within what this worker does at most."""
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 
 from kzmitm import __version__
+from kzmitm.campaign.line_json import line_json
 from kzmitm.campaign.sections import LimitsPart
 from kzmitm.campaign.work import WorkItem, WorkOptions
 from kzmitm.evidence.signing.keys import SigningKey
@@ -87,4 +87,4 @@ def line_of_work(item: WorkItem, judged: Judged, key: SigningKey) -> bytes:
         failures=judged.facts.failures,
         annotations=item.annotations | {"campaign_key": key.public.fingerprint},
     )
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return line_json(document)

@@ -1,6 +1,7 @@
 """What a run of a campaign is given, and whom it tells."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +12,15 @@ from kzmitm.campaign.plan import Job, Share
 from kzmitm.scan import Judged, Network, ScanJudge, ScanOptions
 
 WAIT_S = 15.0
-"""Seconds until a vantage that is down, or a full disk, is tried again."""
+"""Seconds until a vantage that is down is tried again."""
+ROOM_S = 2.0
+"""Seconds between two looks whether a full disk has room again."""
+
+
+def elapsed() -> float:
+    """Seconds that passed since some moment, whatever is done to the clock."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)  # Linux: counts the sleep of a laptop, too
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 class Watcher(Protocol):
@@ -46,3 +55,5 @@ class World:
     network_of: Callable[[str], str] | None = None
     """The autonomous system of an address, `AS0` where it is not known; None if none is."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    elapsed: Callable[[], float] = elapsed
+    """Seconds that nobody can set, those asleep included where the system counts them."""

@@ -303,3 +303,36 @@ def test_blocks_are_neighbourhoods():
     assert block_of("192.0.2.77") == "192.0.2.0/24"
     assert block_of("2001:db8:1:2::3") == "2001:db8:1::/48"
     assert block_of("name.test") == "name.test"
+
+
+def test_who_was_woken_and_who_comes_anew_are_not_inside_together(time):
+    """The place was forgotten as the first left, and the one that it had woken did not know the new one."""
+
+    async def work():
+        politeness = Politeness(limits(endpoint_concurrency=1), time)
+        meter = Meter(time)
+        pacer, place = politeness.pacer(), endpoints(1)[0]
+
+        async def come_when(condition):
+            while not condition():
+                await _yield()
+            await meter.connect(pacer, place)
+
+        async def leave_and_come_back():
+            await meter.connect(pacer, place)
+            await meter.connect(pacer, place)  # before who was woken has its turn
+
+        await asyncio.gather(leave_and_come_back(), come_when(lambda: meter.inside[place]))
+        return meter
+
+    meter = run(time, work())
+    assert len(meter.starts) == 3
+    assert meter.most[endpoints(1)[0]] == 1
+
+
+@pytest.mark.parametrize(
+    ("ip", "block"),
+    [("192.0.2.77", "192.0.2.0/24"), ("2001:db8::1", "2001:db8::/48"), ("a.test", "a.test")],
+)
+def test_blocks_of_neighbours(ip, block):
+    assert block_of(ip) == block

@@ -177,6 +177,23 @@ def test_every_target_has_one_result_in_each_round(kzmitm, write, serve, forger,
     assert kzmitm("campaign", "diff", out, 1, 2).out == "nothing changed\n"
 
 
+def test_a_folder_tells_of_its_targets_when_their_file_is_gone_or_another(kzmitm, write, serve, tmp_path):
+    path, out, targets = write(), tmp_path / "out", tmp_path / "sites.txt"
+    path.write_text(path.read_text().replace('names = ["a.test", "b.test"]', 'files = ["sites.txt"]'))
+    targets.write_text("a.test\nb.test\n")
+    kzmitm("campaign", "run", path, "--out", out, "--i-understand", *resolve(serve()))
+    for change in (lambda: targets.write_text("c.test\n"), targets.unlink):
+        change()
+        assert kzmitm("campaign", "status", out, "--json").json["shares"][0]["jobs"] == 3
+        assert kzmitm("campaign", "pause", out).code == 0
+    (out / "targets.txt").write_text("c.test\n")
+    altered = kzmitm("campaign", "status", out)
+    assert (altered.code, altered.out) == (2, "")
+    assert "not those that it began with" in altered.err
+    (out / "targets.txt").write_text("not a host\n")
+    assert "cannot be read" in kzmitm("campaign", "status", out).err
+
+
 def test_interception_is_found_told_and_dated(kzmitm, write, serve, forger, tmp_path):
     port = serve(forger.site("a.test"))
     out = tmp_path / "out"

@@ -9,7 +9,7 @@ from kzmitm.campaign.file import CampaignFileError, mistake_at, parse_campaign
 from kzmitm.campaign.places import places
 from kzmitm.campaign.plan import Plan
 from kzmitm.campaign.sections import CampaignFile
-from kzmitm.campaign.state import CampaignFolder, Versions, read_folder
+from kzmitm.campaign.state import CampaignFolder, Versions, kept_tables, read_folder
 from kzmitm.cli.campaign.naming import Naming
 from kzmitm.cli.folders import campaigns_folder
 from kzmitm.errors import UsageError
@@ -75,9 +75,24 @@ def open_folder(folder: Path, registry: Registry) -> tuple[Opened, CampaignFolde
     if folder.is_file():
         opened = open_file(folder, registry)
         return opened, folder_of(opened, None)
-    octets, _ = read_folder(folder)
-    opened = open_octets(octets, folder, str(folder), registry)
+    octets, first = read_folder(folder)
+    opened = _kept(octets, folder) or open_octets(octets, folder, str(folder), registry)
+    if opened.plan.digest != first.get("plan"):
+        raise UsageError(
+            "{folder}: its file or targets are not those that it began with",
+            hint="restore them from a copy",
+            folder=folder,
+        )
     return opened, CampaignFolder(folder, opened.plan)
+
+
+def _kept(octets: bytes, folder: Path) -> Opened | None:
+    """The campaign with the targets that it began with, wherever its lists are by now."""
+    tables = None if is_export(octets) else kept_tables(folder)
+    if tables is None:
+        return None
+    campaign = parse_campaign(octets, name=str(folder))
+    return Opened(octets, campaign, Plan(campaign, *tables), ())
 
 
 def versions_of(registry: Registry, store: TrustStore) -> Versions:

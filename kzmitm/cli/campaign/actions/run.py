@@ -2,11 +2,15 @@
 
 import argparse
 import asyncio
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from kzmitm.campaign.allotment import WORKER_URI
 from kzmitm.campaign.export import NAMESPACE, of_one_vantage
 from kzmitm.campaign.remote_setup import Remote
+from kzmitm.campaign.room import StoppedError, kept
 from kzmitm.campaign.runner import Runner
 from kzmitm.campaign.served import ServedRunner
 from kzmitm.campaign.state import CampaignFolder
@@ -65,9 +69,9 @@ def run(args: argparse.Namespace) -> int:
     folder = folder_of(opened, args.out)
     folder.folder.mkdir(parents=True, exist_ok=True)
     with alone(folder):
-        folder.begin(opened.octets, versions_of(registry, store))
         stop = asyncio.Event()
-        work = _work(folder, world, server, stop, retry_failed=args.retry_failed)
+        begin = partial(folder.begin, opened.octets, versions_of(registry, store))
+        work = _work(begin, folder, world, server, stop, retry_failed=args.retry_failed)
         ended = run_until_stopped(serving.plain_errors(work), stop)
     document = state_document(folder)
     if args.json:
@@ -80,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _work(
+    begin: Callable[[], None],
     folder: CampaignFolder,
     world: World,
     server: tuple[ServerAddress, Credentials] | None,
@@ -87,14 +92,24 @@ async def _work(
     *,
     retry_failed: bool,
 ) -> None:
+    telling = Telling()
+    try:
+        await kept(begin, share=None, watcher=telling, stopping=stop, pause=partial(_wait, stop))
+    except StoppedError:
+        return
     if server is None:
-        runner = Runner(folder, world, Telling(), retry_failed=retry_failed)
+        runner = Runner(folder, world, telling, retry_failed=retry_failed)
         await run_campaign(runner, stop, world.networks)
         return
     async with serving.linked(*server, INBOX) as queue:
         remote = Remote(queue=queue)
-        runner = ServedRunner(folder, world, Telling(), remote=remote, retry_failed=retry_failed)
+        runner = ServedRunner(folder, world, telling, remote=remote, retry_failed=retry_failed)
         await run_campaign(runner, stop, world.networks)
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
 
 
 def _chosen(args: argparse.Namespace, opened: Opened) -> Opened:
