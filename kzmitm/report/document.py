@@ -129,7 +129,7 @@ class Picture:
     svg: Markup
     caption: str
     meaning: str
-    """What it shows, for those who do not see it, small screens, and formats without pictures."""
+    """What it shows, for those who do not see it and for formats without pictures."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,11 +39,7 @@ def render_page(document: Document) -> str:
             document=document,
             style=Markup(style),  # noqa: S704 (a file of ours)
             policy=content_security_policy([style, *_styles_of_pictures(document)]),
-            words={
-                "skip": _("Skip to the content"),
-                "contents": _("In this report"),
-                "meaning": _("The picture in words"),
-            },
+            words={"skip": _("Skip to the content"), "contents": _("In this report")},
         )
     )
 
