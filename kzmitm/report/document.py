@@ -87,6 +87,8 @@ class Cell:
     """To be compared or copied character by character: hashes, names in certificates."""
     mark: str = ""
     """A word before the text that says what the tone says, such as `differs`."""
+    is_short: bool = False
+    """A number or a date, which is not broken across lines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,27 @@ class Table:
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str | Cell, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shade:
+    """A cell of a grid: its words, which say all, and how dark it is: 0 to 5, or None if nothing is known."""
+
+    text: str
+    level: int | None = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """Two kinds of things against each other, a heat map of words. On a narrow screen it scrolls by itself.
+
+    Each row is its name and a cell for each column; `corner` says what the rows are.
+    """
+
+    caption: str
+    corner: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Shade, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +153,10 @@ class Picture:
     caption: str
     meaning: str
     """What it shows, for those who do not see it and for formats without pictures."""
+    name: str = ""
+    """One word, under which formats of several files keep the picture."""
+    file: str = ""
+    """The same picture as a file of its own, with its colours in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +175,7 @@ class Fold:
     blocks: tuple["Block", ...]
 
 
-Block = Text | Heading | Notice | Points | Terms | Table | Commands | Way | Picture | Blank | Fold
+Block = Text | Heading | Notice | Points | Terms | Table | Grid | Commands | Way | Picture | Blank | Fold
 """What a section is made of."""
 
 

@@ -12,12 +12,14 @@ import pytest
 
 from kzmitm.cli.main import main
 from kzmitm.lab.browser import Browser
+from kzmitm.report.overviews import country, history, impact
 from kzmitm.report.page import render_page
 
 TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(TESTS / "report"), str(TESTS / "cli")]
 
 import document_samples  # noqa: E402
+import overview_samples  # noqa: E402
 import report_samples as samples  # noqa: E402
 
 AXE = TESTS.parent / ".venv-axe"
@@ -25,7 +27,10 @@ FAULTS = """axe.run(document).then((found) => JSON.stringify(found.violations.ma
   (one) => [one.id, one.nodes.map((node) => node.html.slice(0, 120))])))"""
 OPEN = "document.querySelectorAll('details').forEach((one) => { one.open = true })"
 WIDEST = """Math.max(document.documentElement.scrollWidth,
-  ...[...document.querySelectorAll('main *, header *')].map((e) => e.getBoundingClientRect().right))"""
+  ...[...document.querySelectorAll('main *, header *')].filter((e) => !e.parentElement.closest('.scroll'))
+  .map((e) => e.getBoundingClientRect().right))"""
+REGIONS = """[...document.querySelectorAll('.scroll')].map((e) => [e.tabIndex, e.getAttribute('role'),
+  e.getAttribute('aria-label') !== '', e.scrollWidth > e.clientWidth])"""
 HOST = "social.example.com"
 LONG = ".".join(["a" * 63] * 3 + ["b" * 61])
 OFFLINE = {"offline": True, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
@@ -69,6 +74,13 @@ def pages(tmp_path_factory):
     }
     for name, words in made.items():
         main(["report", *map(str, words), "--out", str(folder / f"{name}.html")])
+    whole = overview_samples.overview()
+    for name, document in (
+        ("archive", country.document(whole, overview_samples.REGISTRY, now=overview_samples.NOW)),
+        ("impact", impact.document(whole, overview_samples.REGISTRY, now=overview_samples.NOW)),
+        ("history", history.document(overview_samples.REGISTRY, "KZ", now=overview_samples.NOW)),
+    ):
+        (folder / f"{name}.html").write_text(render_page(document), encoding="utf-8")
     for name, text in (
         ("blocks", "Every kind of block"),
         ("hostile", "".join(document_samples.HOSTILE.values())),
@@ -77,7 +89,9 @@ def pages(tmp_path_factory):
     return {path.stem: path for path in folder.glob("*.html")}
 
 
-NAMES = ["partner", "public", "altered", "appeal", "blocks", "hostile"]
+NAMES = [
+    "partner", "public", "altered", "appeal", "archive", "impact", "history", "blocks", "hostile",
+]  # fmt: skip
 
 
 def visit(browser, path, width, *, dark=False, medium=""):
@@ -86,7 +100,7 @@ def visit(browser, path, width, *, dark=False, medium=""):
     return browser.visit(path.as_uri())
 
 
-@pytest.mark.parametrize("name", ["partner", "altered", "appeal", "blocks"])
+@pytest.mark.parametrize("name", ["partner", "altered", "appeal", "archive", "impact", "history", "blocks"])
 def test_axe_finds_no_fault(browser, pages, axe, name):
     browser.call("Emulation.setScriptExecutionDisabled", {"value": False})  # axe-core is one
     try:
@@ -122,6 +136,26 @@ def test_the_keyboard_reaches_the_content_first(browser, pages):
     assert browser.evaluate("document.activeElement.hash") == "#content"
     browser.press("Enter")
     browser.wait_until("document.activeElement.id === 'content'")
+
+
+def test_what_is_wider_scrolls_by_itself_and_by_keyboard(browser, pages):
+    visit(browser, pages["history"], 360)
+    regions = browser.evaluate(REGIONS)
+    assert len(regions) == 4
+    assert all(each[:3] == [0, "group", True] for each in regions)
+    assert any(each[3] for each in regions)
+    browser.evaluate("document.querySelector('#certificates .scroll').focus()")
+    for _ in range(5):
+        browser.press("ArrowRight")
+    browser.wait_until("document.querySelector('#certificates .scroll').scrollLeft > 0")
+
+
+def test_a_picture_is_coloured_for_the_dark(browser, pages):
+    colours = {}
+    for dark in (False, True):
+        visit(browser, pages["archive"], 1280, dark=dark)
+        colours[dark] = browser.evaluate("getComputedStyle(document.querySelector('.chart .ink')).fill")
+    assert colours == {False: "rgb(27, 27, 31)", True: "rgb(233, 233, 236)"}
 
 
 def test_the_dark_page_is_dark(browser, pages):

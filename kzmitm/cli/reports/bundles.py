@@ -32,6 +32,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def make(request: Request) -> Made:
     """The report; raises BundleError, UsageError."""
+    if request.options.impact:
+        raise UsageError(
+            _("--impact is about many measurements"), hint=_("name the folder of an archive or a campaign")
+        )
     reader = Reader(request)
     views = [reader.view(path) for path in request.paths]
     if request.options.appeal:

@@ -12,7 +12,7 @@ from kzmitm.cli.terminal import say
 from kzmitm.errors import UsageError
 from kzmitm.evidence.files import replace_file
 from kzmitm.evidence.layout import LEVELS, Level
-from kzmitm.report.format import format_named, format_names
+from kzmitm.report.format import format_names, rendered
 from kzmitm.report.language import _, speaking
 from kzmitm.report.locale_forms import written_in
 from kzmitm.report.safe import harmless
@@ -23,7 +23,8 @@ STDOUT = "-"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("paths", metavar="RESULT", nargs="+", type=filled_path, help="what a scan left: files or folders")
+    add("paths", metavar="RESULT", nargs="+", type=filled_path,
+        help="what a scan left; or the folder of an analysed archive, a campaign or a registry")  # fmt: skip
     add(
         "--format", choices=format_names(), default="html", help="how it is written (default: html, one page)"
     )
@@ -54,11 +55,13 @@ def run(args: argparse.Namespace) -> int:
     kind = kind_of(request.paths)
     with speaking(catalogue_of(args.lang)), written_in(args.lang):
         made = kind.make(request)
-        content = format_named(args.format).render(made.document)
-    if args.out == STDOUT:
+        out = None if args.out == STDOUT else _place(args, made)
+        content, beside = rendered(args.format, made.document, stem=out.stem if out is not None else None)
+    if out is None:
         sys.stdout.buffer.write(content)
         return made.exit_code
-    out = _place(args, made)
+    for name, picture in beside.items():
+        replace_file(out.parent / name, [picture])
     replace_file(out, [content])
     say(_("written: {out}").format(out=harmless(str(out), 4096)))
     return made.exit_code

@@ -131,7 +131,9 @@ def open_findings(folder: Path, *, threads: int = 1) -> duckdb.DuckDBPyConnectio
     connection.execute("SET TimeZone = 'UTC'")
     _open_verdicts(connection, folder)
     for name, _ in queries():
-        connection.execute(_view(name, folder / TABLES / f"{name}.parquet"))
+        path = folder / TABLES / f"{name}.parquet"
+        if path.is_file():  # an analysis of an earlier version has fewer tables
+            connection.execute(_view(name, path))
     connection.execute(f"SET allowed_directories = [{quoted(folder.resolve())}, {quoted(folder)}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")

@@ -7,6 +7,7 @@ renderers link without any markup (addresses, @names) is put between backticks, 
 import re
 from collections.abc import Iterator
 from typing import assert_never
+from urllib.parse import quote
 
 from kzmitm.report.document import (
     Blank,
@@ -15,6 +16,7 @@ from kzmitm.report.document import (
     Commands,
     Document,
     Fold,
+    Grid,
     Heading,
     Notice,
     Picture,
@@ -26,6 +28,7 @@ from kzmitm.report.document import (
     Way,
 )
 from kzmitm.report.page import visible
+from kzmitm.report.pictures import pictures
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~&$^])")
 """What CommonMark (2.4), GitHub's tables and formulas, and pandoc give a meaning inside a line."""
@@ -38,6 +41,11 @@ _LINKED = re.compile(r"://|www\.|@|(?:^|\W)#\d|mailto:|xmpp:", re.IGNORECASE)
 def render(document: Document) -> bytes:
     """The document in UTF-8."""
     return ("\n\n".join(_document(document)) + "\n").encode()
+
+
+def files(document: Document) -> dict[str, bytes]:
+    """The pictures that the Markdown names, as files to lie beside it: name -> content."""
+    return {f"{each.name}.svg": each.file.encode() for each in pictures(document) if each.name}
 
 
 def _document(document: Document) -> Iterator[str]:
@@ -77,11 +85,16 @@ def _block(block: Block) -> Iterator[str]:  # noqa: C901, PLR0912 (a case for ea
         case Table():
             yield f"*{escape(block.caption)}*"
             yield _table(block)
+        case Grid():
+            yield f"*{escape(block.caption)}*"
+            yield _grid(block)
         case Commands():
             yield fenced(block.lines)
         case Way():
             yield escape(block.meaning)
         case Picture():
+            if block.name:
+                yield f"![{escape(block.caption)}]({quote(block.name)}.svg)"
             yield f"*{escape(block.caption)}:* {escape(block.meaning)}"
         case Blank():
             hint = f" ({escape(block.hint)})" if block.hint else ""
@@ -103,6 +116,11 @@ def _table(table: Table) -> str:
     lines = ["| " + " | ".join(map(_cell, row)) + " |" for row in rows]
     lines.insert(1, "|" + " --- |" * len(table.columns))
     return "\n".join(lines)
+
+
+def _grid(grid: Grid) -> str:
+    rows = tuple((name, *(shade.text for shade in shades)) for name, shades in grid.rows)
+    return _table(Table(caption=grid.caption, columns=(grid.corner, *grid.columns), rows=rows))
 
 
 def _cell(cell: str | Cell) -> str:

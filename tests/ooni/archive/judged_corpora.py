@@ -26,7 +26,8 @@ from corpora.scene import world_of  # noqa: E402
 
 SEED = 7
 TABLES = (
-    "authorities", "blocked_and_intercepted", "certificates", "days", "domains", "labels", "networks",
+    "authorities", "blocked_and_intercepted", "certificates", "days", "domains", "labels", "network_domains",
+    "networks",
 )  # fmt: skip
 
 
