@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test scan lint unit fuzz bench bench-archive reports format golden locks clean help
+.PHONY: demo test scan lint unit fuzz bench bench-archive bench-campaign soak reports format golden locale locks clean help
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -50,12 +50,21 @@ bench-archive: $(VENV)/.dev .venv-oonidata/.done .venv-archive-bench/.done  ## t
 reports: $(VENV)/.dev  ## make the published reports again; read the diff
 	$(BIN)/python tools/publish.py
 
+bench-campaign: $(VENV)/.dev .venv-bench/.done  ## the figures of campaigns (root; ARGS='--targets 100000')
+	$(BIN)/python bench/campaign.py $(ARGS)
+
+soak: $(VENV)/.dev  ## a campaign under random faults, and whether all its results are there (ARGS='--minutes 30 --seed 1')
+	$(BIN)/python bench/soak.py $(ARGS)
+
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 golden: $(VENV)/.dev  ## rewrite the golden files; read the diff
 	KZMITM_GOLDEN=write $(BIN)/python -m pytest -q -k golden
+
+locale: $(VENV)/.dev  ## make the catalogues of translations follow the sources
+	PYTHONPATH=. $(BIN)/python tools/catalogues.py
 
 locks: $(VENV)/.dev  ## resolve the dependencies again
 	bash tools/locks.sh

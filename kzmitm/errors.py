@@ -1,15 +1,28 @@
 """Exceptions: each says that we or the caller are wrong; a network failure is a value, never one of these."""
 
+from kzmitm.wording import Wording
 
-class KzmitmError(Exception):
+
+class WordedError(Exception):
+    """An exception with words for people: a literal with places, and what goes into them.
+
+    `str()` gives its `Wording`, which `kzmitm.report.language._` says in the language spoken.
+    """
+
+    def __init__(self, message: str, /, **values: object) -> None:
+        # What is a wording already keeps its values, as when it comes back from another process.
+        super().__init__(message if isinstance(message, Wording) else Wording(message, **values))
+
+
+class KzmitmError(WordedError):
     """Base of every exception of ours; `hint` is the one line that tells the user what to do."""
 
     hint: str = ""
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
+    def __init__(self, message: str, /, *, hint: str = "", **values: object) -> None:
+        super().__init__(message, **values)
         if hint:
-            self.hint = hint
+            self.hint = hint if isinstance(hint, Wording) else Wording(hint, **values)
 
 
 class UsageError(KzmitmError):

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kzmitm.errors import FingerprintError, UsageError
+from kzmitm.wording import reason_of
 
 MAX_FILE_OCTETS = 4 << 20
 """The largest file we ship is the trust store, below 1 MiB; a larger one is no registry file."""
@@ -27,13 +28,16 @@ def fingerprint_files(overlays: Sequence[Path] = ()) -> dict[str, bytes]:
     for overlay in overlays:
         if not overlay.is_dir():
             raise UsageError(
-                f"{overlay} is not a directory", hint="Give the directory of a registry overlay."
+                "{overlay} is not a directory",
+                hint="Give the directory of a registry overlay.",
+                overlay=overlay,
             )
         added = _toml_files(overlay)
         if not added:
             raise UsageError(
-                f"{overlay} holds no registry file",
+                "{overlay} holds no registry file",
                 hint="An overlay is laid out like fingerprints/: authorities/ID.toml, forgers/ID.toml, …",
+                overlay=overlay,
             )
         files |= added
     return files
@@ -69,7 +73,12 @@ def _walk(root: Path) -> Iterator[Path]:
     """TOML files in the root and one folder down, which is all the layout has."""
     for count, path in enumerate(sorted([*root.glob("*.toml"), *root.glob("*/*.toml")])):
         if count >= MAX_FILES:
-            raise UsageError(f"{root} holds more than {MAX_FILES} files", hint="Is this the right directory?")
+            raise UsageError(
+                "{root} holds more than {max_files} files",
+                hint="Is this the right directory?",
+                root=root,
+                max_files=MAX_FILES,
+            )
         if path.is_file():
             yield path
 
@@ -79,7 +88,9 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_OCTETS + 1)
     except OSError as exc:
-        raise FingerprintError(f"{path}: {exc.strerror or exc}") from exc
+        raise FingerprintError("{path}: {why}", path=path, why=reason_of(exc)) from exc
     if len(content) > MAX_FILE_OCTETS:
-        raise FingerprintError(f"{path}: larger than {MAX_FILE_OCTETS} octets")
+        raise FingerprintError(
+            "{path}: larger than {max_file_octets} octets", path=path, max_file_octets=MAX_FILE_OCTETS
+        )
     return content

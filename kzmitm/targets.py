@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from kzmitm.errors import UsageError
 from kzmitm.model.target import Target, parse_target
+from kzmitm.wording import Wording, reason_of
 
 MAX_LINE = 4096
 """Octets of a line; a URL with the longest host name is far below it."""
@@ -17,8 +18,8 @@ MAX_LINE = 4096
 MAX_REMEMBERED = 1 << 16
 """Targets remembered to leave out doubles, as 64-bit hashes: below 8 MB. Doubles further apart stay."""
 
-_ARGUMENT_HINT = "Give a host name, HOST:PORT or an https:// address."
-_HINT = "Write one host name, HOST:PORT or https:// address per line; # starts a comment."
+_ARGUMENT_HINT = Wording("Give a host name, HOST:PORT or an https:// address.")
+_HINT = Wording("Write one host name, HOST:PORT or https:// address per line; # starts a comment.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,14 @@ def read_targets(path: Path, *, name: str | None = None) -> TargetList:
         with path.open("rb") as file:
             count = sum(1 for _ in _distinct(_read(file, name)))
     except OSError as exc:
-        raise UsageError(f"cannot read {name}: {exc.strerror or exc}") from None
+        raise UsageError("cannot read {name}: {why}", name=name, why=reason_of(exc)) from None
     if not count:
-        raise UsageError(f"{name} holds no targets", hint=_HINT)
+        raise UsageError("{name} holds no targets", hint=_HINT, name=name)
     return TargetList(path, name, count)
 
 
 @contextmanager
-def spooled_targets(stream: BinaryIO, *, name: str = "standard input") -> Iterator[TargetList]:
+def spooled_targets(stream: BinaryIO, *, name: str = Wording("standard input")) -> Iterator[TargetList]:
     """The targets of a stream that can be read only once: kept in a temporary file meanwhile."""
     with tempfile.TemporaryDirectory(prefix="kzmitm-") as folder:
         path = Path(folder, "targets")
@@ -72,7 +73,7 @@ def parse_targets(texts: Iterable[str]) -> tuple[Target, ...]:
         try:
             targets.append(parse_target(text))
         except ValueError as exc:
-            raise UsageError(str(exc), hint=_ARGUMENT_HINT) from None
+            raise UsageError("{why}", hint=_ARGUMENT_HINT, why=exc) from None
     return tuple(dict.fromkeys(targets))
 
 
@@ -81,15 +82,23 @@ def _read(file: BinaryIO, name: str) -> Iterator[Target]:
     while line := file.readline(MAX_LINE + 1):
         number += 1
         if len(line) > MAX_LINE:
-            raise UsageError(f"{name}:{number}: line longer than {MAX_LINE} octets", hint=_HINT)
+            raise UsageError(
+                "{name}:{number}: line longer than {max_line} octets",
+                hint=_HINT,
+                name=name,
+                number=number,
+                max_line=MAX_LINE,
+            )
         try:
             text = _strip(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line)
             if text:
                 yield parse_target(text)
         except UnicodeDecodeError:
-            raise UsageError(f"{name}:{number}: not UTF-8", hint=_HINT) from None
+            raise UsageError("{name}:{number}: not UTF-8", hint=_HINT, name=name, number=number) from None
         except ValueError as exc:
-            raise UsageError(f"{name}:{number}: {exc}", hint=_HINT) from None
+            raise UsageError(
+                "{name}:{number}: {why}", hint=_HINT, name=name, number=number, why=exc
+            ) from None
 
 
 def _strip(line: bytes) -> str:

@@ -12,6 +12,9 @@ import pytest
 MAY_SKIP_IN_CI = "shared"
 """The reason of tests that need material beside the checkout; every other skip is a missing package."""
 
+# Whatever language the computer speaks, the words of the tests are English.
+os.environ["KZMITM_LANG"] = "en"
+
 # A shell that starts a command in the background lets it ignore Ctrl-C, and so would all that it starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     with suppress(ValueError):  # not in the main thread

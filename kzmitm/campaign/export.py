@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from kzmitm.campaign import forms
+from kzmitm.campaign.allotment import limits_of_process
 from kzmitm.campaign.file import parse_campaign
 from kzmitm.campaign.forms import FormError
 from kzmitm.campaign.plan import Plan
-from kzmitm.campaign.sections import CampaignFile, HooksPart
+from kzmitm.campaign.sections import CampaignFile, HooksPart, NetworksPart
 from kzmitm.campaign.target_table import TargetTable
 from kzmitm.errors import UsageError
 from kzmitm.evidence.json_reader import UnreadableJSONError, parse_json
@@ -53,7 +54,9 @@ def export_octets(file: bytes, plan: Plan, key: SigningKey) -> bytes:
     }
     line = json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
     if len(line) > MAX_EXPORT:
-        raise UsageError(f"the campaign is larger than {MAX_EXPORT >> 20} MiB", hint="make two of it")
+        raise UsageError(
+            "the campaign is larger than {max_export} MiB", hint="make two of it", max_export=MAX_EXPORT >> 20
+        )
     return line + sign(line, key.private, NAMESPACE)
 
 
@@ -63,18 +66,20 @@ def parse_export(octets: bytes, name: str) -> Exported:
     Raises UsageError.
     """
     if len(octets) > MAX_EXPORT + 4096:
-        raise UsageError(f"{name}: larger than {MAX_EXPORT >> 20} MiB")
+        raise UsageError("{name}: larger than {max_export} MiB", name=name, max_export=MAX_EXPORT >> 20)
     line, end, signature = octets.partition(b"\n")
     try:
         key = verify(line + end, signature, NAMESPACE)
         document = parse_json(line, max_bytes=MAX_EXPORT, floats=False)
         plan, file = _plan(document, name)
     except SignatureError as exc:
-        raise UsageError(f"{name}: its signature does not hold: {exc}", hint="fetch it again") from None
+        raise UsageError(
+            "{name}: its signature does not hold: {why}", hint="fetch it again", name=name, why=exc
+        ) from None
     except (UnreadableJSONError, FormError) as exc:
-        raise UsageError(f"{name}: no signed campaign: {exc}") from None
+        raise UsageError("{name}: no signed campaign: {why}", name=name, why=exc) from None
     if document.get("plan") != plan.digest or document.get("key") != key.line:
-        raise UsageError(f"{name}: does not hold the plan or key that it tells of")
+        raise UsageError("{name}: does not hold the plan or key that it tells of", name=name)
     return Exported(file, plan, key)
 
 
@@ -89,29 +94,45 @@ def _plan(document: Any, name: str) -> tuple[Plan, bytes]:
 
 def _targets(value: Any, key: str) -> list[Target]:
     if not isinstance(value, list):
-        raise FormError(f"{key}: must be a list")
+        raise FormError("{key}: must be a list", key=key)
     try:
         return [parse_target(forms.text(each)) for each in value]
     except ValueError as exc:
-        raise FormError(f"{key}: {exc}") from None
+        raise FormError("{key}: {why}", key=key, why=exc) from None
 
 
 def harmless_campaign(campaign: CampaignFile) -> CampaignFile:
     """A stranger's campaign without what would act here: commands, addresses to call, files to read."""
-    return replace(campaign, hooks=HooksPart(), controls=replace(campaign.controls, file=None))
+    return replace(
+        campaign,
+        hooks=HooksPart(),
+        networks=NetworksPart(),
+        controls=replace(campaign.controls, file=None),
+    )
 
 
 def of_one_vantage(plan: Plan, vantage: str, uri: str) -> Plan:
     """The same plan for one place alone, by the way that this place names; raises UsageError.
 
-    Its jobs are those that the whole plan has for it, and its rate is its part of what all may do together.
+    Its jobs are those that the whole plan has for it, and its limits its part of what all may do together.
     """
     campaign = plan.campaign
     part = next((each for each in campaign.vantages if each.name == vantage), None)
     if part is None:
         known = ", ".join(each.name for each in campaign.vantages)
-        raise UsageError(f"--vantage: {campaign.name} has no {vantage}", hint=f"its vantages: {known}")
-    limits = campaign.limits
-    rate = None if limits.rate is None else limits.rate / len(campaign.vantages)
-    alone = replace(campaign, vantages=(replace(part, uri=uri),), limits=replace(limits, rate=rate))
-    return Plan(alone, plan.targets, plan.controls)
+        raise UsageError(
+            "--vantage: {name} has no {vantage}",
+            hint="its vantages: {known}",
+            name=campaign.name,
+            vantage=vantage,
+            known=known,
+        )
+    limits = limits_of_process(campaign, part)
+    here = replace(
+        part,
+        uri=uri,
+        workers=1,
+        concurrency=limits.vantage_concurrency,
+        rate=limits.vantage_rate,
+    )
+    return Plan(replace(campaign, vantages=(here,), limits=limits), plan.targets, plan.controls)

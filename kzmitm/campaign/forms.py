@@ -6,11 +6,15 @@ from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
+from kzmitm.errors import WordedError
 from kzmitm.evidence.signing.sshsig import PublicKey, SignatureError, parse_public_key
 
 T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
 Reader = Callable[[Any], T]
 
 MAX_TEXT = 1024
@@ -19,16 +23,18 @@ MAX_ITEMS = 10_000
 
 _SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s*(ms|s|min|h|d)", re.ASCII)
 _UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_NETWORK = re.compile(r"(?:AS)?([1-9]\d{0,9})", re.ASCII | re.IGNORECASE)
+_COUNTRY = re.compile(r"[A-Za-z]{2}", re.ASCII)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
 
 
-class FormError(ValueError):
+class FormError(WordedError, ValueError):
     """A value has not the form that its key demands; says which form that is."""
 
 
 def text(value: Any) -> str:
     if not isinstance(value, str) or not 0 < len(value.strip()) <= MAX_TEXT or not value.isprintable():
-        raise FormError(f"must be a text of 1 to {MAX_TEXT} printable characters")
+        raise FormError("must be a text of 1 to {max_text} printable characters", max_text=MAX_TEXT)
     return value
 
 
@@ -45,18 +51,69 @@ def flag(value: Any) -> bool:
     return value
 
 
-def span(value: Any) -> float:
-    """Seconds of `"500ms"`, `"2s"`, `"15min"`, `"6h"`, `"7d"`."""
-    found = _SPAN.fullmatch(value.strip()) if isinstance(value, str) else None
-    if found is None:
-        raise FormError('must be a time such as "500ms", "2s", "15min", "6h" or "7d"')
-    return float(found[1]) * _UNITS[found[2]]
+def span(least: float, most: float) -> Reader[float]:
+    """Seconds of `"500ms"`, `"2s"`, `"15min"`, `"6h"`, `"7d"`, within bounds in seconds."""
+
+    def read(value: Any) -> float:
+        found = _SPAN.fullmatch(value.strip()) if isinstance(value, str) else None
+        if found is None:
+            raise FormError('must be a time such as "500ms", "2s", "15min", "6h" or "7d"')
+        seconds = float(found[1]) * _UNITS[found[2]]
+        if not least <= seconds <= most:
+            raise FormError(
+                "must be a time from {least} to {most}", least=_as_span(least), most=_as_span(most)
+            )
+        return seconds
+
+    return read
+
+
+def _as_span(seconds: float) -> str:
+    unit, size = next(
+        ((unit, size) for unit, size in reversed(_UNITS.items()) if seconds >= size), ("s", 1.0)
+    )
+    return f'"{seconds / size:g}{unit}"'
 
 
 def moment(value: Any) -> datetime:
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise FormError("must be a time with an offset, as 2026-12-01T00:00:00Z, not in quotes")
     return value.astimezone(UTC)
+
+
+def network(value: Any) -> str:
+    """`AS9198`."""
+    found = _NETWORK.fullmatch(value) if isinstance(value, str) else None
+    if found is None or int(found[1]) >= 1 << 32:
+        raise FormError('must be the number of a network, as "AS9198"')
+    return f"AS{found[1]}"
+
+
+def country(value: Any) -> str:
+    """`KZ`."""
+    if not isinstance(value, str) or not _COUNTRY.fullmatch(value):
+        raise FormError('must be a country\'s code of two letters, as "KZ"')
+    return value.upper()
+
+
+def web_address(*schemes: str) -> Reader[str]:
+    """A URL of one of these schemes, without a password in it."""
+
+    def read(value: Any) -> str:
+        address = text(value)
+        try:
+            parts = urlsplit(address)
+            fits = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            fits = False
+        if not fits or not address.isascii() or " " in address:
+            raise FormError(
+                "must be an address that begins with {schemes}",
+                schemes=" or ".join(f"{s}://" for s in schemes),
+            )
+        return address
+
+    return read
 
 
 def public_key(value: Any) -> PublicKey:
@@ -74,7 +131,7 @@ def public_key(value: Any) -> PublicKey:
 def whole(least: int, most: int) -> Reader[int]:
     def read(value: Any) -> int:
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise FormError(f"must be a whole number from {least} to {most}")
+            raise FormError("must be a whole number from {least} to {most}", least=least, most=most)
         return value
 
     return read
@@ -84,7 +141,7 @@ def number(least: float, most: float) -> Reader[float]:
     def read(value: Any) -> float:
         fits = isinstance(value, int | float) and not isinstance(value, bool)
         if not fits or not math.isfinite(value) or not least <= value <= most:
-            raise FormError(f"must be a number from {least:g} to {most:g}")
+            raise FormError("must be a number from {least} to {most}", least=f"{least:g}", most=f"{most:g}")
         return float(value)
 
     return read
@@ -93,22 +150,40 @@ def number(least: float, most: float) -> Reader[float]:
 def one_of(*words: str) -> Reader[str]:
     def read(value: Any) -> str:
         if value not in words:
-            raise FormError(f"must be one of {', '.join(words)}")
+            raise FormError("must be one of {words}", words=", ".join(words))
         return str(value)
 
     return read
 
 
+def member_of(kind: type[E]) -> Reader[E]:
+    def read(value: Any) -> E:
+        return kind(one_of(*kind)(value))
+
+    return read
+
+
+def family(value: Any) -> int:
+    """A version of IP."""
+    if value not in (4, 6) or isinstance(value, bool | float):
+        raise FormError("must be 4 or 6")
+    return int(value)
+
+
 def list_of(reader: Reader[T], *, least: int = 0) -> Reader[tuple[T, ...]]:
     def read(value: Any) -> tuple[T, ...]:
         if not isinstance(value, list) or not least <= len(value) <= MAX_ITEMS:
-            raise FormError(f"must be a list of {least} to {MAX_ITEMS} entries")
+            raise FormError(
+                "must be a list in brackets, as [1, 2], of {least} to {max_items} entries",
+                least=least,
+                max_items=MAX_ITEMS,
+            )
         found = []
         for place, each in enumerate(value, 1):
             try:
                 found.append(reader(each))
             except FormError as exc:
-                raise FormError(f"entry {place} {exc}") from None
+                raise FormError("entry {place} {why}", place=place, why=exc) from None
         return tuple(found)
 
     return read

@@ -1,6 +1,6 @@
 """What a campaign saw over its rounds: who, where, first and last; what changed between two. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from kzmitm.campaign.share_store import Result
@@ -55,10 +55,10 @@ class Change:
         return not was and self.after is not None and self.after.outcome == INTERCEPTION
 
 
-def spans(results: Iterable[Seen], networks: Mapping[str, str]) -> dict[str, dict[str, Span]]:
+def spans(results: Iterable[Seen], network_of: Callable[[Seen], str]) -> dict[str, dict[str, Span]]:
     """First and last sighting of each `authority`, `certificate`, `domain` and `network` of interception.
 
-    `networks` are the AS numbers of the vantages.
+    `network_of` tells the AS number of the vantage then, "" if it is not known.
     """
     found: dict[str, dict[str, Span]] = {
         kind: {} for kind in ("authority", "certificate", "domain", "network")
@@ -70,7 +70,7 @@ def spans(results: Iterable[Seen], networks: Mapping[str, str]) -> dict[str, dic
             "authority": seen.result.authority or "unknown",
             "certificate": seen.result.certificate,
             "domain": seen.target,
-            "network": networks.get(seen.vantage, ""),
+            "network": network_of(seen),
         }
         for kind, name in names.items():
             if name:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
 from kzmitm.campaign.sections import HooksPart
+from kzmitm.wording import Wording, joined, reason_of
 
 TIMEOUT_S = 30.0
 """Seconds for a command or a web server to take an alarm."""
@@ -35,7 +36,7 @@ async def _run(command: tuple[str, ...], octets: bytes) -> str:
             stderr=asyncio.subprocess.DEVNULL,
         )
     except OSError as exc:
-        return f"{command[0]}: {exc.strerror or exc}"
+        return joined(": ", (command[0], reason_of(exc)))
     try:
         async with asyncio.timeout(TIMEOUT_S):
             with suppress(BrokenPipeError, ConnectionResetError):
@@ -44,5 +45,11 @@ async def _run(command: tuple[str, ...], octets: bytes) -> str:
         with suppress(ProcessLookupError):
             process.kill()
         await process.wait()
-        return f"{command[0]}: did not end within {TIMEOUT_S:.0f} s"
-    return f"{command[0]}: ended with {process.returncode}" if process.returncode else ""
+        return Wording(
+            "{command}: did not end within {timeout_s} s", command=command[0], timeout_s=f"{TIMEOUT_S:.0f}"
+        )
+    return (
+        Wording("{command}: ended with {returncode}", command=command[0], returncode=process.returncode)
+        if process.returncode
+        else ""
+    )

@@ -22,6 +22,7 @@ from kzmitm.model.measurement import Measurement
 from kzmitm.model.verdict import Outcome
 from kzmitm.ooni.decode import decode
 from kzmitm.scan import Judged, ScanJudge
+from kzmitm.wording import Wording
 
 DAY: Final = timedelta(days=1)
 MAX_KEYS: Final = 64
@@ -54,7 +55,7 @@ class RefusedError(KzmitmError):
     """A result that is not taken; `key` is the fingerprint that it names, "" if none can be read."""
 
     def __init__(self, reason: Reason, detail: str = "", key: str = "") -> None:
-        super().__init__(f"{reason}: {detail}" if detail else reason)
+        super().__init__("{reason}: {detail}" if detail else "{reason}", reason=reason, detail=detail)
         self.reason = reason
         self.key = key
 
@@ -108,7 +109,10 @@ class Intake:
 
     def _check_signature(self, result: WorkResult) -> None:
         if self.pinned is not None and result.key != self.pinned:
-            raise RefusedError(Reason.OTHER_KEY, f"this vantage's is {self.pinned.fingerprint}")
+            raise RefusedError(
+                Reason.OTHER_KEY,
+                Wording("this vantage's is {fingerprint}", fingerprint=self.pinned.fingerprint),
+            )
         try:
             result.check()
         except WorkError as exc:
@@ -124,7 +128,10 @@ class Intake:
             raise RefusedError(Reason.UNKNOWN_JOB, f"number {result.number}")
         job = plan.job(self._share, result.number)
         if job.id != result.job:
-            raise RefusedError(Reason.UNKNOWN_JOB, f"{result.job} is not number {result.number}")
+            raise RefusedError(
+                Reason.UNKNOWN_JOB,
+                Wording("{job} is not number {number}", job=result.job, number=result.number),
+            )
         return job
 
 
@@ -154,9 +161,9 @@ class BoundedJudge:
 def measurement_of(job: Job, line: bytes, *, key: str = "") -> Measurement:
     """What a line says, if it is of this job (and tells of the key that signed it); raises RefusedError."""
     if line.count(b",") > MAX_COMMAS:
-        raise RefusedError(Reason.NO_MEASUREMENT, "too many values")
+        raise RefusedError(Reason.NO_MEASUREMENT, Wording("too many values"))
     try:
-        document = parse_object(line, "the line")
+        document = parse_object(line, Wording("the line"))
         measurement = decode(document)
     except KzmitmError as exc:
         raise RefusedError(Reason.NO_MEASUREMENT, str(exc)[:200]) from None

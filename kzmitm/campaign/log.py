@@ -7,6 +7,7 @@ nobody could tell what is missing. What belongs together is one record, so that 
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from io import RawIOBase
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -28,11 +29,10 @@ class Log:
     def __init__(self, path: Path) -> None:
         """Open it to append, cutting off a torn end; raises OSError, LogDamagedError."""
         self._path = path
-        whole = _whole(path)
-        self._file = path.open("ab")
-        if self._file.tell() > whole:
-            self._file.truncate(whole)
-        self._size = whole
+        self._size = _whole(path)
+        # Without a buffer, which would keep what a full disk did not take, and write it again later.
+        self._file = path.open("ab", buffering=0)
+        self._cut()
 
     def __enter__(self) -> Self:
         return self
@@ -45,16 +45,14 @@ class Log:
     def append(self, record: Mapping[str, Any]) -> None:
         """Write a record and have it on the disk; raises OSError with none of it there."""
         octets = _line(record)
-        try:
-            self._file.write(octets)
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        except OSError:
-            # What was written of it would be read as damage once the next record follows it.
-            os.ftruncate(self._file.fileno(), self._size)
-            self._file.seek(self._size)
-            raise
+        self._cut()
+        write_all(self._file, octets)
         self._size += len(octets)
+
+    def _cut(self) -> None:
+        """Cut off what an append that failed left: it would be read as damage once a record follows it."""
+        if os.fstat(self._file.fileno()).st_size > self._size:
+            self._file.truncate(self._size)
 
 
 def read_log(path: Path) -> Iterator[dict[str, Any]]:
@@ -66,6 +64,14 @@ def read_log(path: Path) -> Iterator[dict[str, Any]]:
 def read_records(read: Callable[[int], bytes], name: Path) -> Iterator[dict[str, Any]]:
     """The records of a log that `read` gives octets of, as `read_log` does; raises LogDamagedError."""
     yield from (record for record, _ in _records(read, name))
+
+
+def write_all(file: RawIOBase, octets: bytes) -> None:
+    """Append octets to a file without a buffer, and have them on the disk; an OSError leaves a part there."""
+    rest = memoryview(octets)
+    while rest:
+        rest = rest[file.write(rest) :]
+    os.fsync(file.fileno())
 
 
 def _whole(path: Path) -> int:
@@ -85,12 +91,15 @@ def _records(read: Any, path: Path) -> Iterator[tuple[dict[str, Any], int]]:
     while chunk := read(1 << 20):
         *lines, rest = (rest + chunk).split(b"\n")
         if len(rest) > MAX_LINE:
-            raise LogDamagedError(f"{path}: a record is longer than any")
+            raise LogDamagedError("{path}: a record is longer than any", path=path)
         for line in lines:
             number += 1
             if torn is not None:
                 raise LogDamagedError(
-                    f"{path}:{torn}: damaged in the middle", hint="restore it from a copy, or begin anew"
+                    "{path}:{torn}: damaged in the middle",
+                    hint="restore it from a copy, or begin anew",
+                    path=path,
+                    torn=torn,
                 )
             record = _record(line)
             if record is None:

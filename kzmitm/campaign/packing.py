@@ -68,7 +68,7 @@ def pack(folder: Path, out: Path, key: SigningKey) -> int:
     """
     sources = [_source(folder, name) for name in sorted(_names(folder))]
     if not sources:
-        raise UsageError(f"{folder}: holds no results yet")
+        raise UsageError("{folder}: holds no results yet", folder=folder)
     document = {
         "format": FORMAT,
         "files": {source.path: source.sha256 for source in sources},
@@ -116,16 +116,16 @@ def _checked(path: Path, container: Container) -> PublicKey:
         signer = verify(told, container.read(SIGNATURE, max_bytes=MAX_SIGNATURE), NAMESPACE)
         document = parse_json(told, max_bytes=MAX_LIST, floats=False)
     except SignatureError as exc:
-        raise BundleError(f"{path}: its signature does not hold: {exc}") from None
+        raise BundleError("{path}: its signature does not hold: {why}", path=path, why=exc) from None
     except UnreadableJSONError as exc:
-        raise BundleError(f"{path}: {LIST}: {exc}") from None
+        raise BundleError("{path}: {list}: {why}", path=path, list=LIST, why=exc) from None
     files = document.get("files") if isinstance(document, dict) else None
     if not isinstance(files, dict) or {*files, LIST, SIGNATURE} != set(container.names):
-        raise BundleError(f"{path}: holds other files than its list")
+        raise BundleError("{path}: holds other files than its list", path=path)
     for name, expected in files.items():
         digest = hashlib.sha256()
         for block in container.chunks(name):
             digest.update(block)
         if digest.hexdigest() != expected:
-            raise BundleError(f"{path}: {name} was altered")
+            raise BundleError("{path}: {name} was altered", path=path, name=name)
     return signer

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from kzmitm.campaign.allotment import limits_of_process
 from kzmitm.campaign.plan import Job, Plan
 from kzmitm.campaign.sections import VantagePart
 from kzmitm.campaign.subjects import TAKER, Subjects
@@ -11,8 +12,6 @@ from kzmitm.campaign.work import MAX_BENIGN, MAX_ITEM, MAX_RESULT, WorkItem, Wor
 if TYPE_CHECKING:  # nats-py is an extra
     from kzmitm.netio.nats_queue import Queue
 
-WORKER_URI: Final = "worker:"
-"""Of a vantage whose jobs a worker far away does."""
 TAKE_AT_ONCE: Final = 16
 """Results taken together, each of up to a megabyte."""
 RESULTS_KEPT: Final = 2048
@@ -62,14 +61,16 @@ async def prepare(remote: Remote, plan: Plan, names: Subjects) -> None:
         max_octets=RESULT_OCTETS,
         largest=MAX_RESULT + 1024,
     )
-    most = part_of(plan, names.vantage).concurrency or plan.campaign.limits.vantage_concurrency
+    part = part_of(plan, names.vantage)
+    # The server itself sees to it that no more are under way, however many processes there are.
+    most = limits_of_process(plan.campaign, part).vantage_concurrency * part.workers
     await queue.keep_consumer(
         names.work_stream,
         names.vantage,
         names.work,
         ack_wait_s=remote.ack_wait_s,
         max_deliver=remote.max_deliver,
-        most=2 * most,
+        most=most,
     )
     await queue.keep_consumer(
         names.result_stream,
@@ -98,10 +99,8 @@ def item_of(plan: Plan, job: Job, *, attempt: int, benign: tuple[str, ...]) -> W
 
 
 def _options(plan: Plan, part: VantagePart, benign: tuple[str, ...]) -> WorkOptions:
-    limits, collect = plan.campaign.limits, plan.campaign.collect
-    # No clock beats for all workers together, so each has its part of what all together may do.
-    even = None if limits.rate is None else limits.rate / len(plan.campaign.vantages)
-    rates = [each for each in (part.rate or limits.vantage_rate, even) if each is not None]
+    limits, collect = limits_of_process(plan.campaign, part), plan.campaign.collect
+    rates = [each for each in (limits.vantage_rate, limits.rate) if each is not None]
     return WorkOptions(
         profile=collect.profile,
         families=collect.families,
@@ -109,8 +108,12 @@ def _options(plan: Plan, part: VantagePart, benign: tuple[str, ...]) -> WorkOpti
         timeout=limits.timeout,
         max_addresses=collect.max_addresses,
         benign=benign[:MAX_BENIGN],
-        concurrency=part.concurrency or limits.vantage_concurrency,
+        concurrency=limits.vantage_concurrency,
         rate=min(rates, default=None),
         endpoint_gap=limits.endpoint_gap,
         network_concurrency=limits.network_concurrency,
+        as_concurrency=limits.as_concurrency,
+        as_rate=limits.as_rate,
+        asn=part.asn,
+        cc=part.cc,
     )

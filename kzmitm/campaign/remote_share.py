@@ -17,13 +17,15 @@ from kzmitm.campaign.intake import Accepted, Intake, Refusals, RefusedError
 from kzmitm.campaign.plan import Job, Plan, Share
 from kzmitm.campaign.receipts import Receipts
 from kzmitm.campaign.remote_setup import TAKE_AT_ONCE, Remote, item_of, prepare
+from kzmitm.campaign.room import kept
 from kzmitm.campaign.share_run import result_of
 from kzmitm.campaign.share_store import Result, ShareStore
 from kzmitm.campaign.subjects import TAKER, Subjects
-from kzmitm.campaign.world import Watcher, World
+from kzmitm.campaign.world import ROOM_S, Watcher, World
 from kzmitm.errors import UsageError
 from kzmitm.netio.queue_access import QueueError
 from kzmitm.scan.health import is_link_failure
+from kzmitm.wording import Wording, reason_of
 
 T = TypeVar("T")
 
@@ -50,9 +52,9 @@ class RemoteShare:
     remote: Remote
     intake: Intake
     began: datetime
-    refusals: Refusals = field(default_factory=Refusals)
-    on_key: Callable[[Accepted], None] = lambda _accepted: None
+    on_key: Callable[[Accepted], Awaitable[None]]
     """Told of the first result of a key that was not pinned before."""
+    refusals: Refusals = field(default_factory=Refusals)
     _open: set[int] = field(default_factory=set)
     """Numbers of the jobs that were put and have no result."""
     _again: deque[int] = field(default_factory=deque)
@@ -85,7 +87,14 @@ class RemoteShare:
     async def _serve(self, paused: Callable[[], bool]) -> None:
         await self._patiently(lambda: prepare(self.remote, self.plan, self.names))
         self.watcher.on_note(self.share, "offered")
-        with Receipts(self.store.folder) as receipts:
+        receipts = await kept(
+            lambda: Receipts(self.store.folder),
+            share=self.share,
+            watcher=self.watcher,
+            stopping=asyncio.Event(),  # whoever stops this, cancels it
+            pause=self.world.sleep,
+        )
+        with receipts:
             taking = asyncio.create_task(self._take_results(receipts))
             putting = asyncio.create_task(self._put_jobs(paused))
             both = (taking, putting)
@@ -98,6 +107,7 @@ class RemoteShare:
             for end in ends:
                 if isinstance(end, Exception):
                     raise end
+            await self._flush(receipts)
 
     async def _patiently(self, action: Callable[[], Awaitable[T]]) -> T:
         """What an action gives, tried until the server is there."""
@@ -144,7 +154,7 @@ class RemoteShare:
     async def _keep(self, messages: "list[Message]", receipts: Receipts) -> None:
         """Judge and store results, and only then tell the server that they are dealt with."""
         for message in messages:
-            self._take(message.octets, receipts)
+            await self._take(message.octets, receipts)
             await asyncio.sleep(0)  # others have their turn between two large ones
         await self._flush(receipts)
         for message in messages:
@@ -156,7 +166,7 @@ class RemoteShare:
         if over > 0:
             await self.world.sleep(min(MAX_PENALTY_S, 0.01 * over))
 
-    def _take(self, octets: bytes, receipts: Receipts) -> None:
+    async def _take(self, octets: bytes, receipts: Receipts) -> None:
         is_first = self.intake.pinned is None
         try:
             accepted = self.intake.take(
@@ -165,14 +175,16 @@ class RemoteShare:
         except RefusedError as exc:
             self._useless += 1
             if self.refusals.add(exc):
-                self.watcher.on_note(self.share, "refused", f"{exc} ({exc.key or 'no key'})")
+                self.watcher.on_note(
+                    self.share, "refused", Wording("{why} ({key})", why=exc, key=exc.key or Wording("no key"))
+                )
             return
         if accepted is None:
             self._useless += 1  # comes of at-least-once, too, but not in such numbers
             return
         self._useless = 0
         if is_first:
-            self.on_key(accepted)
+            await self.on_key(accepted)
         self._accept(accepted, receipts)
 
     def _accept(self, accepted: Accepted, receipts: Receipts) -> None:
@@ -202,13 +214,13 @@ class RemoteShare:
         told = False
         while self.store.waiting:
             try:
-                receipts.flush()
-                self.store.flush()
+                await asyncio.to_thread(receipts.flush)
+                await asyncio.to_thread(self.store.flush)
             except OSError as exc:
                 if not told:
-                    self.watcher.on_note(self.share, "disk_full", exc.strerror or str(exc))
+                    self.watcher.on_note(self.share, "disk_full", reason_of(exc))
                 told = True
-                await self.world.sleep(self.remote.again_s * 15)
+                await self.world.sleep(ROOM_S)
         if told:
             self.watcher.on_note(self.share, "disk_free")
 
@@ -275,9 +287,7 @@ class RemoteShare:
         self._was_idle = False
         await queue.forget(names.work_stream, names.work)
         for number in sorted(self._open):
-            self._failed(self.plan.job(self.share, number))
-        if self.store.waiting:
-            self.store.flush()
+            self._failed(self.plan.job(self.share, number))  # written with the results that are taken next
 
     def _tell_presence(self, *, is_deserted: bool) -> None:
         if is_deserted != self._is_deserted:

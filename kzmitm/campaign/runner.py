@@ -1,17 +1,29 @@
 """Runs a campaign: rounds in their time, the shares of all vantages side by side, every job to one result."""
 
 import asyncio
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
-from random import Random
+from datetime import datetime
+from typing import TypeVar
 
 from kzmitm.campaign.alarms import alarms, as_document
+from kzmitm.campaign.allotment import limits_here
+from kzmitm.campaign.housekeeping import bundle_share, keep_house
 from kzmitm.campaign.plan import Plan, Share
 from kzmitm.campaign.politeness import Politeness
+from kzmitm.campaign.room import StoppedError, kept
+from kzmitm.campaign.schedule import Schedule
 from kzmitm.campaign.share_run import ShareRun
 from kzmitm.campaign.share_store import ShareStore
 from kzmitm.campaign.state import CampaignFolder
 from kzmitm.campaign.world import WAIT_S, Watcher, World
+
+T = TypeVar("T")
+
+
+def about(share: Share) -> Mapping[str, object]:
+    """What a manifest says of its share."""
+    return {"round": share.round, "vantage": share.vantage}
 
 
 class Runner:
@@ -26,21 +38,25 @@ class Runner:
         self._plan: Plan = folder.plan
         self._world = world
         self._watcher = watcher
-        self._politeness = Politeness(self._plan.campaign.limits)
+        self._politeness = Politeness(limits_here(self._plan.campaign), network_of=world.network_of)
+        rounds, seed = self._plan.campaign.rounds, self._plan.campaign.seed
+        self._schedule = Schedule(rounds, seed, now=world.now, elapsed=world.elapsed)
         self._unusable: dict[Share, str] = {}
         """Why vantages cannot be used at the moment."""
         self.stopping = asyncio.Event()
 
     async def run(self) -> None:
         """Every round that is not finished, each in its time, until all are or `stopping` is set."""
+        await keep_house(self._folder, self._watcher)
         finished = self._folder.rounds_finished
         for number in range(1, self._plan.campaign.rounds.count + 1):
             if number in finished and not self._has_failed(number):
                 continue
-            await self._until(self._begins(number))
+            await self._until(number)
             if self.stopping.is_set():
                 return
-            await self._round(number)
+            with suppress(StoppedError):
+                await self._round(number)
             if self.stopping.is_set():
                 return
 
@@ -50,15 +66,6 @@ class Runner:
             return False
         return any(self._folder.share_state(share).failed for share in self._plan.shares(number))
 
-    def _begins(self, number: int) -> datetime | None:
-        """When a round begins; None for at once."""
-        rounds = self._plan.campaign.rounds
-        start = rounds.start or self._first_start()
-        if start is None:
-            return None
-        jitter = Random(f"jitter {self._plan.campaign.seed} {number}").uniform(0, rounds.jitter)  # noqa: S311
-        return start + timedelta(seconds=(number - 1) * rounds.every + jitter)
-
     def _first_start(self) -> datetime | None:
         """When the first round of a campaign without a fixed start began."""
         for event in self._folder.events():
@@ -66,12 +73,12 @@ class Runner:
                 return datetime.fromisoformat(event["at"])
         return None
 
-    async def _until(self, moment: datetime | None) -> None:
-        while moment is not None and not self.stopping.is_set():
-            left = (moment - self._world.now()).total_seconds()
-            if left <= 0:
-                return
-            await self._pause(min(left, 60.0))  # a clock that jumps is noticed within a minute
+    async def _until(self, number: int) -> None:
+        """Wait until a round may begin."""
+        first = self._first_start()
+        while (left := self._schedule.left(number, first)) > 0 and not self.stopping.is_set():
+            await self._pause(min(left, 60.0))  # a clock that is set is noticed within a minute
+        self._schedule.begun(number, first)
 
     async def _pause(self, seconds: float) -> None:
         """Sleep, or less if the run is to stop."""
@@ -84,14 +91,15 @@ class Runner:
                 each.cancel()
 
     async def _round(self, number: int) -> None:
-        self._folder.record({"event": "round_started", "round": number, "at": self._world.now().isoformat()})
+        await self._record({"event": "round_started", "round": number, "at": self._world.now().isoformat()})
         shares = self._plan.shares(number)
         async with asyncio.TaskGroup() as group:
             for share in shares:
-                group.create_task(self._share(share))
+                group.create_task(self._until_stopped(share))
         if not self.stopping.is_set():
             at = self._world.now().isoformat()
-            self._folder.record({"event": "round_finished", "round": number, "at": at})
+            await self._record({"event": "round_finished", "round": number, "at": at})
+            await keep_house(self._folder, self._watcher)
             await self._tell_alarms(number)
 
     async def _tell_alarms(self, number: int) -> None:
@@ -107,13 +115,26 @@ class Runner:
             failure = await self._world.tell(as_document(alarm, campaign.name))
             if failure:
                 self._watcher.on_note(None, "hook_failed", failure)
-            self._folder.record(
+            await self._record(
                 {"event": "hook_failed" if failure else "alarm_told", "id": alarm.id, "why": failure}
             )
 
+    async def _until_stopped(self, share: Share) -> None:
+        with suppress(StoppedError):
+            await self._share(share)
+
+    async def _kept(self, action: Callable[[], T], share: Share | None = None) -> T:
+        """What an action gives, as soon as there is room on the disk; raises StoppedError."""
+        return await kept(
+            action, share=share, watcher=self._watcher, stopping=self.stopping, pause=self._pause
+        )
+
+    async def _record(self, record: Mapping[str, object]) -> None:
+        await self._kept(lambda: self._folder.record(record))
+
     async def _share(self, share: Share) -> None:
         """One vantage's part of a round, over all its failures, until it is done."""
-        store = self._folder.store(share)
+        store = await self._kept(lambda: self._folder.store(share), share)
         if self._retry_failed:
             store.forget_failed()
         try:
@@ -125,9 +146,16 @@ class Runner:
                         continue
                 await self._pause(WAIT_S)
             self._flush(store)
-            store.write_manifest({"round": share.round, "vantage": share.vantage})
+            await self._close(share, store)
         finally:
             store.close()
+
+    async def _close(self, share: Share, store: ShareStore) -> None:
+        """Say what a share holds, and make bundles of its evidence once it is done."""
+        await self._kept(lambda: store.write_manifest(about(share)), share)
+        if self._world.means is None or store.counts[2]:
+            return
+        await bundle_share(share, self._folder, self._world.means, self._watcher, self.stopping)
 
     async def _is_usable(self, share: Share) -> bool:
         if self._world.prove is None:
@@ -135,14 +163,30 @@ class Runner:
         why = await self._world.prove(share.vantage)
         if why and why != self._unusable.get(share):  # told once, however long it stays so
             self._watcher.on_note(share, "vantage_unusable", why)
-            self._folder.record(
+            await self._record(
                 {"event": "vantage_unusable", "round": share.round, "vantage": share.vantage, "why": why}
             )
         if why:
             self._unusable[share] = why
         elif self._unusable.pop(share, ""):
             self._watcher.on_note(share, "vantage_up")
+        if not why:
+            await self._record_place(share)
         return not why
+
+    async def _record_place(self, share: Share) -> None:
+        """Keep where a vantage came out in a round, if that was asked."""
+        labels = self._world.networks[share.vantage].labels
+        if labels is not None:
+            await self._record(
+                {
+                    "event": "vantage_located",
+                    "round": share.round,
+                    "vantage": share.vantage,
+                    "asn": labels.asn,
+                    "cc": labels.cc,
+                }
+            )
 
     @staticmethod
     def _flush(store: ShareStore) -> None:

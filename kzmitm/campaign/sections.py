@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
+from kzmitm.evidence.layout import Level
 from kzmitm.evidence.signing.sshsig import PublicKey
 
 
@@ -27,6 +29,8 @@ class VantagePart:
     cc: str | None = None
     concurrency: int | None = None
     rate: float | None = None
+    workers: int = 1
+    """Processes that may work at once for a vantage that is a worker: each has its part of the limits."""
     key: PublicKey | None = None
     """Whose results are taken, where a worker measures (`uri = "worker:"`)."""
 
@@ -66,6 +70,10 @@ class LimitsPart:
     endpoint_concurrency: int = 1
     network_concurrency: int = 4
     """Connections at once into one block of neighbours (/24, /48)."""
+    as_concurrency: int | None = None
+    """Connections at once into one autonomous system, where `networks.table` tells which that is."""
+    as_rate: float | None = None
+    """Connections begun per second into one autonomous system."""
     timeout: float = 15.0
     attempts: int = 2
     """Tries of a target whose vantage failed; the target's own failures are results."""
@@ -88,6 +96,41 @@ class StopPart:
     """Failures of the vantage itself, one after another, after which its share waits."""
     findings: int | None = None
     """Independent interceptions after which a round has told what it can."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworksPart:
+    """What is known of networks. Nothing is built in, and nobody is asked unless `locate` says whom."""
+
+    table: str | None = None
+    """A file with lines `PREFIX ASN`, or CAIDA's pfx2as."""
+    locate: str | None = None
+    """A service that tells through each vantage where that comes out (as /cdn-cgi/trace does)."""
+
+
+class EvidenceTargets(StrEnum):
+    """Of which results bundles are made."""
+
+    FINDINGS = "findings"
+    ALL = "all"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidencePart:
+    """The bundle that each vantage's part of a round leaves."""
+
+    targets: EvidenceTargets = EvidenceTargets.FINDINGS
+    level: Level = Level.FULL
+    """The narrowest circle whose files are kept in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorePart:
+    raw_rounds: int | None = None
+    """Finished rounds whose measurements stay; bundles, logs and manifests of all stay. None for all."""
+    parquet: bool = False
+    """Have the measurements as the archive's Parquet files, too, after each round."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,4 +158,7 @@ class CampaignFile:
     limits: LimitsPart = field(default_factory=LimitsPart)
     collect: CollectPart = field(default_factory=CollectPart)
     stop: StopPart = field(default_factory=StopPart)
+    networks: NetworksPart = field(default_factory=NetworksPart)
+    evidence: EvidencePart = field(default_factory=EvidencePart)
+    store: StorePart = field(default_factory=StorePart)
     hooks: HooksPart = field(default_factory=HooksPart)

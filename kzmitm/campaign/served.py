@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
+from kzmitm.campaign.allotment import WORKER_URI
 from kzmitm.campaign.forms import FormError, public_key
 from kzmitm.campaign.intake import Accepted, Intake
 from kzmitm.campaign.plan import Share
-from kzmitm.campaign.remote_setup import WORKER_URI, Remote, part_of
+from kzmitm.campaign.remote_setup import Remote, part_of
 from kzmitm.campaign.remote_share import RemoteShare
 from kzmitm.campaign.runner import Runner
 from kzmitm.campaign.state import CampaignFolder
@@ -33,7 +34,7 @@ class ServedRunner(Runner):
         if self._remote is None or part.uri != WORKER_URI:
             await super()._share(share)
             return
-        store = self._folder.store(share)
+        store = await self._kept(lambda: self._folder.store(share), share)
         if self._retry_failed:
             store.forget_failed()
         pinned = part.key or self._seen_key(share.vantage)
@@ -52,10 +53,10 @@ class ServedRunner(Runner):
             if store.counts[2]:
                 await remote.go(self.stopping, paused=lambda: self._folder.is_paused)
             self._flush(store)
-            store.write_manifest({"round": share.round, "vantage": share.vantage})
+            await self._close(share, store)
         finally:
             store.close()
-            self._record_refusals(share, remote)
+            await self._record_refusals(share, remote)
 
     def _began(self, number: int) -> datetime:
         """When the first run of a round began it."""
@@ -74,14 +75,14 @@ class ServedRunner(Runner):
                     continue
         return None
 
-    def _record_key(self, accepted: Accepted) -> None:
+    async def _record_key(self, accepted: Accepted) -> None:
         share, key = accepted.job.share, accepted.result.key
-        self._folder.record({"event": "worker_key", "vantage": share.vantage, "key": key.line})
+        await self._record({"event": "worker_key", "vantage": share.vantage, "key": key.line})
         self._watcher.on_note(share, "worker_key", key.fingerprint)
 
-    def _record_refusals(self, share: Share, remote: RemoteShare) -> None:
+    async def _record_refusals(self, share: Share, remote: RemoteShare) -> None:
         rows = remote.refusals.rows()
         if rows:
-            self._folder.record(
+            await self._record(
                 {"event": "refused", "round": share.round, "vantage": share.vantage, "counts": rows}
             )

@@ -14,6 +14,8 @@ from kzmitm.campaign.work import MAX_RESULT
 
 STORE, STORE_OF_WORKER = 1 << 30, 320 << 20
 """Octets that the server may use on its disk: it takes no stream whose limit is above what is left."""
+PING_S = 10
+"""Seconds between two questions whether a worker is there: a dead one keeps others out for three of them."""
 HEADERS = 4096
 """Octets that a message may have besides its body."""
 
@@ -33,25 +35,32 @@ class ServerSettings:
 
 @dataclass(frozen=True, slots=True)
 class ServerUser:
-    """A worker's name and the public half of its nkey."""
+    """A worker's name and the public half of its nkey; so many processes may come with it at once.
+
+    Each has its part of the campaign's limits, so that one more would go beyond them.
+    """
 
     vantage: str
     public: str
+    workers: int = 1
 
 
 def server_config(
     campaign: str, coordinator: str, workers: Iterable[ServerUser], settings: ServerSettings
 ) -> str:
     """The text of the file; no secret is in it."""
-    subjects = [(Subjects(campaign, each.vantage), each.public) for each in workers]
+    users = list(workers)
+    subjects = [Subjects(campaign, each.vantage) for each in users]
     tls = (
         f"tls {{\n  cert_file: {_quoted(settings.certificate)}\n  key_file: {_quoted(settings.key)}\n"
         "  timeout: 5\n}\n"
         if settings.certificate
         else "# Without TLS, so for this computer alone.\n"
     )
-    accounts = "".join(_worker_account(campaign, each, public) for each, public in subjects)
-    exports = "".join(_exports(each) for each, _ in subjects)
+    accounts = "".join(
+        _worker_account(campaign, each, user) for each, user in zip(subjects, users, strict=True)
+    )
+    exports = "".join(map(_exports, subjects))
     return f"""# nats-server -c THIS FILE; written by kzmitm campaign serve-config
 server_name: {_quoted(f"kzmitm-{campaign}")}
 listen: {_quoted(f"{_host(settings.host)}:{settings.port}")}
@@ -59,6 +68,8 @@ max_payload: {MAX_RESULT + HEADERS}
 max_control_line: 4096
 max_subscriptions: 1024
 write_deadline: "10s"
+ping_interval: "{PING_S}s"
+ping_max: 2
 {tls}jetstream {{
   store_dir: {_quoted(settings.store)}
   max_memory_store: {64 << 20}
@@ -89,7 +100,7 @@ def _exports(subjects: Subjects) -> str:
     )
 
 
-def _worker_account(campaign: str, subjects: Subjects, public: str) -> str:
+def _worker_account(campaign: str, subjects: Subjects, user: ServerUser) -> str:
     own = (subjects.result, subjects.next_work, subjects.acknowledge)
     provider = _quoted(account_of(campaign))
     imports = "".join(
@@ -97,11 +108,11 @@ def _worker_account(campaign: str, subjects: Subjects, public: str) -> str:
     )
     allowed = ", ".join(_quoted(each) for each in own)
     return f"""  {_quoted(account_of(campaign, subjects.vantage))}: {{
-    users: [ {{ nkey: {_quoted(public)}, permissions: {{
+    users: [ {{ nkey: {_quoted(user.public)}, permissions: {{
       publish: {{ allow: [ {allowed} ] }}
       subscribe: {{ allow: [ {_quoted(subjects.inbox + ".>")} ] }}
     }} }} ]
-    limits: {{ max_connections: 4, max_subscriptions: 64 }}
+    limits: {{ max_connections: {user.workers}, max_subscriptions: 64 }}
     imports: [
 {imports}    ]
   }}

@@ -10,6 +10,7 @@ from kzmitm.campaign.intake import Reason, RefusedError
 from kzmitm.campaign.log import read_records
 from kzmitm.campaign.packing import Pack
 from kzmitm.campaign.plan import Plan, Share
+from kzmitm.wording import Wording
 
 FAILED: Final = "failed"
 DONE: Final = "done"
@@ -34,7 +35,7 @@ def claims_of(pack: Pack, share: Share, plan: Plan) -> Iterator[tuple[int, str]]
             for row in _rows(record):
                 left -= 1
                 if left < 0:
-                    raise ValueError("more results than a share can have")
+                    raise ValueError(Wording("more results than a share can have"))
                 yield _claim(row, plan.jobs_per_share)
 
 
@@ -46,7 +47,7 @@ def lines_of(pack: Pack, segments: list[str]) -> Iterator[bytes]:
             while block := _read(reader):
                 *lines, rest = (rest + block).split(b"\n")
                 if len(rest) > MAX_LINE:
-                    raise ValueError("a line longer than any")
+                    raise ValueError(Wording("a line longer than any"))
                 yield from lines
 
 
@@ -55,20 +56,20 @@ def _read(reader: Any) -> bytes:
         return bytes(reader.read(_BLOCK))
     except Exception as exc:
         if is_damage(exc):
-            raise ValueError(f"not compressed as it should be: {exc}") from None
+            raise ValueError(Wording("not compressed as it should be: {why}", why=exc)) from None
         raise
 
 
 def _rows(record: dict[str, Any]) -> list[Any]:
     rows = record.get("results", [])
     if not isinstance(rows, list):
-        raise ValueError("no list of results")  # noqa: TRY004 (as every other damage)
+        raise ValueError(Wording("no list of results"))  # noqa: TRY004 (as every other damage)
     return rows
 
 
 def _claim(row: Any, jobs: int) -> tuple[int, str]:
     if not isinstance(row, list) or len(row) < 2 or row[1] not in (DONE, FAILED):
-        raise ValueError("no result")
+        raise ValueError(Wording("no result"))
     number, state = row[:2]
     is_known = isinstance(number, int) and not isinstance(number, bool) and 0 <= number < jobs
     return (number if is_known else -1), state

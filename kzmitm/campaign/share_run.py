@@ -1,26 +1,32 @@
 """One share of a round: its jobs measured through its vantage, each result kept once."""
 
 import asyncio
-import json
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from random import Random
+from time import monotonic
 
+from kzmitm.campaign.line_json import line_json
 from kzmitm.campaign.plan import Job, JobKind, Plan, Share
 from kzmitm.campaign.politeness import Politeness
 from kzmitm.campaign.share_store import Result, ShareStore
-from kzmitm.campaign.world import WAIT_S, Watcher, World
+from kzmitm.campaign.world import ROOM_S, Watcher, World
 from kzmitm.model.target import Target
 from kzmitm.model.verdict import Outcome
 from kzmitm.ooni.emit import emit
 from kzmitm.scan import Judged, scan
 from kzmitm.scan.health import LinkHealth, is_link_failure
+from kzmitm.wording import reason_of
 
 BATCH = 64
-"""Results that are written together: a loss of power costs no more than these, measured again."""
+"""Results that are written together, where the disk is quick enough."""
+MOST_WAITING = 1024
+"""Results not on the disk, beyond which measuring waits: what a loss of power costs at most."""
 FLUSH_S = 1.0
+LOOK_S = 0.5
+"""Between two looks whether the user has paused the campaign: a look costs as much as some of the work."""
 
 
 @dataclass(slots=True)
@@ -37,8 +43,12 @@ class ShareRun:
     _again: deque[Job] = field(default_factory=deque)
     _attempts: dict[int, int] = field(default_factory=dict)
     _health: LinkHealth = field(init=False)
+    _look_at: float = 0.0
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
+    _batch: asyncio.Event = field(default_factory=asyncio.Event)
+    _is_full: bool = False
+    """The disk has no room, and that was told."""
 
     def __post_init__(self) -> None:
         self._health = LinkHealth(down_after=self.plan.campaign.stop.vantage_failures)
@@ -61,7 +71,7 @@ class ShareRun:
             stop=self._stop,
             pace=self.politeness.pacer(concurrency=part.concurrency, rate=part.rate),
         )
-        helpers = [asyncio.create_task(self._stop_with(stopping)), asyncio.create_task(self._tick())]
+        helpers = [asyncio.create_task(self._stop_with(stopping)), asyncio.create_task(self._write())]
         try:
             async with aclosing(stream):
                 async for judged in stream:
@@ -76,9 +86,12 @@ class ShareRun:
         self._stop.set()
         self._idle.set()
 
-    async def _tick(self) -> None:
+    async def _write(self) -> None:
+        """Have on the disk what waits, whenever there is a batch of it, or some time has passed."""
         while True:
-            await self.world.sleep(FLUSH_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._batch.wait(), FLUSH_S)
+            self._batch.clear()
             await self._flush()
 
     async def _targets(self, paused: Callable[[], bool]) -> AsyncIterator[Target]:
@@ -97,6 +110,9 @@ class ShareRun:
                 await self._idle.wait()
 
     async def _while_paused(self, paused: Callable[[], bool]) -> None:
+        if monotonic() < self._look_at:
+            return
+        self._look_at = monotonic() + LOOK_S
         if not paused():
             return
         self.watcher.on_note(self.share, "paused")
@@ -118,6 +134,8 @@ class ShareRun:
         elif self._counts(judged) and self.store.add(result_of(job, judged), line_of(job, judged)):
             self.watcher.on_result(job, judged)
         if self.store.waiting >= BATCH:
+            self._batch.set()
+        if self.store.waiting >= MOST_WAITING:
             await self._flush()
 
     def _counts(self, judged: Judged) -> bool:
@@ -139,18 +157,18 @@ class ShareRun:
 
     async def _flush(self) -> None:
         """Have all on the disk; where it is full, say so and wait, as nothing measured may be lost."""
-        told = False
         while self.store.waiting:
             try:
-                self.store.flush()
+                await asyncio.to_thread(self.store.flush)  # a slow disk holds nobody up
             except OSError as exc:
-                if not told:
-                    self.watcher.on_note(self.share, "disk_full", exc.strerror or str(exc))
-                told = True
+                if not self._is_full:
+                    self.watcher.on_note(self.share, "disk_full", reason_of(exc))
+                self._is_full = True
                 if self._stop.is_set():
                     return
-                await self.world.sleep(WAIT_S)
-        if told:
+                await self.world.sleep(ROOM_S)
+        if self._is_full:
+            self._is_full = False
             self.watcher.on_note(self.share, "disk_free")
 
 
@@ -184,4 +202,4 @@ def line_of(job: Job, judged: Judged) -> bytes:
         failures=judged.facts.failures,
         annotations=annotations,
     )
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return line_json(document)

@@ -8,14 +8,16 @@ job has exactly one result, however often the process or the power went.
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from hashlib import sha256
+from io import RawIOBase
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
-from typing import Any, BinaryIO, Final, Self
+from typing import Any, Final, Self
 
 from kzmitm.campaign.compression import compressor
-from kzmitm.campaign.log import Log, read_log
+from kzmitm.campaign.log import Log, read_log, write_all
 from kzmitm.errors import UsageError
 
 LOG: Final = "results.log"
@@ -46,6 +48,9 @@ class Result:
         return self.state == "failed"
 
 
+FIELDS: Final = tuple(each.name for each in fields(Result))
+
+
 class ShareStore:
     """The results of a share; one process at a time may have it open. Raises OSError, UsageError."""
 
@@ -57,13 +62,14 @@ class ShareStore:
         """By number: 0 nothing, 1 done, 2 failed."""
         self._segment, self._end = "", 0
         self._batch: list[tuple[Result, bytes]] = []
+        self._turn = Lock()
         self._compressor = compressor(LEVEL)
         for result in self._replay():
             self._mark(result)
         self._log = Log(folder / LOG)
         if not self._segment:
             self._log.append({"format": FORMAT, "plan": plan, "jobs": jobs})
-        self._file: BinaryIO | None = None
+        self._file: RawIOBase | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -81,8 +87,9 @@ class ShareStore:
             if "plan" in record:
                 if record["plan"] != self._plan:
                     raise UsageError(
-                        f"{self.folder}: belongs to another plan",
+                        "{folder}: belongs to another plan",
                         hint="the file, its lists or its seed changed; give the campaign another --out",
+                        folder=self.folder,
                     )
                 continue
             self._segment, self._end = str(record["segment"]), int(record["end"])
@@ -90,7 +97,7 @@ class ShareStore:
 
     def _mark(self, result: Result) -> None:
         if not 0 <= result.number < len(self._final):
-            raise UsageError(f"{self.folder}: tells of a job that the plan does not have")
+            raise UsageError("{folder}: tells of a job that the plan does not have", folder=self.folder)
         self._final[result.number] = 2 if result.is_failed else 1
 
     def is_final(self, number: int) -> bool:
@@ -123,48 +130,64 @@ class ShareStore:
         return True
 
     def flush(self) -> None:
-        """Have all that was added on the disk; raises OSError and keeps it for the next try."""
-        if not self._batch:
+        """Have all that was added on the disk; raises OSError and keeps it for the next try.
+
+        Results may be added meanwhile, and others may call it: it is made to run in a thread.
+        """
+        with self._turn:
+            self._write(list(self._batch))
+
+    def _write(self, batch: list[tuple[Result, bytes]]) -> None:
+        if not batch:
             return
-        lines = b"".join(line.rstrip(b"\n") + b"\n" for _, line in self._batch if line)
+        lines = b"".join(line.rstrip(b"\n") + b"\n" for _, line in batch if line)
         file = self._open_segment()
         end = self._end
         if lines:
-            try:
-                file.write(self._compressor.compress(lines))
-                file.flush()
-                os.fsync(file.fileno())
-            except OSError:
-                os.ftruncate(file.fileno(), self._end)
-                file.seek(self._end)
-                raise
-            end = file.tell()
-        rows = [list(asdict(result).values()) for result, _ in self._batch]
+            frame = self._compressor.compress(lines)
+            write_all(file, frame)
+            end += len(frame)
+        rows = [[getattr(result, name) for name in FIELDS] for result, _ in batch]
         self._log.append({"segment": self._segment, "end": end, "results": rows})
         self._end = end
-        self._batch.clear()
+        del self._batch[: len(batch)]
 
-    def _open_segment(self) -> BinaryIO:
-        if self._file is not None and self._end < SEGMENT_OCTETS:
-            return self._file
+    def _open_segment(self) -> RawIOBase:
+        """The segment to append to; what an earlier try left behind the end that the log knows is cut off."""
+        if self._file is None or self._end >= SEGMENT_OCTETS:
+            self._close_segment()
+            is_gone = self._segment and not (self.folder / self._segment).exists()  # deleted by retention
+            if not self._segment or self._end >= SEGMENT_OCTETS or is_gone:
+                number = int(self._segment.partition(".")[0] or 0) + 1
+                self._segment, self._end = f"{number:04d}.jsonl.zst", 0
+            # Without a buffer, which would keep what a full disk did not take, and write it again later.
+            self._file = (self.folder / self._segment).open("ab", buffering=0)
+        if os.fstat(self._file.fileno()).st_size > self._end:
+            self._file.truncate(self._end)
+        return self._file
+
+    def _close_segment(self) -> None:
         if self._file is not None:
             self._file.close()
-        if not self._segment or self._end >= SEGMENT_OCTETS:
-            number = int(self._segment.partition(".")[0] or 0) + 1
-            self._segment, self._end = f"{number:04d}.jsonl.zst", 0
-        self._file = (self.folder / self._segment).open("ab")
-        self._file.truncate(self._end)
-        return self._file
+        self._file = None
 
     def close(self) -> None:
         """Close the files; what was not flushed is given up."""
-        if self._file is not None:
-            self._file.close()
-        self._log.__exit__(None, None, None)
+        with self._turn:
+            self._close_segment()
+            self._log.__exit__(None, None, None)
 
     def segments(self) -> list[Path]:
         """The files that hold the lines, in order."""
         return sorted(self.folder.glob("[0-9]*.jsonl.zst"))
+
+    def _removed(self) -> list[dict[str, Any]]:
+        """What an earlier manifest tells of segments that are not kept any more."""
+        path = self.folder / MANIFEST
+        if not path.exists():
+            return []
+        told = json.loads(path.read_text(encoding="utf-8"))["segments"]
+        return [each for each in told if each.get("removed") and not (self.folder / each["name"]).exists()]
 
     def write_manifest(self, about: Mapping[str, Any]) -> None:
         """Say what the share holds, with the hash of every segment; appears whole."""
@@ -175,8 +198,11 @@ class ShareStore:
             **about,
             "jobs": {"done": done, "failed": failed, "left": left},
             "segments": [
-                {"name": path.name, "octets": path.stat().st_size, "sha256": _hash(path)}
-                for path in self.segments()
+                *self._removed(),
+                *(
+                    {"name": path.name, "octets": path.stat().st_size, "sha256": _hash(path)}
+                    for path in self.segments()
+                ),
             ],
         }
         temporary = self.folder / f".{MANIFEST}"

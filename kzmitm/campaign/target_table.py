@@ -6,6 +6,7 @@ from hashlib import sha256
 from random import Random
 
 from kzmitm.model.target import Target, parse_target
+from kzmitm.wording import Wording
 
 MAX_TARGETS = 10_000_000
 
@@ -28,7 +29,7 @@ class TargetTable:
             text += line
             ends.append(len(text))
             if len(ends) > MAX_TARGETS:
-                raise ValueError(f"more than {MAX_TARGETS} targets")
+                raise ValueError(Wording("more than {max_targets} targets", max_targets=MAX_TARGETS))
         self._text = bytes(text)
         self._ends = ends
 
@@ -41,6 +42,10 @@ class TargetTable:
 
     def __iter__(self) -> Iterator[Target]:
         return (self[number] for number in range(len(self)))
+
+    def lines(self) -> bytes:
+        """The targets in their order, a line each."""
+        return b"".join(str(each).encode("ascii") + b"\n" for each in self)
 
     @property
     def digest(self) -> str:

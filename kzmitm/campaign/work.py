@@ -19,6 +19,7 @@ from kzmitm.evidence.signing.keys import SigningKey
 from kzmitm.evidence.signing.sshsig import PublicKey, SignatureError, sign, verify
 from kzmitm.model.target import Target, parse_target
 from kzmitm.wire.profiles import PROFILES
+from kzmitm.wording import Wording
 
 ITEM_FORMAT: Final = "kzmitm.work/1.0"
 RESULT_FORMAT: Final = "kzmitm.work-result/1.0"
@@ -27,6 +28,10 @@ NAMESPACE: Final = "kzmitm-work@v1"
 MAX_ITEM: Final = 16 << 10
 MAX_RESULT: Final = 1 << 20
 MAX_BENIGN: Final = 16
+MIN_RATE: Final = 1e-9
+"""Of what is a part of a rate: small ones may be divided among very many."""
+MAX_GAP_S: Final = 366 * 86400.0
+"""Of pauses, which are as much longer as there are workers."""
 
 T = TypeVar("T")
 
@@ -50,6 +55,12 @@ class WorkOptions:
     rate: float | None = None
     endpoint_gap: float = 2.0
     network_concurrency: int = 4
+    as_concurrency: int | None = None
+    as_rate: float | None = None
+    """Both where the worker knows which network an address is of."""
+    asn: str | None = None
+    cc: str | None = None
+    """Where the campaign says that the vantage is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +131,7 @@ class WorkResult:
         try:
             signer = verify(self.line, self.signature, NAMESPACE)
         except SignatureError as exc:
-            raise WorkError(f"signature: {exc}") from None
+            raise WorkError("signature: {why}", why=exc) from None
         if signer != self.key:
             raise WorkError("signature: of another key than it names")
 
@@ -182,7 +193,7 @@ def _common(reading: "_Reading") -> dict[str, Any]:
 def _encoded(told: Mapping[str, Any], most: int) -> bytes:
     octets = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
     if len(octets) > most:
-        raise WorkError(f"longer than {most >> 10} KiB")
+        raise WorkError("longer than {most} KiB", most=most >> 10)
     return octets
 
 
@@ -191,20 +202,20 @@ class _Reading:
 
     def __init__(self, octets: bytes, most: int, form: str) -> None:
         if octets.count(b",") > MAX_COMMAS:
-            raise WorkError(f"more than {MAX_COMMAS} values")
+            raise WorkError("more than {max_commas} values", max_commas=MAX_COMMAS)
         try:
             value = parse_json(octets, max_bytes=most)
         except UnreadableJSONError as exc:
-            raise WorkError(f"no JSON that we take: {exc}") from None
-        self._members = self._object(value, "the message")
+            raise WorkError("no JSON that we take: {why}", why=exc) from None
+        self._members = self._object(value, Wording("the message"))
         family = form.rpartition(".")[0] + "."
         if not self.read("format", _short).startswith(family):
-            raise WorkError(f"format: not of {family}x")
+            raise WorkError("format: not of {family}x", family=family)
 
     @staticmethod
     def _object(value: Any, name: str) -> Mapping[str, Any]:
         if not isinstance(value, Mapping):
-            raise WorkError(f"{name}: must be an object")
+            raise WorkError("{name}: must be an object", name=name)
         return value
 
     def inner(self, key: str) -> "_Reading":
@@ -220,13 +231,13 @@ class _Reading:
         try:
             return reader(self._members.get(key))
         except FormError as exc:
-            raise WorkError(f"{key}: {exc}") from None
+            raise WorkError("{key}: {why}", key=key, why=exc) from None
 
 
 def _hexadecimal(digits: int) -> Callable[[Any], str]:
     def read(value: Any) -> str:
         if not isinstance(value, str) or len(value) != digits or value.strip("0123456789abcdef"):
-            raise FormError(f"must be {digits} hexadecimal digits")
+            raise FormError("must be {digits} hexadecimal digits", digits=digits)
         return value
 
     return read
@@ -234,7 +245,7 @@ def _hexadecimal(digits: int) -> Callable[[Any], str]:
 
 def _short(value: Any) -> str:
     if not isinstance(value, str) or not value.isascii() or len(value) > forms.MAX_TEXT:
-        raise FormError(f"must be a text of at most {forms.MAX_TEXT} ASCII characters")
+        raise FormError("must be a text of at most {max_text} ASCII characters", max_text=forms.MAX_TEXT)
     return value
 
 
@@ -248,28 +259,26 @@ def _target(value: Any) -> Target:
     try:
         return parse_target(forms.text(value))
     except ValueError as exc:  # a FormError, too
-        raise FormError(f"must be a target: {exc}") from None
+        raise FormError("must be a target: {why}", why=exc) from None
 
 
-def _family(value: Any) -> int:
-    if value not in (4, 6) or isinstance(value, bool):
-        raise FormError("must be 4 or 6")
-    return int(value)
-
-
-def _rate(value: Any) -> float | None:
-    return None if value is None else forms.number(0.001, 100_000)(value)
+def _or_none(reader: Callable[[Any], T]) -> Callable[[Any], T | None]:
+    return lambda value: None if value is None else reader(value)
 
 
 _OPTIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "profile": forms.one_of(*sorted(PROFILES)),
-    "families": forms.list_of(_family, least=1),
+    "families": forms.list_of(forms.family, least=1),
     "follow_ups": forms.flag,
     "timeout": forms.number(0.1, 600),
     "max_addresses": forms.whole(1, 16),
     "benign": forms.list_of(forms.text),
     "concurrency": forms.whole(1, 10_000),
-    "rate": _rate,
-    "endpoint_gap": forms.number(0, 86400),
+    "rate": _or_none(forms.number(MIN_RATE, 100_000)),
+    "endpoint_gap": forms.number(0, MAX_GAP_S),
     "network_concurrency": forms.whole(1, 10_000),
+    "as_concurrency": _or_none(forms.whole(1, 10_000)),
+    "as_rate": _or_none(forms.number(MIN_RATE, 100_000)),
+    "asn": _or_none(forms.network),
+    "cc": _or_none(forms.country),
 }

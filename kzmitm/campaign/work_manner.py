@@ -1,15 +1,15 @@
 """In which manner a worker measures: what an item asks for, within what this worker does at most."""
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kzmitm import __version__
+from kzmitm.campaign.line_json import line_json
 from kzmitm.campaign.sections import LimitsPart
 from kzmitm.campaign.work import WorkItem, WorkOptions
 from kzmitm.evidence.signing.keys import SigningKey
-from kzmitm.model.target import Endpoint
+from kzmitm.model.target import Endpoint, Vantage
 from kzmitm.netio.pump import Limits
 from kzmitm.ooni.emit import emit
 from kzmitm.scan import Judged, Pacer, ScanOptions
@@ -49,6 +49,8 @@ def limits_of(options: WorkOptions) -> LimitsPart:
         rate=options.rate,
         endpoint_gap=options.endpoint_gap,
         network_concurrency=options.network_concurrency,
+        as_concurrency=options.as_concurrency,
+        as_rate=options.as_rate,
     )
 
 
@@ -66,13 +68,23 @@ def scan_options(options: WorkOptions, ceiling: Ceiling) -> ScanOptions:
     )
 
 
+def labelled(vantage: Vantage, options: WorkOptions) -> Vantage:
+    """Where it was measured: as the worker says, else as the campaign does."""
+    known = Vantage()
+    return replace(
+        vantage,
+        asn=vantage.asn if vantage.asn != known.asn else options.asn or known.asn,
+        cc=vantage.cc if vantage.cc != known.cc else options.cc or known.cc,
+    )
+
+
 def line_of_work(item: WorkItem, judged: Judged, key: SigningKey) -> bytes:
     """The measurement as a line of OONI's format; it bears the key, so that nobody else can sign it."""
     measurement = judged.measurement
     document = emit(
-        measurement,
+        replace(measurement, vantage=labelled(measurement.vantage, item.options)),
         test_start_time=measurement.started_at,
         failures=judged.facts.failures,
         annotations=item.annotations | {"campaign_key": key.public.fingerprint},
     )
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return line_json(document)

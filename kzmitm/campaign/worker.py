@@ -24,6 +24,7 @@ from kzmitm.evidence.signing.keys import SigningKey
 from kzmitm.model.target import Target, is_ip
 from kzmitm.netio.queue_access import MessageTooLargeError, QueueError, QueueFullError
 from kzmitm.scan import Judged, Network, ScanJudge, scan
+from kzmitm.wording import joined
 
 if TYPE_CHECKING:  # nats-py is an extra
     from kzmitm.netio.nats_queue import Mailbox, Message, Queue
@@ -52,6 +53,8 @@ class Worker:
     now: Callable[[], datetime]
     told: Callable[[str, str], None]
     """Hears a code and details: `given`, `refused`, `full`, `lost`, `too_long`."""
+    network_of: Callable[[str], str] | None = None
+    """The autonomous system of an address, `AS0` where it is not known; None if none is."""
     wait_s: float = 5.0
     again_s: float = 1.0
     given: int = 0
@@ -59,6 +62,8 @@ class Worker:
     _at_hand: "deque[tuple[WorkItem, Message]]" = field(default_factory=deque)
     _done: OrderedDict[str, None] = field(default_factory=OrderedDict)
     _posts: set[asyncio.Task[None]] = field(default_factory=set)
+    _asked: int = 1
+    """How many at once the last item asked for."""
     _words: dict[str, int] = field(default_factory=dict)
     """Signs of life given for a job."""
     _own: Politeness = field(init=False)
@@ -101,7 +106,7 @@ class Worker:
 
     async def _take(self, box: "Mailbox") -> None:
         try:
-            messages = await box.take(self.ceiling.concurrency, self.wait_s)
+            messages = await box.take(self._room(), self.wait_s)
         except QueueError as exc:
             if self.queue.is_closed:
                 raise UsageError(
@@ -115,6 +120,11 @@ class Worker:
             if item is not None:
                 self._at_hand.append((item, message))
 
+    def _room(self) -> int:
+        """How many more we may have: who asks for more than the server gives out waits for them in vain."""
+        in_hand = len(self._under_way) + len(self._at_hand)
+        return max(1, min(self.ceiling.concurrency, self._asked) - in_hand)
+
     async def _checked(self, message: "Message") -> WorkItem | None:
         """The item in a message; what we do not do is given back for good."""
         try:
@@ -124,6 +134,7 @@ class Worker:
             self.told("refused", str(exc))
             await message.never()
             return None
+        self._asked = item.options.concurrency
         if self._token(item) in self._done:
             await message.done()  # its acknowledgement was lost, not its result
             return None
@@ -135,7 +146,9 @@ class Worker:
             raise WorkError("of another campaign or vantage")
         host = item.target.hostname
         if is_ip(host) and not self.ceiling.local_targets and not ip_address(host).is_global:
-            raise WorkError(f"{host} is an address of a network of one's own, which is none of theirs")
+            raise WorkError(
+                "{host} is an address of a network of one's own, which is none of theirs", host=host
+            )
 
     @staticmethod
     def _token(item: WorkItem) -> str:
@@ -156,7 +169,9 @@ class Worker:
             rng=Random(),  # noqa: S311 (nonsense names)
             now=self.now,
             stop=stopping,
-            pace=BothPacers(self._own.pacer(), Politeness(limits_of(options)).pacer()),
+            pace=BothPacers(
+                self._own.pacer(), Politeness(limits_of(options), network_of=self.network_of).pacer()
+            ),
         )
         async with aclosing(stream):
             async for judged in stream:
@@ -190,7 +205,7 @@ class Worker:
         try:
             await self._put(result.encoded(), item.message_id(self.key.public))
         except (WorkError, MessageTooLargeError) as exc:
-            self.told("too_long", f"{item.target}: {exc}")
+            self.told("too_long", joined(": ", (str(item.target), str(exc))))
             await message.never()
         else:
             await message.done()

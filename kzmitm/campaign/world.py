@@ -1,16 +1,26 @@
 """What a run of a campaign is given, and whom it tells."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from kzmitm.campaign.bundles import Means
 from kzmitm.campaign.plan import Job, Share
 from kzmitm.scan import Judged, Network, ScanJudge, ScanOptions
 
 WAIT_S = 15.0
-"""Seconds until a vantage that is down, or a full disk, is tried again."""
+"""Seconds until a vantage that is down is tried again."""
+ROOM_S = 2.0
+"""Seconds between two looks whether a full disk has room again."""
+
+
+def elapsed() -> float:
+    """Seconds that passed since some moment, whatever is done to the clock."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)  # Linux: counts the sleep of a laptop, too
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 class Watcher(Protocol):
@@ -23,7 +33,7 @@ class Watcher(Protocol):
         ...
 
     def on_note(self, share: Share | None, code: str, detail: str = "") -> None:
-        """`vantage_down`, `vantage_up`, `vantage_unusable`, `disk_full`, `disk_free`, `paused`, `resumed`."""
+        """Something that is worth a line: `vantage_down`, `disk_full`, `paused`, `evidence` and the like."""
         ...
 
 
@@ -40,4 +50,10 @@ class World:
     """Whether a vantage works and leaves TLS alone: "" or why not."""
     tell: Callable[[Mapping[str, object]], Awaitable[str]] | None = None
     """Tells of an alarm: "" or why that failed."""
+    means: Means | None = None
+    """What bundles of evidence are made with; None for none."""
+    network_of: Callable[[str], str] | None = None
+    """The autonomous system of an address, `AS0` where it is not known; None if none is."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    elapsed: Callable[[], float] = elapsed
+    """Seconds that nobody can set, those asleep included where the system counts them."""

@@ -4,6 +4,7 @@ import argparse
 from types import ModuleType
 
 from kzmitm._registry import discover
+from kzmitm.report.language import _
 
 
 def add_actions(parser: argparse.ArgumentParser, package: ModuleType, *, epilog: str) -> None:
@@ -11,7 +12,7 @@ def add_actions(parser: argparse.ArgumentParser, package: ModuleType, *, epilog:
     parser.epilog = epilog
     choices = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
     for module in discover(package):
-        about = (module.__doc__ or "").partition("\n")[0]
+        about = _((module.__doc__ or "").partition("\n")[0])
         action = choices.add_parser(
             module.__name__.rpartition(".")[2].replace("_", "-"),
             help=about[:1].lower() + about[1:].rstrip("."),

@@ -85,7 +85,9 @@ def read_overview(folder: Path, registry: Registry) -> Overview:
     except duckdb.Error as exc:
         from kzmitm.ooni.archive.complaints import one_line  # noqa: PLC0415
 
-        raise UsageError(f"{folder}: {one_line(exc)}", hint=_("was a file altered? Judge it again")) from None
+        raise UsageError(
+            "{folder}: {why}", hint=_("was a file altered? Judge it again"), folder=folder, why=one_line(exc)
+        ) from None
 
 
 def _overview(connection: "duckdb.DuckDBPyConnection", registry: Registry) -> Overview:

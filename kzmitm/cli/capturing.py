@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from kzmitm.cli.results import Results
 from kzmitm.cli.terminal import say
 from kzmitm.netio.capture import Capture
-from kzmitm.report.language import _
+from kzmitm.report.language import _, ngettext
 
 
 @contextmanager
@@ -28,6 +28,18 @@ def keep_packets(capture: Capture, results: Results) -> None:
     if capture.truncated:
         say(_("there were more packets than are kept; those of the beginning are there"))
     if capture.dropped:
-        say(_("the system lost {count} packets before they were read").format(count=capture.dropped))
+        say(
+            ngettext(
+                "the system lost {count} packet before it was read",
+                "the system lost {count} packets before they were read",
+                capture.dropped,
+            ).format(count=capture.dropped)
+        )
     if capture.missed:
-        say(_("of {count} connections no packet was seen").format(count=capture.missed))
+        say(
+            ngettext(
+                "of {count} connection no packet was seen",
+                "of {count} connections no packet was seen",
+                capture.missed,
+            ).format(count=capture.missed)
+        )

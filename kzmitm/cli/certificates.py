@@ -17,7 +17,9 @@ def certificates_of(content: bytes, *, origin: str) -> tuple[bytes, ...]:
     if not found and content[:1] == bytes([DER_SEQUENCE]):
         found = (content,)
     if not found:
-        raise UsageError(f"{origin}: no certificate is in it", hint="give a certificate as PEM or DER")
+        raise UsageError(
+            "{origin}: no certificate is in it", hint="give a certificate as PEM or DER", origin=origin
+        )
     return found
 
 

@@ -17,5 +17,8 @@ def parse_time(text: str, *, option: str = "--now") -> datetime:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError) as exc:
         raise UsageError(
-            f"{option}: not a time: {text!r}", hint="write it like 2019-07-20T12:00:00Z"
+            "{option}: not a time: {text}",
+            hint="write it like 2019-07-20T12:00:00Z",
+            option=option,
+            text=repr(text),
         ) from exc

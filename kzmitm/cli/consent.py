@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kzmitm.cli.folders import consent_file, results_folder
 from kzmitm.errors import ConsentError
-from kzmitm.report.language import _
+from kzmitm.report.language import N_, _, ngettext
 
 VERSION = 1
 """Raised when the text changes in what it asks; older agreements then count no more."""
@@ -17,32 +17,49 @@ MAX_FILE = 1000
 """Octets; the record is one short line."""
 
 QUESTIONS = (
-    (_("Can my provider see these connections? (yes/no)"), "yes"),
-    (_("Does kzmitm send my results to anyone? (yes/no)"), "no"),
+    (N_("Can my provider see these connections? (yes/no)"), "yes"),
+    (N_("Does kzmitm send my results to anyone? (yes/no)"), "no"),
 )
 AGREEMENT = "YES"
 
-ASK_FIRST = _("read `kzmitm consent` and agree, or give --i-understand once you have read it")
+ASK_FIRST = N_("read `kzmitm consent` and agree, or give --i-understand once you have read it")
 
 
 def text(sites: int) -> tuple[str, ...]:
     """The text for a scan of the default list of `sites` sites."""
-    return (
-        _("1 A scan makes ordinary TLS connections to {sites} sites (--dry-run lists them).").format(
-            sites=sites
+    items = (
+        ngettext(
+            (
+                "1 A scan makes ordinary TLS connections to {sites} site (--dry-run lists it).\n  It "
+                "loads no page and logs in nowhere. It asks resolvers for addresses."
+            ),
+            (
+                "1 A scan makes ordinary TLS connections to {sites} sites (--dry-run lists them).\n  "
+                "It loads no page and logs in nowhere. It asks resolvers for addresses."
+            ),
+            sites,
+        ).format(sites=sites),
+        _(
+            "2 Your provider, employer or government can see these connections, as they\n"
+            "  see any visit, and can tell that they do not come from a browser."
         ),
-        _("  It loads no page and logs in nowhere. It asks resolvers for addresses."),
-        _("2 Your provider, employer or government can see these connections, as they"),
-        _("  see any visit, and can tell that they do not come from a browser."),
-        _("3 In some places this, or having this tool, may be unlawful or draw attention."),
-        _("  Ask someone you trust. Never run it on a work, school or state network."),
-        _("4 Nothing is sent anywhere. Results stay on this computer until you delete"),
-        _("  them, in {folder}").format(folder=results_folder()),
-        _("5 Your IP address and the name of this computer are not stored. Your provider"),
-        _("  could still tell that it was you, from the times and the sites."),
-        _("6 You can stop at any time (Ctrl-C), read it all (kzmitm show) and delete it"),
-        _("  (kzmitm purge); on SSDs and phones deleting cannot be guaranteed."),
+        _(
+            "3 In some places this, or having this tool, may be unlawful or draw attention.\n"
+            "  Ask someone you trust. Never run it on a work, school or state network."
+        ),
+        _(
+            "4 Nothing is sent anywhere. Results stay on this computer until you delete\n  them, in {folder}"
+        ).format(folder=results_folder()),
+        _(
+            "5 Your IP address and the name of this computer are not stored. Your provider\n"
+            "  could still tell that it was you, from the times and the sites."
+        ),
+        _(
+            "6 You can stop at any time (Ctrl-C), read it all (kzmitm show) and delete it\n"
+            "  (kzmitm purge); on SSDs and phones deleting cannot be guaranteed."
+        ),
     )
+    return tuple("\n".join(items).splitlines())
 
 
 def is_recorded() -> bool:
@@ -81,7 +98,7 @@ def revoke() -> bool:
 def demand(*, understood: bool) -> None:
     """Raise ConsentError unless the text was agreed to, or the caller says that it is understood."""
     if not understood and not is_recorded():
-        raise ConsentError(_("a scan needs your consent first"), hint=ASK_FIRST)
+        raise ConsentError(_("a scan needs your consent first"), hint=_(ASK_FIRST))
 
 
 def ask(question: str) -> str:
@@ -91,7 +108,7 @@ def ask(question: str) -> str:
     line = sys.stdin.readline()
     if not line:
         sys.stderr.write("\n")
-        raise ConsentError(_("no answer came"), hint=ASK_FIRST)
+        raise ConsentError(_("no answer came"), hint=_(ASK_FIRST))
     return line.strip()
 
 

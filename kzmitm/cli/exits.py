@@ -3,6 +3,7 @@
 from enum import IntEnum
 
 from kzmitm.errors import BundleError, ConsentError, FingerprintError, KzmitmError, UsageError
+from kzmitm.report.language import N_
 
 
 class Exit(IntEnum):
@@ -21,13 +22,13 @@ class Exit(IntEnum):
     """A fault of ours (EX_SOFTWARE of sysexits.h)."""
 
 
-EPILOG = """exit codes:
+EPILOG = N_("""exit codes:
   0   nothing found
   1   found: interception
   2   the command or a file cannot be used
   3   inconclusive, nothing could be measured, or stopped before the end (Ctrl-C)
   4   consent is missing
-  70  a fault of kzmitm"""
+  70  a fault of kzmitm""")
 
 CODES: tuple[tuple[type[KzmitmError], Exit], ...] = (
     (ConsentError, Exit.NO_CONSENT),

@@ -12,7 +12,7 @@ from kzmitm.pki.entries import KnownAuthority, KnownCertificate
 from kzmitm.pki.kinds import INTERCEPTION_KINDS
 from kzmitm.pki.registry import Registry
 from kzmitm.report import texts
-from kzmitm.report.language import _
+from kzmitm.report.language import _, ngettext
 from kzmitm.report.line import Line, Style
 from kzmitm.report.safe import harmless
 from kzmitm.report.text import labelled_hash
@@ -220,7 +220,9 @@ def baseline_lines(baseline: Baseline, today: date) -> Iterator[Line]:
     yield from _fields(
         {
             _("source"): f"{baseline.source} ({baseline.licence})",
-            _("snapshot"): _("{date}, {days} days ago").format(date=baseline.snapshot, days=days),
+            _("snapshot"): ngettext("{date}, {days} day ago", "{date}, {days} days ago", days).format(
+                date=baseline.snapshot, days=days
+            ),
             _("roots"): _("{roots}: {trusted} trusted now, {blocked} blocked now").format(**counts),
             _("SHA-256 of the list"): baseline.sha256,
         }

@@ -11,6 +11,9 @@ CONSENT = "consent.json"
 RESULTS = "results"
 DEMO_PREFIX = "demo-"
 """Begins the name of a folder with the result and the pictures of a demonstration."""
+CAMPAIGNS = "campaigns"
+CAMPAIGN_LOCK = "lock"
+"""Of a campaign's folder: locked for as long as a process works in it."""
 KEYS = "keys"
 KNOWN_SIGNERS = "known_signers"
 
@@ -34,6 +37,11 @@ def consent_file() -> Path:
 
 def results_folder() -> Path:
     return home() / RESULTS
+
+
+def campaigns_folder() -> Path:
+    """Where campaigns are, a folder each, unless the user named another place."""
+    return home() / CAMPAIGNS
 
 
 def keys_folder() -> Path:

@@ -8,6 +8,7 @@ from kzmitm.model.verdict import Outcome, Verdict
 from kzmitm.pki.cache import CertificateCache
 from kzmitm.report.text import JudgedTarget, shown_certificate
 from kzmitm.verdict.facts import Facts
+from kzmitm.verdict.location import locations_of
 
 MAX_CERTIFICATES = 32
 """Certificates of a chain that are told; the bundle keeps all of them as they came."""
@@ -32,6 +33,7 @@ def judged_target(measurement: Measurement, verdict: Verdict, chain: Sequence[Ce
         chain=tuple(map(shown_certificate, chain)),
         failure=None if verdict.outcome is Outcome.CLEAN else network_failure(measurement),
         local_trust=measurement.local_trust,
+        locations=locations_of(measurement),
     )
 
 

@@ -10,9 +10,11 @@ from typing import NoReturn
 from kzmitm._registry import load, names_in
 from kzmitm.cli import verbs
 from kzmitm.cli.exits import Exit, exit_code
-from kzmitm.cli.parser import build_parser, first_word, unknown_verb
+from kzmitm.cli.parser import build_parser, unknown_verb
+from kzmitm.cli.spoken import first_word, language_of, shown_language
 from kzmitm.cli.terminal import prepare_streams
 from kzmitm.errors import KzmitmError
+from kzmitm.report.language import VARIABLE, _, catalogue_of, speaking
 from kzmitm.report.safe import harmless, harmless_lines
 
 MAX_COMPLAINT = 400
@@ -22,6 +24,9 @@ MAX_COMPLAINT = 400
 def run() -> NoReturn:
     """The `kzmitm` command."""
     prepare_streams()
+    terminals = [stream for stream in (sys.stdout, sys.stderr) if stream is not None and stream.isatty()]
+    # Here, and in all that is started from here.
+    os.environ[VARIABLE] = shown_language(sys.argv[1:], os.environ, terminals)
     code = _flush(main(sys.argv[1:]))
     # A resolver thread that waits for a dead network would hold up an ordinary exit for half a minute.
     os._exit(code)
@@ -29,31 +34,39 @@ def run() -> NoReturn:
 
 def main(argv: Sequence[str]) -> int:
     """Do what the words say; returns the exit code and raises nothing."""
+    with speaking(catalogue_of(language_of(argv, os.environ)), in_threads=True):
+        return _end(argv)
+
+
+def _end(argv: Sequence[str]) -> int:
     verbose = "-v" in argv or "--verbose" in argv
     try:
         return _dispatch(list(argv))
     except SystemExit as exc:  # argparse, after --help or its one line
         return exc.code if isinstance(exc.code, int) else Exit.OK
     except KeyboardInterrupt:
-        _complain("stopped")
+        _complain(_("stopped"))
         return Exit.UNDECIDED
     except BrokenPipeError:
         return Exit.UNDECIDED  # who read the pipe has gone; nobody is left to tell
     except KzmitmError as exc:
-        _complain(_advised(str(exc), exc.hint))
+        _complain(_advised(_(str(exc)), _(exc.hint)))
         return exit_code(exc)
     except OSError as exc:
         if exc.filename:
-            _complain(f"{exc.filename}: {exc.strerror or exc}")
+            _complain(f"{exc.filename}: {_(exc.strerror or str(exc))}")
             return Exit.USAGE
-        _complain(f"could not go on: {exc.strerror or exc}")
+        _complain(_("could not go on: {why}").format(why=_(exc.strerror or str(exc))))
         return Exit.FAULT
     except Exception as exc:  # noqa: BLE001 (the last line of defence: no traceback for volunteers)
         if verbose:
             import traceback  # noqa: PLC0415 (nearly never needed)
 
             traceback.print_exc()
-        _complain(f"a fault of ours: {type(exc).__name__}: {exc}; run it again with -v and report it, please")
+        fault = f"{type(exc).__name__}: {exc}"
+        _complain(
+            _("a fault of ours: {fault}; run it again with -v and report it, please").format(fault=fault)
+        )
         return Exit.FAULT
 
 
@@ -111,6 +124,7 @@ def _flush(code: int) -> int:
         return code or Exit.UNDECIDED
     except OSError as exc:
         if code != Exit.FAULT:  # else the one line has been said
-            _complain(f"the result could not be written: {exc.strerror or exc}")
+            why = _(exc.strerror or str(exc))
+            _complain(_("the result could not be written: {why}").format(why=why))
         return code or Exit.FAULT
     return code

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from kzmitm.cli.exits import Exit
 from kzmitm.model.verdict import Outcome
-from kzmitm.report.language import _
+from kzmitm.report.language import N_, _
 from kzmitm.report.line import Line, Style
 from kzmitm.report.safe import harmless
 from kzmitm.report.text import JudgedTarget, explanation, gravity, summary_line
@@ -15,8 +15,8 @@ UNDECIDED = (Outcome.INCONCLUSIVE, Outcome.TRUSTED_UNEXPECTED, Outcome.CAPTIVE_P
 OF_CERTIFICATES = (Outcome.CLEAN, Outcome.ORIGIN_MISCONFIGURED)
 """Outcomes that certificates led to, though a reduced bundle may show none."""
 
-GRAVEST = _("The gravest finding, explained:")
-NOTHING_REACHED = _("Nothing was reached, perhaps for want of a connection. One of them, explained:")
+GRAVEST = N_("The gravest finding, explained:")
+NOTHING_REACHED = N_("Nothing was reached, perhaps for want of a connection. One of them, explained:")
 
 
 class Tally:
@@ -56,7 +56,7 @@ class Tally:
         yield Line()
         if self.worst is not None and self.worst.verdict.outcome is not Outcome.CLEAN:
             if self.counts.total() > 1:
-                yield Line(lead=NOTHING_REACHED if self._is_off_line else GRAVEST, style=Style.HEADING)
+                yield Line(lead=_(NOTHING_REACHED) if self._is_off_line else _(GRAVEST), style=Style.HEADING)
             yield from explanation(self.worst, technical=not is_kept)
             if is_kept and self.worst.chain:
                 more = _("The certificates shown, with their hashes:")

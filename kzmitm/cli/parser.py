@@ -1,6 +1,11 @@
-"""The command line: one parser, with a verb for each module of `kzmitm.cli.verbs`."""
+"""The command line: one parser, with a verb for each module of `kzmitm.cli.verbs`.
+
+The words of parsers (help, descriptions, titles, what stands for a value) are literals where they are given
+and are translated here, in one place; so is what argparse says by itself.
+"""
 
 import argparse
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -8,26 +13,33 @@ from typing import Any, NoReturn
 
 from kzmitm import __version__
 from kzmitm.cli.exits import EPILOG, Exit
+from kzmitm.cli.spoken import OPTION, first_word
+from kzmitm.report.language import LANGUAGES, N_, _, ngettext
 from kzmitm.report.safe import harmless
 
-DESCRIPTION = "Find out who stands between you and a site, how sure that is, and what it is not."
+# argparse takes its words from gettext's catalogue of the process, which the environment alone chooses.
+vars(argparse).update(_=_, ngettext=ngettext)
 
-NOTHING = "nothing is given; leave the option out if that is meant"
+DESCRIPTION = N_("Find out who stands between you and a site, how sure that is, and what it is not.")
 
-EXAMPLES = """first steps:
+NOTHING = N_("nothing is given; leave the option out if that is meant")
+
+EXAMPLES = N_("""first steps:
   kzmitm lab demo              a real interceptor on this computer, caught (no Internet)
   kzmitm consent               read what a scan does, and agree
   kzmitm scan                  scan the default list, gently
   kzmitm scan example.org      scan one site
   kzmitm show RESULT           read a result again
   kzmitm verify RESULT         was it altered, and who signed it
-"""
+""")
+
+_OPTION = re.compile(r"--?[a-zA-Z][a-z-]*", re.ASCII)
 
 
 def filled(text: str) -> str:
     """The value of an option that must say something: scripts give "" where a variable is not set."""
     if not text:
-        raise argparse.ArgumentTypeError(NOTHING)
+        raise argparse.ArgumentTypeError(_(NOTHING))
     return text
 
 
@@ -37,29 +49,59 @@ def filled_path(text: str) -> Path:
 
 
 class CommandParser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line."""
+    """A parser that speaks the language chosen, and says what is wrong in one line."""
 
     _is_mixing = False
+    _is_told = False
+
+    def format_help(self) -> str:
+        self._tell()
+        return super().format_help()
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As ever, but words may stand before, between and behind options: `show FOLDER --json TARGET`."""
+        self._tell()
         # Python 3.11 mixes by calling this very method, and takes `--` away before all is read.
         takes_the_rest = any(action.nargs == argparse.REMAINDER for action in self._actions)
         if takes_the_rest or self._subparsers is not None or self._is_mixing or "--" in (args or ()):
             return super().parse_known_args(args, namespace)
-        self._is_mixing = True
+        usage, self._is_mixing = self.usage, True
+        # It would make it so, and cut off the seven letters of "usage: ".
+        self.usage = self.format_usage().removeprefix(_("usage: ")).strip().replace("%", "%%")
         try:
             return self.parse_known_intermixed_args(args, namespace)
         finally:
-            self._is_mixing = False
+            self.usage, self._is_mixing = usage, False
 
     def error(self, message: str) -> NoReturn:
-        if message.endswith("expected one argument"):
-            option = message.removeprefix("argument ").partition(":")[0]
-            message += f" (a value that begins with - is written {option}=-1)"
-        self.exit(
-            Exit.USAGE, f"{harmless(self.prog)}: {harmless(message)}; see {harmless(self.prog)} --help\n"
-        )
+        option = _OPTION.search(message)
+        if option is not None and message.endswith(_("expected one argument")):
+            message += " " + _("(a value that begins with - is written {option}=-1)").format(option=option[0])
+        see = _("see {command} --help").format(command=harmless(self.prog))
+        self.exit(Exit.USAGE, f"{harmless(self.prog)}: {harmless(message)}; {see}\n")
+
+    def _tell(self) -> None:
+        """Put the words of all that was added into the language spoken; add what every parser has."""
+        if self._is_told:
+            return
+        self._is_told = True
+        if OPTION not in self._option_string_actions:
+            self.add_argument(
+                OPTION, choices=LANGUAGES, default=argparse.SUPPRESS, help=argparse.SUPPRESS
+            )  # main() has read it; it may stand anywhere
+        self.description, self.epilog = _told(self.description), _told(self.epilog)
+        for group in self._action_groups:
+            group.title, group.description = _told(group.title), _told(group.description)
+        for action in self._actions:
+            for each in (action, *getattr(action, "_choices_actions", ())):
+                each.help = _told(each.help)
+                is_several = isinstance(each.metavar, tuple)
+                each.metavar = tuple(map(_, each.metavar)) if is_several else _told(each.metavar)
+
+
+def _told(words: str | None) -> str | None:
+    """The words in the language spoken; what argparse gives a meaning of its own stays."""
+    return _(words) if words and words != argparse.SUPPRESS else words
 
 
 def pass_on(parser: argparse.ArgumentParser, own: Sequence[str]) -> None:
@@ -72,8 +114,10 @@ def pass_on(parser: argparse.ArgumentParser, own: Sequence[str]) -> None:
     def parse(args: Any = None, namespace: Any = None) -> Any:
         words = list(args or ())
         at = 0
-        while at < len(words) and (words[at].partition("=")[0] in own or words[at] in ("-h", "--help", "-v")):
-            at += 2 if words[at] in own else 1
+        while at < len(words) and (
+            words[at].partition("=")[0] in (*own, OPTION) or words[at] in ("-h", "--help", "-v")
+        ):
+            at += 2 if words[at] in (*own, OPTION) else 1
         if at < len(words) and words[at] != "--":
             words.insert(at, "--")
         return understand(words, namespace)
@@ -85,18 +129,19 @@ def build_parser(verbs: Mapping[str, ModuleType]) -> CommandParser:
     """The parser for the verbs given, by name."""
     parser = CommandParser(
         prog="kzmitm",
-        description=DESCRIPTION,
-        epilog=f"{EXAMPLES}\n{EPILOG}",
+        description=_(DESCRIPTION),
+        epilog=f"{_(EXAMPLES)}\n{_(EPILOG)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"kzmitm {__version__}")
     parser.add_argument("-v", "--verbose", action="store_true", help="say more on stderr, with tracebacks")
+    parser.add_argument(OPTION, choices=LANGUAGES, help="the language (default: that of the environment)")
     choices = parser.add_subparsers(
         title="verbs", metavar="VERB", dest="verb", required=True, parser_class=CommandParser
     )
     for name, module in verbs.items():
-        about = (module.__doc__ or "").partition("\n")[0]
+        about = _((module.__doc__ or "").partition("\n")[0])
         verb = choices.add_parser(
             name,
             help=about[:1].lower() + about[1:].rstrip("."),
@@ -113,11 +158,6 @@ def build_parser(verbs: Mapping[str, ModuleType]) -> CommandParser:
     return parser
 
 
-def first_word(argv: Sequence[str]) -> str:
-    """The first word that is no option; "" if there is none."""
-    return next((word for word in argv if not word.startswith("-")), "")
-
-
 def unknown_verb(argv: Sequence[str], verbs: Sequence[str]) -> str | None:
     """The one line for a verb that does not exist, None if the first word is one or an option."""
     word = first_word(argv) or None
@@ -126,5 +166,6 @@ def unknown_verb(argv: Sequence[str], verbs: Sequence[str]) -> str | None:
     import difflib  # noqa: PLC0415 (only for those who mistype)
 
     near = difflib.get_close_matches(word, verbs, n=1)
-    advice = f"did you mean {near[0]}?" if near else f"the verbs are {', '.join(verbs)}"
-    return f"kzmitm: no such verb: {harmless(word, 40)}; {advice}"
+    meant = _("did you mean {verb}?").format(verb=near[0]) if near else ""
+    advice = meant or _("the verbs are {verbs}").format(verbs=", ".join(verbs))
+    return _("kzmitm: no such verb: {word}; {advice}").format(word=harmless(word, 40), advice=advice)

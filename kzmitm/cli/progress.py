@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from kzmitm.cli.terminal import console, is_plain, print_line, print_lines
 from kzmitm.model.verdict import Outcome
 from kzmitm.report import texts
-from kzmitm.report.language import _
+from kzmitm.report.language import _, ngettext
 from kzmitm.report.line import Line
 
 SPARSE_INTERVAL_S = 10.0
@@ -128,21 +128,23 @@ class Pace:
         return self._done / max(self._clock() - self._started_at, 0.001)
 
     def rate_text(self) -> str:
-        return f"{self.rate:.1f}/s"
+        return _("{rate}/s").format(rate=f"{self.rate:.1f}")
 
     def text(self) -> str:
         """`120 of 1000 targets, 12.0/s, about 73 s left`."""
         left = (self._total - self._done) / self.rate if self._done else 0.0
-        return _("{done} of {total} targets, {rate}, about {left} left").format(
-            done=self._done, total=self._total, rate=self.rate_text(), left=duration_text(left)
-        )
+        return ngettext(
+            "{done} of {total} target, {rate}, about {left} left",
+            "{done} of {total} targets, {rate}, about {left} left",
+            self._total,
+        ).format(done=self._done, total=self._total, rate=self.rate_text(), left=duration_text(left))
 
 
 def duration_text(seconds: float) -> str:
     """A duration as people say it: `45 s`, `12 min`, `3 h 20 min`."""
     if seconds < 90:
-        return f"{seconds:.0f} s"
+        return _("{n} s").format(n=f"{seconds:.0f}")
     minutes = round(seconds / 60)
     if minutes < 90:
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min"
+        return _("{n} min").format(n=minutes)
+    return _("{hours} h {minutes} min").format(hours=minutes // 60, minutes=minutes % 60)

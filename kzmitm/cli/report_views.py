@@ -8,8 +8,11 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
+
+from markupsafe import Markup
 
 from kzmitm.cli.folders import keys_folder, known_signers_file
 from kzmitm.cli.outcomes import Tally
@@ -34,11 +37,14 @@ from kzmitm.evidence.verification.verify import Trust, Verification, verify_bund
 from kzmitm.model.codec import parse_time
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.verdict import Outcome
+from kzmitm.report.document import Picture
 from kzmitm.report.language import _
+from kzmitm.report.path_graph import description, path_graph
 from kzmitm.report.results.groups import QUIET
 from kzmitm.report.results.view import Check, ReportedTarget, ResultView
 from kzmitm.report.rows import judged_of_row
 from kzmitm.report.safe import harmless
+from kzmitm.verdict.location import locations_of
 
 MAX_MEASUREMENTS = 2_000
 """Suspicious targets whose certificates are kept for the report; some 30 KB each."""
@@ -47,6 +53,8 @@ _UNKNOWN_NETWORKS = frozenset({"", "AS0"})
 _UNKNOWN_COUNTRIES = frozenset({"", "ZZ"})
 
 _Key = tuple[str, str, str]
+_WAYS = count(1)
+"""Ids inside a picture must not meet those of another one in the same page."""
 
 
 class Reader:
@@ -186,6 +194,20 @@ def _measured(
         seen_at=measurement.started_at,
         presented=presented,
         expected=expected,
+        location=_location(measurement),
+    )
+
+
+def _location(measurement: Measurement) -> Picture | None:
+    """The way with the segment in which somebody acts, to the first address that was traced."""
+    if not measurement.trace:
+        return None
+    trace, location = measurement.trace[0], locations_of(measurement)[0]
+    svg = path_graph(trace, location, identity=f"way-{next(_WAYS)}")
+    return Picture(
+        svg=Markup(svg),  # noqa: S704 (drawn by us, its texts escaped there)
+        caption=_("The way to {endpoint}").format(endpoint=trace.endpoint),
+        meaning=description(trace, location),
     )
 
 

@@ -46,7 +46,7 @@ def open_saved(args: argparse.Namespace, checked: Checked, header: ScanHeader) -
     recover_and_say(folder)  # which may make the very file that is asked for
     if target is not None and (folder / target).exists():
         raise UsageError(
-            f"--out: {args.out} exists already", hint=_("name another file, results are never mixed")
+            "--out: {out} exists already", hint=_("name another file, results are never mixed"), out=args.out
         )
     if args.one_time_key:
         key = new_key()
@@ -62,7 +62,7 @@ def open_saved(args: argparse.Namespace, checked: Checked, header: ScanHeader) -
         annotations=annotations(
             platform=sys.platform, machine=platform.machine(), android=hasattr(sys, "getandroidapilevel")
         ),
-        environment=_environment(),
+        environment=environment_here(),
         target=target,
     )
     if checked.recipients:
@@ -79,11 +79,17 @@ def _place(out: Path | None, *, sealed: bool) -> tuple[Path, str | None]:
     if out.suffix not in (ARCHIVE, SEALED_SUFFIX):
         return out, None
     if out.suffix != suffix:
-        raise UsageError(f"--out: {out}: the result is a file {suffix}", hint="name it so, or give a folder")
+        raise UsageError(
+            "--out: {out}: the result is a file {suffix}",
+            hint="name it so, or give a folder",
+            out=out,
+            suffix=suffix,
+        )
     return out.parent, out.name
 
 
-def _environment() -> dict[str, Any]:
+def environment_here() -> dict[str, Any]:
+    """The computer that we run on, as the full level of a bundle tells of it."""
     return environment(
         system=platform.system(),
         release=platform.release(),

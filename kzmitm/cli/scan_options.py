@@ -1,31 +1,33 @@
 """The options of a scan: read once, checked whole, before anything is sent or written."""
 
 import argparse
-import re
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from kzmitm.cli import clock
+from kzmitm.cli.option_values import (
+    MAX_RATE,
+    MAX_TIMEOUT_S,
+    country_code,
+    network_number,
+    resolver_url,
+    within,
+)
 from kzmitm.cli.parser import filled, filled_path
 from kzmitm.errors import UsageError
 from kzmitm.evidence.sealing import Recipient, read_recipients
 from kzmitm.evidence.signing.keys import DEFAULT_CAMPAIGN, check_campaign
 from kzmitm.model.observation import Split
 from kzmitm.netio.vantage import is_vantage
-from kzmitm.report.language import _
 from kzmitm.wire.profiles import PROFILES
 
 MAX_CONCURRENCY = 10_000
 """Sockets that one process may have open on common systems once its limit was raised."""
-MAX_TIMEOUT_S = 600.0
-MAX_RATE = 100_000.0
 
 MAX_SNI_OCTETS = 4096
 """Far above any name, so that odd ones can be tried, and small enough for one TLS record."""
 
 ENGINES = ("kzmitm", "openssl")
-LANGUAGES = ("en",)
 CONTRADICTIONS = (
     ("--no-save", "--out"),
     ("--no-save", "--pcap"),
@@ -33,8 +35,6 @@ CONTRADICTIONS = (
     ("--record-control", "--control"),
 )
 
-_ASN = re.compile(r"(?:AS)?([1-9][0-9]{0,9})", re.ASCII | re.IGNORECASE)
-_COUNTRY = re.compile(r"[A-Za-z]{2}", re.ASCII)
 
 EXAMPLES = """examples:
   kzmitm scan                                     the default list, one site at a time, gently
@@ -127,6 +127,8 @@ def _configure_way(group: argparse._ArgumentGroup) -> None:
         help="how the hello is cut",
     )
     add("--engine", choices=ENGINES, default=ENGINES[0], help="who speaks TLS (default: kzmitm)")
+    add("--locate", action="store_true",
+        help="trace the ways to the first intercepted targets, as `kzmitm trace` does")  # fmt: skip
     add("--no-follow-up", action="store_true", help="one handshake per target, however suspicious")
     add(
         "--probe-asn",
@@ -167,7 +169,6 @@ def _configure_result(group: argparse._ArgumentGroup) -> None:
     add("--pcap", action="store_true", help="keep our own packets, too, with your address (Linux, as root)")
     add("--json", action="store_true", help="one JSON document (kzmitm.scan/1.0) on stdout")
     add("--i-understand", action="store_true", help="I know what `kzmitm consent` says; scan without asking")
-    add("--lang", choices=LANGUAGES, default="en", help="language of the talk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,12 +188,14 @@ class Checked:
 
 def check(args: argparse.Namespace) -> Checked:
     """The options that need reading; raises UsageError for what cannot be or contradicts itself."""
-    _within("--concurrency", args.concurrency, 1, MAX_CONCURRENCY)
-    _within("--timeout", args.timeout, 0.01, MAX_TIMEOUT_S)
-    _within("--rate", args.rate, 0.001, MAX_RATE)
+    within("--concurrency", args.concurrency, 1, MAX_CONCURRENCY)
+    within("--timeout", args.timeout, 0.01, MAX_TIMEOUT_S)
+    within("--rate", args.rate, 0.001, MAX_RATE)
     for one, other in CONTRADICTIONS:
         if _is_given(args, one) and _is_given(args, other):
-            raise UsageError(f"{one} and {other} contradict each other", hint="leave one of them out")
+            raise UsageError(
+                "{one} and {other} contradict each other", hint="leave one of them out", one=one, other=other
+            )
     if args.pcap and not (_has_own_packets(args.via) and _has_own_packets(args.control or "")):
         # Between here and a proxy, its password would be in the packets; those of a namespace are not seen.
         raise UsageError(
@@ -203,15 +206,19 @@ def check(args: argparse.Namespace) -> Checked:
     if args.engine == "openssl" and args.split != Split.NONE.value:
         raise UsageError("--split works with our own engine only", hint="leave out --engine openssl")
     if args.sni is not None and not 0 < len(args.sni.encode(errors="replace")) <= MAX_SNI_OCTETS:
-        raise UsageError(f"--sni: not 1 to {MAX_SNI_OCTETS} octets", hint="give a shorter name, or `none`")
+        raise UsageError(
+            "--sni: not 1 to {max_sni_octets} octets",
+            hint="give a shorter name, or `none`",
+            max_sni_octets=MAX_SNI_OCTETS,
+        )
     is_uri = args.control is not None and is_vantage(args.control)
     return Checked(
         control_file=None if is_uri else args.control,
         control_uri=args.control if is_uri else None,
         now=clock.parse_time(args.now) if args.now else None,
-        doh=_doh(args.doh),
-        asn=_asn(args.probe_asn),
-        cc=_country(args.probe_cc),
+        doh=resolver_url(args.doh),
+        asn=network_number(args.probe_asn),
+        cc=country_code(args.probe_cc),
         recipients=tuple(one for value in args.seal_to for one in read_recipients(value)),
     )
 
@@ -223,45 +230,3 @@ def _is_given(args: argparse.Namespace, option: str) -> bool:
 def _has_own_packets(uri: str) -> bool:
     """True for a way without a proxy, and for a file."""
     return uri.partition(":")[0].lower() in ("direct", "interface") or not is_vantage(uri)
-
-
-def _within(option: str, value: float | None, least: float, most: float) -> None:
-    # not (a <= x <= b) refuses NaN too.
-    if value is not None and not least <= value <= most:
-        raise UsageError(
-            f"{option}: {value:{'d' if isinstance(value, int) else 'g'}} is not possible",
-            hint=f"give a number from {least:g} to {most:g}",
-        )
-
-
-def _doh(text: str | None) -> str | None:
-    if text is None or text == "none":
-        return "" if text else None
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0 and text.isprintable()
-    except ValueError:
-        usable = False
-    if not usable:
-        raise UsageError(
-            f"--doh: not the address of a resolver: {text[:100]}",
-            hint="write https://ADDRESS/dns-query, or none",
-        )
-    return text
-
-
-def _asn(text: str | None) -> str:
-    if text is None:
-        return "AS0"
-    found = _ASN.fullmatch(text)
-    if found is None:
-        raise UsageError(f"--probe-asn: not a network number: {text}", hint="write it like AS9198")
-    return f"AS{found[1]}"
-
-
-def _country(text: str | None) -> str:
-    if text is None:
-        return "ZZ"
-    if not _COUNTRY.fullmatch(text):
-        raise UsageError(f"--probe-cc: not a country code: {text}", hint=_("two letters, like KZ"))
-    return text.upper()

@@ -27,6 +27,7 @@ from kzmitm.netio.vantage import VantageLink, open_vantage
 from kzmitm.pki.registry import Registry
 from kzmitm.roots.local import LocalRoots
 from kzmitm.scan import Network, ScanOptions, gentle
+from kzmitm.scan.locating import TraceManner
 from kzmitm.verdict.engine import RULES_VERSION
 from kzmitm.verdict.facts import Facts
 from kzmitm.verdict.followup import FollowUp
@@ -123,6 +124,7 @@ def scan_options(
         follow_ups=not args.no_follow_up,
         benign_sni=controls.names if controls else (),
         control_every=checked.control_uri is not None,
+        locate=TraceManner(control_sni=controls.names[0]) if args.locate and controls else None,
         software_version=__version__,
     )
     if targets.gentle:
@@ -167,6 +169,7 @@ def _shaping(args: argparse.Namespace, setup: Setup, targets: Selection) -> dict
         "stop_after": options.stop_after,
         "doh": bool(setup.doh_servers) and setup.link.resolves_names,
         "connect_to": bool(args.connect_to or args.resolve),
+        "locate": options.locate is not None,
         "control": "vantage" if setup.control_link else "file" if args.control else None,
         "judged_at": setup.judging_time,
     }

@@ -10,17 +10,19 @@ from kzmitm.cli.parser import filled, filled_path
 from kzmitm.cli.terminal import say
 from kzmitm.errors import KzmitmError, UsageError
 from kzmitm.netio.queue_access import Credentials, ServerAddress, parse_server, read_credentials
-from kzmitm.report.language import _
+from kzmitm.report.language import N_, Words, _
 from kzmitm.report.safe import harmless
 
 if TYPE_CHECKING:  # nats-py is an extra
     from kzmitm.netio.nats_queue import Queue
 
-WORDS = {
-    "lost": _("the link to the server is lost; trying again"),
-    "back": _("the server is there again"),
-    "closed": _("the link to the server is closed"),
-}
+WORDS = Words(
+    {
+        "lost": N_("the link to the server is lost; trying again"),
+        "back": N_("the server is there again"),
+        "closed": N_("the link to the server is closed"),
+    }
+)
 
 
 def add_options(parser: argparse.ArgumentParser, *, required: bool) -> None:
@@ -58,12 +60,14 @@ async def linked(server: ServerAddress, credentials: Credentials, inbox: str) ->
         if closing:
             return
         what, _colon, why = code.partition(": ")
-        if what == "unreachable":
+        if "active connections exceeded" in why:  # nats-server's words for max_connections of an account
+            say(_("as many computers work for this place as the campaign allows; waiting for one to leave"))
+        elif what == "unreachable":
             say(_("the server cannot be reached; trying again") + f": {harmless(why)}")
         elif what == "forbidden":
             say(_("the server does not allow it") + f": {harmless(why)}")
         else:
-            say(WORDS.get(code, code))
+            say(_(WORDS.get(code, code)))
 
     queue = await open_queue(server, credentials, inbox=inbox, told=told)
     try:

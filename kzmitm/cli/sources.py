@@ -14,6 +14,7 @@ from kzmitm.pki.registry import Registry, parse_registry
 from kzmitm.pki.root_class import classify
 from kzmitm.pki.store import TrustStore, parse_store, pinned_store
 from kzmitm.roots.examination import Classify
+from kzmitm.wording import reason_of
 
 MAX_STORE_OCTETS = 16 << 20
 """The store of every program on earth together is below 2 MiB."""
@@ -54,7 +55,7 @@ def store_of(path: str | None) -> TrustStore:
         return parse_store(pem, name=CUSTOM, version="", date="")
     except UsageError as exc:
         raise UsageError(
-            f"--store: {path}: it holds no certificate that could be trusted", hint=exc.hint
+            "--store: {path}: it holds no certificate that could be trusted", hint=exc.hint, path=path
         ) from None
 
 
@@ -73,10 +74,20 @@ def read_file(path: str, *, option: str, max_octets: int) -> bytes:
             with Path(path).open("rb") as file:
                 content = file.read(max_octets + 1)
     except (OSError, ValueError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
-        raise UsageError(f"{option}: {path}: {reason}", hint="name a file that can be read") from exc
+        reason = reason_of(exc)
+        raise UsageError(
+            "{option}: {path}: {reason}",
+            hint="name a file that can be read",
+            option=option,
+            path=path,
+            reason=reason,
+        ) from exc
     if len(content) > max_octets:
         raise UsageError(
-            f"{option}: {path}: larger than {max_octets >> 20} MiB", hint="is it the right file?"
+            "{option}: {path}: larger than {max_octets} MiB",
+            hint="is it the right file?",
+            option=option,
+            path=path,
+            max_octets=max_octets >> 20,
         )
     return content

@@ -17,7 +17,7 @@ def system_of(args: argparse.Namespace) -> System:
             raise UsageError("--platform is for another system", hint="give --root PATH too")
         return this_system(deep=args.deep)
     if not args.root.is_dir():
-        raise UsageError(f"--root: {args.root}: no folder", hint="name the folder of a system")
+        raise UsageError("--root: {root}: no folder", hint="name the folder of a system", root=args.root)
     platform = Platform(args.platform) if args.platform else _platform_of(args.root)
     return System(args.root.resolve(), platform=platform, deep=args.deep)
 

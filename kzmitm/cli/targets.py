@@ -79,7 +79,9 @@ def default_count(registry: Registry) -> int:
 
 def _watchlist(name: str, registry: Registry) -> tuple[Target, ...]:
     if name not in registry.watchlists:
-        raise UsageError(f"the registry holds no list {name}", hint=_("name targets, or --list FILE"))
+        raise UsageError(
+            "the registry holds no list {name}", hint=_("name targets, or --list FILE"), name=name
+        )
     return parse_targets(registry.watchlists[name].names)
 
 
@@ -92,9 +94,15 @@ def _find(name: str, registry: Registry, stack: ExitStack) -> TargetList | tuple
     if path.is_file():
         return read_targets(path)
     if path.is_dir():
-        raise UsageError(f"--list: {name} is a directory", hint=_("name a file with one target a line"))
+        raise UsageError(
+            "--list: {name} is a directory", hint=_("name a file with one target a line"), name=name
+        )
     if path.exists():
         return stack.enter_context(spooled_targets(stack.enter_context(path.open("rb")), name=name))
     near = difflib.get_close_matches(name, registry.watchlists, n=1)
-    known = f"did you mean {near[0]}?" if near else f"lists: {', '.join(registry.watchlists)}; or name a file"
-    raise UsageError(f"--list: no list and no file is called {name}", hint=known)
+    known = (
+        _("did you mean {near}?").format(near=near[0])
+        if near
+        else _("lists: {watchlists}; or name a file").format(watchlists=", ".join(registry.watchlists))
+    )
+    raise UsageError("--list: no list and no file is called {name}", hint=known, name=name)

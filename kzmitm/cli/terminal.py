@@ -30,7 +30,8 @@ def prepare_streams() -> None:
     """Let both streams take every character, whatever the locale says.
 
     Kazakh letters do not exist in code pages 1251 and 866; a pipe in one of them would end a scan with
-    an exception. Off a terminal the encoding is UTF-8; on one, what it cannot show is escaped.
+    an exception, or hold question marks. Off a terminal the encoding is UTF-8, whatever PYTHONIOENCODING
+    says, and so it is on Windows' console; on any other terminal, what it cannot show is escaped.
     """
     for stream in (sys.stdout, sys.stderr):
         if not isinstance(stream, io.TextIOWrapper):

@@ -21,5 +21,5 @@ def _roots(file: str) -> list[bytes]:
         return [each.der for each in parse_store(pem, name="", version="", date="").anchors]
     except UsageError as exc:
         raise UsageError(
-            f"--tsa-root: {file}: it holds no certificate that could be trusted", hint=exc.hint
+            "--tsa-root: {file}: it holds no certificate that could be trusted", hint=exc.hint, file=file
         ) from None

@@ -9,43 +9,45 @@ from kzmitm.evidence.token_check import TokenStatus
 from kzmitm.evidence.verification.proof_check import ProofCheck
 from kzmitm.evidence.verification.verify import Signer, SignerStatus, Verification
 from kzmitm.model.codec import format_time
-from kzmitm.report.language import _
+from kzmitm.report.language import N_, Words, _
 from kzmitm.report.line import Line, Style
 from kzmitm.report.safe import harmless
 
 SCHEMA = "kzmitm.verification/1.0"
 
-MEANINGS = {
-    Code.ARCHIVE_DAMAGED: _("the archive is damaged or cut off"),
-    Code.ARCHIVE_EXTRA_BYTES: _("there is something in the archive's file that is not of the archive"),
-    Code.ARCHIVE_UNSAFE_NAME: _("a file's name is none that a result has"),
-    Code.ARCHIVE_DUPLICATE_NAME: _("two files have one name"),
-    Code.ARCHIVE_SPECIAL_FILE: _("something in it is no plain file"),
-    Code.ARCHIVE_BOMB: _("it would grow beyond all bounds when unpacked"),
-    Code.ARCHIVE_TOO_MANY_FILES: _("it has more files than any result"),
-    Code.BUNDLE_RENAMED: _("the folder has another name than its content gives it"),
-    Code.FORMAT_UNKNOWN: _("its format is unknown; a newer kzmitm may know it"),
-    Code.FILE_MISSING: _("a file is missing"),
-    Code.FILE_ADDED: _("a file was added"),
-    Code.FILE_CHANGED: _("a file was changed"),
-    Code.FILE_TOO_LONG: _("a file is longer than any of its kind"),
-    Code.MANIFEST_SYNTAX: _("a list of files is not as kzmitm writes it"),
-    Code.SIGNATURE_INVALID: _("the signature is not one over this"),
-    Code.SIGNER_CHANGED: _("another key signed it than the one that should have"),
-    Code.COUNTERSIGNATURE_INVALID: _("a partner's signature is not one over this"),
-    Code.COUNTERSIGNER_CHANGED: _("another key countersigned it than the one known by that name"),
-    Code.TIMESTAMP_INVALID: _("a timestamp is not one of this"),
-    Code.JSON_SYNTAX: _("a document is no proper JSON"),
-    Code.JSON_DUPLICATE_KEY: _("a document says two things under one name"),
-    Code.JSON_NUMBER: _("a document holds a number that is none, or has no end"),
-    Code.JSON_TEXT: _("a document holds text that is broken, or steers a terminal"),
-    Code.JSON_DEPTH: _("a document is nested without end"),
-    Code.SCHEMA_UNKNOWN: _("a document is of an unknown kind; a newer kzmitm may know it"),
-    Code.DOCUMENT_INVALID: _("a document is not what its kind must be"),
-    Code.DOCUMENTS_DISAGREE: _("two documents of it contradict each other"),
-    Code.CERTIFICATE_MISNAMED: _("a certificate bears the name of another one"),
-    Code.PROOF_INVALID: _("a server is said to have proven its key, and did not"),
-}
+MEANINGS = Words(
+    {
+        Code.ARCHIVE_DAMAGED: N_("the archive is damaged or cut off"),
+        Code.ARCHIVE_EXTRA_BYTES: N_("there is something in the archive's file that is not of the archive"),
+        Code.ARCHIVE_UNSAFE_NAME: N_("a file's name is none that a result has"),
+        Code.ARCHIVE_DUPLICATE_NAME: N_("two files have one name"),
+        Code.ARCHIVE_SPECIAL_FILE: N_("something in it is no plain file"),
+        Code.ARCHIVE_BOMB: N_("it would grow beyond all bounds when unpacked"),
+        Code.ARCHIVE_TOO_MANY_FILES: N_("it has more files than any result"),
+        Code.BUNDLE_RENAMED: N_("the folder has another name than its content gives it"),
+        Code.FORMAT_UNKNOWN: N_("its format is unknown; a newer kzmitm may know it"),
+        Code.FILE_MISSING: N_("a file is missing"),
+        Code.FILE_ADDED: N_("a file was added"),
+        Code.FILE_CHANGED: N_("a file was changed"),
+        Code.FILE_TOO_LONG: N_("a file is longer than any of its kind"),
+        Code.MANIFEST_SYNTAX: N_("a list of files is not as kzmitm writes it"),
+        Code.SIGNATURE_INVALID: N_("the signature is not one over this"),
+        Code.SIGNER_CHANGED: N_("another key signed it than the one that should have"),
+        Code.COUNTERSIGNATURE_INVALID: N_("a partner's signature is not one over this"),
+        Code.COUNTERSIGNER_CHANGED: N_("another key countersigned it than the one known by that name"),
+        Code.TIMESTAMP_INVALID: N_("a timestamp is not one of this"),
+        Code.JSON_SYNTAX: N_("a document is no proper JSON"),
+        Code.JSON_DUPLICATE_KEY: N_("a document says two things under one name"),
+        Code.JSON_NUMBER: N_("a document holds a number that is none, or has no end"),
+        Code.JSON_TEXT: N_("a document holds text that is broken, or steers a terminal"),
+        Code.JSON_DEPTH: N_("a document is nested without end"),
+        Code.SCHEMA_UNKNOWN: N_("a document is of an unknown kind; a newer kzmitm may know it"),
+        Code.DOCUMENT_INVALID: N_("a document is not what its kind must be"),
+        Code.DOCUMENTS_DISAGREE: N_("two documents of it contradict each other"),
+        Code.CERTIFICATE_MISNAMED: N_("a certificate bears the name of another one"),
+        Code.PROOF_INVALID: N_("a server is said to have proven its key, and did not"),
+    }
+)
 
 
 def document(found: Verification) -> dict[str, Any]:

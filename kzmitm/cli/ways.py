@@ -25,7 +25,7 @@ async def _try(link: VantageLink) -> None:
     except ProxyError as exc:
         kind = link.vantage.kind
         raise UsageError(
-            _("the vantage ({kind}) cannot be used: {reason}").format(kind=kind, reason=exc.reason),
+            _("the vantage ({kind}) cannot be used: {reason}").format(kind=kind, reason=_(exc.reason)),
             hint=exc.hint,
         ) from None
     finally:

@@ -21,7 +21,10 @@ def attach(path: Path, filename: str, content: bytes) -> str:
     check_attachment(path, filename)
     if len(content) > layout.MAX_ATTESTATION:
         raise BundleError(
-            f"{filename}: more than {layout.MAX_ATTESTATION} octets", hint="is it a token or a signature?"
+            "{filename}: more than {max_attestation} octets",
+            hint="is it a token or a signature?",
+            filename=filename,
+            max_attestation=layout.MAX_ATTESTATION,
         )
     name = layout.attestation_name(filename, content)
     with open_container(path) as container:
@@ -41,14 +44,16 @@ def check_attachment(path: Path, filename: str) -> None:
     """
     if not layout.ATTESTATION.fullmatch(filename) or len(filename) > layout.MAX_ATTESTATION_NAME:
         raise UsageError(
-            f"{filename[:80]!r} cannot be attached", hint="use a name of letters a-z, digits and hyphens"
+            "{filename} cannot be attached",
+            hint="use a name of letters a-z, digits and hyphens",
+            filename=repr(filename[:80]),
         )
     with open_container(path) as container:
         remove_parts(_folder(path, container) if container.is_folder else path.absolute().parent)
         check_bag(container)
         taken = {layout.plain_attestation(name) for name in container.names}
         if layout.plain_attestation(filename) in taken:
-            raise UsageError(f"{filename} is there already", hint="give another --name")
+            raise UsageError("{filename} is there already", hint="give another --name", filename=filename)
 
 
 def sources_of(container: Container, names: Sequence[str]) -> list[Source]:

@@ -12,6 +12,7 @@ from kzmitm import __version__
 from kzmitm.evidence import layout
 from kzmitm.evidence.archive.shown import shown
 from kzmitm.evidence.damage import Code, DamagedError
+from kzmitm.wording import Wording
 
 FORMAT = "1.0"
 """Of the bundle: `Kzmitm-Bundle` in its bag-info.txt. Readers refuse another major version."""
@@ -44,13 +45,19 @@ def parse_bag_info(octets: bytes) -> dict[str, str]:
     """The fields of bag-info.txt; raises DamagedError for what is not in our form, or of a newer major."""
     text = octets.decode("ascii", "replace")
     if len(octets) > MAX_BAG_INFO:
-        raise DamagedError(Code.MANIFEST_SYNTAX, layout.BAG_INFO, f"more than {MAX_BAG_INFO} octets")
+        raise DamagedError(
+            Code.MANIFEST_SYNTAX,
+            layout.BAG_INFO,
+            Wording("more than {max_bag_info} octets", max_bag_info=MAX_BAG_INFO),
+        )
     fields = {match[1]: match[2] for line in text.split("\n") if (match := _FIELD.fullmatch(line))}
     if "".join(f"{key}: {value}\n" for key, value in fields.items()) != text:
         raise DamagedError(Code.MANIFEST_SYNTAX, layout.BAG_INFO)
     version = fields.get("Kzmitm-Bundle", "")
     if version.partition(".")[0] != FORMAT.partition(".")[0]:
-        raise DamagedError(Code.FORMAT_UNKNOWN, layout.BAG_INFO, f"bundle format {version or '?'}")
+        raise DamagedError(
+            Code.FORMAT_UNKNOWN, layout.BAG_INFO, Wording("bundle format {version}", version=version or "?")
+        )
     return fields
 
 
@@ -68,7 +75,9 @@ def manifest(hashes: Mapping[str, str]) -> bytes:
 def parse_manifest(octets: bytes, name: str) -> dict[str, str]:
     """SHA-256 in hex by path; raises DamagedError for anything but the one form of such a list."""
     if octets.count(b"\n") > layout.MAX_FILES:
-        raise DamagedError(Code.ARCHIVE_TOO_MANY_FILES, name, f"at most {layout.MAX_FILES}")
+        raise DamagedError(
+            Code.ARCHIVE_TOO_MANY_FILES, name, Wording("at most {max_files}", max_files=layout.MAX_FILES)
+        )
     hashes: dict[str, str] = {}
     # Line by line: a search in the whole would take as long as the square of what a stranger wrote.
     for line in octets.decode("ascii", "replace").split("\n"):

@@ -73,8 +73,9 @@ class Bundle:
         file = self._place.measurements()
         if file is None:
             raise BundleError(
-                f"{self.path}: its measurements were left out",
+                "{path}: its measurements were left out",
                 hint="take the result that the scan wrote, or one shared with partners",
+                path=self.path,
             )
         with file:
             for document, _measurement in read_documents(file):
@@ -124,7 +125,7 @@ def _of_journal(path: Path) -> Bundle:
         place = _Unfinished(journal)
         frame = place.frame()
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
-        raise BundleError(f"{path}: this journal cannot be read: {exc}") from None
+        raise BundleError("{path}: this journal cannot be read: {why}", path=path, why=exc) from None
     return Bundle(
         path=path,
         document=frame,

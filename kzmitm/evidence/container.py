@@ -11,6 +11,7 @@ from kzmitm.evidence.archive.zip_reader import ZipContainer
 from kzmitm.evidence.damage import Code, DamagedError
 from kzmitm.evidence.files import open_regular
 from kzmitm.evidence.sealing import is_sealed
+from kzmitm.wording import Wording, reason_of
 
 
 class _Files(Protocol):
@@ -58,7 +59,9 @@ class Container:
     def read(self, name: str, *, max_bytes: int) -> bytes:
         """The content of a file; raises DamagedError if there is none, it is longer, or broken."""
         if self.size(name) > max_bytes:
-            raise DamagedError(Code.FILE_TOO_LONG, name, f"more than {max_bytes} octets")
+            raise DamagedError(
+                Code.FILE_TOO_LONG, name, Wording("more than {max_bytes} octets", max_bytes=max_bytes)
+            )
         return b"".join(self._files.chunks(name))
 
     def open(self, name: str) -> io.BufferedReader:
@@ -109,17 +112,20 @@ def open_container(path: Path) -> Container:
     try:
         if path.is_dir():
             if not is_bag(path):
-                raise BundleError(f"{path}: not a bundle", hint="name the file or folder of one")
+                raise BundleError("{path}: not a bundle", hint="name the file or folder of one", path=path)
             return Container(FolderContainer(path))
         with open(open_regular(path), "rb") as file:  # noqa: PTH123 (a descriptor)
             head = file.read(64)
         if is_sealed(head):
             raise BundleError(
-                f"{path}: sealed to somebody's key",
+                "{path}: sealed to somebody's key",
                 hint="who has the key opens it: age -d -i KEY -o FILE.zip",
+                path=path,
             )
         return Container(ZipContainer(path))
     except (FileNotFoundError, NotADirectoryError):
-        raise BundleError(f"{path}: no such file", hint="name the file or folder of a bundle") from None
+        raise BundleError(
+            "{path}: no such file", hint="name the file or folder of a bundle", path=path
+        ) from None
     except OSError as exc:
-        raise BundleError(f"{path}: cannot be read: {exc.strerror}") from exc
+        raise BundleError("{path}: cannot be read: {why}", path=path, why=reason_of(exc)) from exc

@@ -154,11 +154,14 @@ def read_control(path: Path) -> Control:
         return parse_control(read_regular(path, max_bytes=MAX_FILE))
     except FileNotFoundError:
         raise UsageError(
-            f"{path}: no such control file",
+            "{path}: no such control file",
             hint="make one at a clean place: kzmitm scan --record-control FILE",
+            path=path,
         ) from None
     except (BundleError, UnreadableJSONError) as exc:
-        raise UsageError(f"{path}: {exc}", hint="record it again with --record-control") from None
+        raise UsageError(
+            "{path}: {why}", hint="record it again with --record-control", path=path, why=exc
+        ) from None
 
 
 def parse_control(data: bytes) -> Control:
@@ -166,7 +169,7 @@ def parse_control(data: bytes) -> Control:
     document = parse_json(data, max_bytes=MAX_FILE)
     schema = document.get("schema") if isinstance(document, dict) else None
     if not isinstance(schema, str) or not schema.startswith(_SCHEMA_FAMILY):
-        raise CodecError(f"$.schema: not a control file ({SCHEMA})")
+        raise CodecError("$.schema: not a control file ({schema})", schema=SCHEMA)
     certificates = _certificates(document.get("certificates"))
     names = document.get("names")
     if not isinstance(names, list):
@@ -185,7 +188,7 @@ def _certificates(members: Any) -> dict[str, bytes]:
         path = f"$.certificates.{name[:70]}"
         der = from_json(bytes, data, path)
         if hashlib.sha256(der).hexdigest() != name:
-            raise CodecError(f"{path}: the content has another SHA-256")
+            raise CodecError("{path}: the content has another SHA-256", path=path)
         certificates[name] = der
     return certificates
 
@@ -193,14 +196,14 @@ def _certificates(members: Any) -> dict[str, bytes]:
 def _entry(data: Any, path: str, certificates: Mapping[str, bytes]) -> ControlEntry:
     """An entry as ControlEntry is written, but for the hashes in the place of certificates."""
     if not isinstance(data, dict):
-        raise CodecError(f"{path}: an object expected")
+        raise CodecError("{path}: an object expected", path=path)
     chains = data.get("chains", [])
     if not isinstance(chains, list):
-        raise CodecError(f"{path}.chains: a list expected")
+        raise CodecError("{path}.chains: a list expected", path=path)
     plain = {key: data[key] for key in ("hostname", "port", "ips", "failures") if key in data}
     entry = from_json(ControlEntry, plain, path)
     if not 0 < entry.port <= MAX_PORT:
-        raise CodecError(f"{path}.port: not a port: {entry.port}")
+        raise CodecError("{path}.port: not a port: {port}", path=path, port=entry.port)
     return _bounded(
         ControlEntry(
             hostname=_hostname(entry.hostname, f"{path}.hostname"),
@@ -217,16 +220,21 @@ def _hostname(text: str, path: str) -> str:
     try:
         return str(ip_address(text)) if is_ip(text) else to_ascii_hostname(text)
     except ValueError as exc:
-        raise CodecError(f"{path}: {exc}") from None
+        raise CodecError("{path}: {why}", path=path, why=exc) from None
 
 
 def _chain(data: Any, path: str, certificates: Mapping[str, bytes]) -> ControlChain:
     if not isinstance(data, dict):
-        raise CodecError(f"{path}: an object expected")
+        raise CodecError("{path}: an object expected", path=path)
     hashes = from_json(tuple[str, ...], data.get("certificates"), f"{path}.certificates")
     for i, sha256 in enumerate(hashes):
         if sha256 not in certificates:
-            raise CodecError(f"{path}.certificates[{i}]: no such certificate in the file: {sha256[:70]!r}")
+            raise CodecError(
+                "{path}.certificates[{i}]: no such certificate in the file: {sha256}",
+                path=path,
+                i=i,
+                sha256=repr(sha256[:70]),
+            )
     plain = {key: data[key] for key in ("seen_at", "ip") if key in data}
     chain = from_json(ControlChain, {**plain, "chain": []}, path)
     return ControlChain(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kzmitm.errors import BundleError
+from kzmitm.wording import Wording
 
 
 class Code(StrEnum):
@@ -67,4 +68,6 @@ class DamagedError(BundleError):
 
     def __init__(self, code: Code, file: str = "", detail: str = "") -> None:
         self.problem = Problem(code, file, detail)
-        super().__init__(str(self.problem), hint="kzmitm verify tells more")
+        parts = {"code": code, "file": file, "detail": detail}
+        message = ": ".join(f"{{{name}}}" for name, said in parts.items() if said)
+        super().__init__(message, hint=Wording("kzmitm verify tells more"), **parts)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from kzmitm.errors import BundleError
 from kzmitm.evidence.locking import abandoned, lock
+from kzmitm.wording import reason_of
 
 PART_PREFIX = ".part-"
 """Begins the name of a file that is being written; readers pass over it."""
@@ -118,10 +119,10 @@ def open_regular(path: Path) -> int:
     except (FileNotFoundError, NotADirectoryError):
         raise
     except OSError as exc:
-        raise BundleError(f"{path.name}: cannot be read: {exc.strerror}") from exc
+        raise BundleError("{name}: cannot be read: {why}", name=path.name, why=reason_of(exc)) from exc
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise BundleError(f"{path.name}: not a plain file")
+        raise BundleError("{name}: not a plain file", name=path.name)
     return descriptor
 
 
@@ -132,7 +133,7 @@ def read_regular(path: Path, *, max_bytes: int) -> bytes:
         size = os.fstat(file.fileno()).st_size
         data = file.read(max_bytes + 1) if size <= max_bytes else b""
     if max(size, len(data)) > max_bytes:
-        raise BundleError(f"{path.name}: longer than {max_bytes} octets")
+        raise BundleError("{name}: longer than {max_bytes} octets", name=path.name, max_bytes=max_bytes)
     return data
 
 

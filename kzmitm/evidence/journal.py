@@ -116,7 +116,7 @@ class JournalWriter:
         Raises UsageError if `folder` is a file, OSError.
         """
         if folder.exists() and not folder.is_dir():
-            raise UsageError(f"{folder}: not a folder", hint="name another one")
+            raise UsageError("{folder}: not a folder", hint="name another one", folder=folder)
         folder.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
         place = folder / f"{PREFIX}{os.urandom(8).hex()}"
         with alone_in(folder):  # until it is locked it looks like one that was left behind
@@ -140,11 +140,12 @@ class JournalWriter:
         failures: Sequence[str | None] | None = None,
         certificates: Sequence[Certificate] = (),
         explanation: str = "",
+        annotations: Mapping[str, str] | None = None,
     ) -> None:
         """Write one target; raises OSError, and the journal is readable all the same.
 
         `failures` are as for `kzmitm.ooni.emit`, `certificates` and `explanation` as for
-        `kzmitm.evidence.scan_document.target_row`.
+        `kzmitm.evidence.scan_document.target_row`; `annotations` are of this measurement alone.
         """
         for observation in measurement.tls:
             for der in observation.presented_chain[1:]:
@@ -153,7 +154,7 @@ class JournalWriter:
             measurement,
             test_start_time=self._started_at,
             failures=failures,
-            annotations=self._annotations,
+            annotations={**(annotations or {}), **self._annotations},
             versions={
                 "rules": verdict.rules_version,
                 "registry": verdict.registry_version,

@@ -9,6 +9,7 @@ import math
 import re
 from typing import Any
 
+from kzmitm.errors import WordedError
 from kzmitm.evidence.damage import Code
 from kzmitm.evidence.json_writer import STEERING
 
@@ -26,11 +27,11 @@ _HALF_PAIR = re.compile(r"\\u[dD][89abAB]", re.ASCII)
 _LOW_HALF = re.compile(r"\\u[dD][c-fC-F]", re.ASCII)
 
 
-class UnreadableJSONError(ValueError):
+class UnreadableJSONError(WordedError, ValueError):
     """The octets are no JSON document that we accept; the message says why, and where if that is known."""
 
-    def __init__(self, message: str, code: Code = Code.JSON_SYNTAX) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, /, code: Code = Code.JSON_SYNTAX, **values: object) -> None:
+        super().__init__(message, **values)
         self.code = code
 
 
@@ -41,21 +42,26 @@ def parse_json(data: bytes, *, max_bytes: int = MAX_BYTES, floats: bool = True, 
     around, as we write them all escaped.
     """
     if len(data) > max_bytes:
-        raise UnreadableJSONError(f"longer than {max_bytes} octets", Code.FILE_TOO_LONG)
+        raise UnreadableJSONError("longer than {max_bytes} octets", Code.FILE_TOO_LONG, max_bytes=max_bytes)
     try:
         text = data.decode()
     except UnicodeDecodeError as exc:
-        raise UnreadableJSONError(f"not UTF-8 at octet {exc.start}", Code.JSON_TEXT) from None
+        raise UnreadableJSONError("not UTF-8 at octet {start}", Code.JSON_TEXT, start=exc.start) from None
     if plain and (not text.isascii() or "\x7f" in text) and STEERING.search(text):
         raise UnreadableJSONError("a character that steers or turns text", Code.JSON_TEXT)
     try:
         value = (_DECODER if floats else _DECODER_WITHOUT_FLOATS).decode(text)
     except json.JSONDecodeError as exc:
         raise UnreadableJSONError(
-            f"{exc.msg.removesuffix(' at')} at line {exc.lineno}, column {exc.colno}"
+            "{said} at line {lineno}, column {colno}",
+            said=exc.msg.removesuffix(" at"),
+            lineno=exc.lineno,
+            colno=exc.colno,
         ) from None
     except RecursionError:
-        raise UnreadableJSONError(f"nested deeper than {MAX_DEPTH} levels", Code.JSON_DEPTH) from None
+        raise UnreadableJSONError(
+            "nested deeper than {max_depth} levels", Code.JSON_DEPTH, max_depth=MAX_DEPTH
+        ) from None
     _check_depth(value)
     if _HALF_PAIR.search(text) or _LOW_HALF.search(text):
         _check_text(value)
@@ -67,29 +73,35 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise UnreadableJSONError(f"key {twice[:40]!r} twice in one object", Code.JSON_DUPLICATE_KEY)
+        raise UnreadableJSONError(
+            "key {twice} twice in one object", Code.JSON_DUPLICATE_KEY, twice=repr(twice[:40])
+        )
     return members
 
 
 def _integer(text: str) -> int:
     if len(text.lstrip("-")) > MAX_INTEGER_DIGITS:
-        raise UnreadableJSONError(f"an integer of more than {MAX_INTEGER_DIGITS} digits", Code.JSON_NUMBER)
+        raise UnreadableJSONError(
+            "an integer of more than {max_integer_digits} digits",
+            Code.JSON_NUMBER,
+            max_integer_digits=MAX_INTEGER_DIGITS,
+        )
     return int(text)
 
 
 def _number(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise UnreadableJSONError(f"number out of range: {text[:40]}", Code.JSON_NUMBER)
+        raise UnreadableJSONError("number out of range: {text}", Code.JSON_NUMBER, text=text[:40])
     return number
 
 
 def _no_float(text: str) -> Any:
-    raise UnreadableJSONError(f"a fraction: {text[:40]}", Code.JSON_NUMBER)
+    raise UnreadableJSONError("a fraction: {text}", Code.JSON_NUMBER, text=text[:40])
 
 
 def _no_constant(text: str) -> Any:
-    raise UnreadableJSONError(f"{text} is not JSON", Code.JSON_NUMBER)
+    raise UnreadableJSONError("{text} is not JSON", Code.JSON_NUMBER, text=text)
 
 
 _DECODER = json.JSONDecoder(
@@ -112,7 +124,7 @@ def _check_depth(value: Any) -> None:
         ]
         if not level:
             return
-    raise UnreadableJSONError(f"nested deeper than {MAX_DEPTH} levels", Code.JSON_DEPTH)
+    raise UnreadableJSONError("nested deeper than {max_depth} levels", Code.JSON_DEPTH, max_depth=MAX_DEPTH)
 
 
 def _check_text(value: Any) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from kzmitm.wording import Wording
+
 
 class Level(StrEnum):
     """The widest circle that a file is meant for; the folder under `data/` that holds it."""
@@ -36,15 +38,27 @@ class BundleFile:
     meaning: str
 
 
-PUBLIC_SCAN = BundleFile("data/public/scan.json", Level.PUBLIC, "verdicts and their reasons (kzmitm.scan/1)")
-CERTIFICATES = BundleFile("data/public/certs/", Level.PUBLIC, "authorities above the leaves, <SHA-256>.der")
-README = BundleFile("data/public/readme.txt", Level.PUBLIC, "what this is, and how to check it by hand")
-PARTNER_SCAN = BundleFile("data/partner/scan.json", Level.PARTNER, "the same with times, addresses, chains")
-MEASUREMENTS = BundleFile(
-    "data/partner/measurements.jsonl", Level.PARTNER, "an OONI measurement per line, whole chains, proofs"
+PUBLIC_SCAN = BundleFile(
+    "data/public/scan.json", Level.PUBLIC, Wording("verdicts and their reasons (kzmitm.scan/1)")
 )
-ENVIRONMENT = BundleFile("data/full/environment.json", Level.FULL, "system and resolvers of the probe")
-CAPTURE = BundleFile("data/full/capture.pcapng", Level.FULL, "packets of the scan's own connections")
+CERTIFICATES = BundleFile(
+    "data/public/certs/", Level.PUBLIC, Wording("authorities above the leaves, <SHA-256>.der")
+)
+README = BundleFile(
+    "data/public/readme.txt", Level.PUBLIC, Wording("what this is, and how to check it by hand")
+)
+PARTNER_SCAN = BundleFile(
+    "data/partner/scan.json", Level.PARTNER, Wording("the same with times, addresses, chains")
+)
+MEASUREMENTS = BundleFile(
+    "data/partner/measurements.jsonl",
+    Level.PARTNER,
+    Wording("an OONI measurement per line, whole chains, proofs"),
+)
+ENVIRONMENT = BundleFile(
+    "data/full/environment.json", Level.FULL, Wording("system and resolvers of the probe")
+)
+CAPTURE = BundleFile("data/full/capture.pcapng", Level.FULL, Wording("packets of the scan's own connections"))
 
 FILES = (PUBLIC_SCAN, CERTIFICATES, README, PARTNER_SCAN, MEASUREMENTS, ENVIRONMENT, CAPTURE)
 

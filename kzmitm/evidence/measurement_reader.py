@@ -9,6 +9,7 @@ from kzmitm.evidence.json_reader import MAX_COMMAS, UnreadableJSONError, parse_j
 from kzmitm.evidence.scan_document import Row
 from kzmitm.model.measurement import Measurement
 from kzmitm.ooni.decode import DecodeError, decode
+from kzmitm.wording import Wording
 
 MAX_LINE = 1 << 26
 """Octets of one measurement: fifty handshakes with chains of our largest size, in base64."""
@@ -28,15 +29,21 @@ def read_documents(
         number += 1
         where = f"{name}:{number}"
         if line.count(b",") > MAX_COMMAS:
-            raise DamagedError(Code.FILE_TOO_LONG, where, f"more than {MAX_COMMAS} values")
+            raise DamagedError(
+                Code.FILE_TOO_LONG, where, Wording("more than {max_commas} values", max_commas=MAX_COMMAS)
+            )
         document = parse_object(line, where)
         try:
             measurement = decode(document)
         except DecodeError as exc:
-            raise DecodeError(f"{where}: {exc}") from None
+            raise DecodeError("{where}: {why}", where=where, why=exc) from None
         yield document, measurement
     if len(line) > MAX_LINE:
-        raise DamagedError(Code.FILE_TOO_LONG, f"{name}:{number + 1}", f"more than {MAX_LINE} octets")
+        raise DamagedError(
+            Code.FILE_TOO_LONG,
+            f"{name}:{number + 1}",
+            Wording("more than {max_line} octets", max_line=MAX_LINE),
+        )
 
 
 def parse_object(octets: bytes, where: str) -> Row:
@@ -46,5 +53,5 @@ def parse_object(octets: bytes, where: str) -> Row:
     except UnreadableJSONError as exc:
         raise DamagedError(exc.code, where, str(exc)) from None
     if not isinstance(value, dict):
-        raise DamagedError(Code.DOCUMENT_INVALID, where, "not an object")
+        raise DamagedError(Code.DOCUMENT_INVALID, where, Wording("not an object"))
     return value

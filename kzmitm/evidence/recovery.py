@@ -17,6 +17,7 @@ from kzmitm.evidence.locking import abandoned, alone_in
 from kzmitm.evidence.medium import Folder
 from kzmitm.evidence.signing.keys import SigningKey
 from kzmitm.evidence.verification.bag_check import check_bag
+from kzmitm.wording import Wording
 
 KeyOf = Callable[[Signing], SigningKey]
 """The key that a journal is to be signed with."""
@@ -82,7 +83,7 @@ def _recover(path: Path, key_of: KeyOf) -> Recovered | None:
     except _TOLD as exc:
         return Recovered(path, None, str(exc))
     except _DAMAGE as exc:
-        return Recovered(path, None, f"not as kzmitm wrote it: {exc!r}")
+        return Recovered(path, None, Wording("not as kzmitm wrote it: {why}", why=repr(exc)))
 
 
 def _is_empty(medium: Folder) -> bool:

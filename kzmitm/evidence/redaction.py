@@ -30,7 +30,7 @@ _HANDSHAKE = ("version", "cipher_suite", "alpn", "proof_verified")
 _STORE = ("name", "version", "date", "sha256")
 _OPTIONS = (
     "lists", "targets", "sni", "profile", "split", "engine", "follow_ups", "concurrency", "rate_per_s",
-    "timeout_s", "families", "stop_after", "doh", "connect_to", "control",
+    "timeout_s", "families", "stop_after", "doh", "connect_to", "locate", "control",
 )  # fmt: skip
 _PUBLIC_SCOPES = frozenset({Scope.STATE, Scope.ISP})
 """Whose authorities are everybody's affair. That of any other scope may be made for its one user."""

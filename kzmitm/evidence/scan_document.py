@@ -14,6 +14,7 @@ from kzmitm import __version__
 from kzmitm.errors import BundleError
 from kzmitm.evidence.json_writer import canonical
 from kzmitm.evidence.layout import Level
+from kzmitm.evidence.trait_rows import trait_row
 from kzmitm.model.certificate import Certificate
 from kzmitm.model.codec import format_time, from_json, to_json
 from kzmitm.model.local_trust import LocalTrust
@@ -21,6 +22,8 @@ from kzmitm.model.measurement import Measurement
 from kzmitm.model.observation import TLSObservation
 from kzmitm.model.target import Vantage
 from kzmitm.model.verdict import Outcome, Verdict
+from kzmitm.verdict.answer_traits import traits_of_measurement
+from kzmitm.verdict.location import locations_of
 
 SCHEMA = "kzmitm.scan/1.0"
 VERSION = "1.0"
@@ -110,6 +113,12 @@ def target_row(
         del told[name]
     if measurement.local_trust is not None:
         told["local_trust"] = _local_trust(measurement.local_trust)
+    if measurement.trace:
+        told["locations"] = to_json(locations_of(measurement))
+    if verdict.outcome is Outcome.INTERCEPTION:
+        traits = traits_of_measurement(measurement, certificates[0] if certificates else None)
+        if traits is not None:
+            told["traits"] = trait_row(traits)
     return told | {
         "target": str(target),
         "hostname": target.hostname,
@@ -176,7 +185,7 @@ def _text_at(document: Any, *keys: str) -> str:
     for key in keys:
         document = document.get(key) if isinstance(document, Mapping) else None
     if not isinstance(document, str):
-        raise BundleError(f"scan.json: {'.'.join(keys)}: text expected")
+        raise BundleError("scan.json: {keys}: text expected", keys=".".join(keys))
     return document
 
 

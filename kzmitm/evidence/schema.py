@@ -17,5 +17,7 @@ def schema_text(name: str) -> str:
     """The JSON Schema of a document of ours; raises UsageError for an unknown name."""
     known = schema_names()
     if name not in known:
-        raise UsageError(f"no schema {name[:40]!r}", hint=f"there is: {', '.join(known)}")
+        raise UsageError(
+            "no schema {name}", hint="there is: {known}", name=repr(name[:40]), known=", ".join(known)
+        )
     return resources.files("kzmitm.evidence").joinpath("schemas", name + _SUFFIX).read_text(encoding="utf-8")

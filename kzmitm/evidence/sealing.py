@@ -18,6 +18,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from kzmitm.errors import UsageError
+from kzmitm.wording import Wording, reason_of
 
 SEALED_SUFFIX = ".age"
 """Is appended to the name of a sealed file."""
@@ -30,7 +31,9 @@ MAX_LINE = 8 << 10
 MAX_RECIPIENTS = 64
 """Each of them can open everything: more is a server's authorized_keys, not a list of partners."""
 
-_HINT = 'give age1… (`age-keygen -y FILE` prints it), "ssh-ed25519 AAAA…" in quotes, or a file of such lines'
+_HINT = Wording(
+    'give age1… (`age-keygen -y FILE` prints it), "ssh-ed25519 AAAA…" in quotes, or a file of such lines'
+)
 _SSH_KINDS = {"ssh-ed25519": 2, "ssh-rsa": 3}
 """What age encrypts to, and of how many strings such a key consists (RFC 8709, RFC 4253)."""
 _SSH_KIND = re.compile(r"(ssh|ecdsa|sk)-[a-z0-9@.-]{1,60}", re.ASCII)
@@ -38,7 +41,11 @@ _AGE_KEY = re.compile(r"age1[0-9a-z]{40,}", re.ASCII)
 """Long enough to be no file's name; a key of X25519 has 62 characters."""
 _SECRETS = (
     (re.compile(r"age-secret-key-"), "AGE-SECRET-KEY-…", "age-keygen -y FILE"),
-    (re.compile(r"\bage-plugin-[0-9a-z-]*-1[0-9a-z]{6}"), "AGE-PLUGIN-…", "the plugin's own command"),
+    (
+        re.compile(r"\bage-plugin-[0-9a-z-]*-1[0-9a-z]{6}"),
+        "AGE-PLUGIN-…",
+        Wording("the plugin's own command"),
+    ),
     (re.compile(r"private key-----"), "PRIVATE KEY", "ssh-keygen -y -f FILE"),
     (re.compile(r"putty-user-key-file-"), "PuTTY-User-Key-File-…", "puttygen FILE -O public-openssh"),
 )
@@ -72,7 +79,7 @@ def _pyrage() -> Any:
     try:
         import pyrage  # noqa: PLC0415 (an extra)
     except ImportError:
-        hint = "pip install 'kzmitm[seal]'"
+        hint = Wording("pip install 'kzmitm[seal]'")
         raise UsageError("sealing needs pyrage, which is not installed", hint=hint) from None
     return pyrage
 
@@ -92,7 +99,9 @@ def parse_recipient(text: str) -> Recipient:
     if kind in _SSH_KINDS:
         return _ssh_recipient(pyrage, kind, rest)
     if _SSH_KIND.fullmatch(kind):
-        raise UsageError(f"{kind}: age cannot encrypt to such a key", hint="give age1… or ssh-ed25519 AAAA…")
+        raise UsageError(
+            "{kind}: age cannot encrypt to such a key", hint="give age1… or ssh-ed25519 AAAA…", kind=kind
+        )
     raise UsageError("not a public key of age or ssh", hint=_HINT)
 
 
@@ -101,8 +110,10 @@ def _refuse_secret(text: str) -> None:
     for mark, name, command in _SECRETS:
         if mark.search(folded):
             raise UsageError(
-                f"{name}: that is the secret half of a key, which must not leave its owner",
-                hint=f"give the public half ({command} prints it); if the key came from somebody, tell them",
+                "{name}: that is the secret half of a key, which must not leave its owner",
+                hint="give the public half ({command} prints it); if the key came from somebody, tell them",
+                name=name,
+                command=command,
             )
 
 
@@ -126,7 +137,9 @@ def _age_recipient(pyrage: Any, word: str, rest: list[str]) -> Recipient:
 
 def _ssh_recipient(pyrage: Any, kind: str, rest: list[str]) -> Recipient:
     if not rest:
-        raise UsageError(f"{kind}: the key itself is missing", hint="put kind and key in quotes, as one word")
+        raise UsageError(
+            "{kind}: the key itself is missing", hint="put kind and key in quotes, as one word", kind=kind
+        )
     text = f"{kind} {rest[0]}"
     fields = _ssh_fields(rest[0])
     try:
@@ -139,9 +152,12 @@ def _ssh_recipient(pyrage: Any, kind: str, rest: list[str]) -> Recipient:
             raise
         key = None
     if key is None or len(fields) != _SSH_KINDS[kind] or fields[0] != kind.encode():
-        size = "; of ssh-rsa, 2048 to 4096 bits" if kind == "ssh-rsa" else ""
+        size = Wording("; of ssh-rsa, 2048 to 4096 bits") if kind == "ssh-rsa" else ""
         raise UsageError(
-            f"not a key of {kind}: incomplete, mistyped or unfit", hint=f"copy the whole .pub file{size}"
+            "not a key of {kind}: incomplete, mistyped or unfit",
+            hint="copy the whole .pub file{size}",
+            kind=kind,
+            size=size,
         )
     if kind == "ssh-ed25519":
         _refuse_low_order(_montgomery(fields[1]))
@@ -208,17 +224,30 @@ def read_recipients(value: str) -> tuple[Recipient, ...]:
         if not line or line.startswith(b"#"):
             continue
         if len(line) > MAX_LINE:
-            raise UsageError(f"{value}:{number}: line longer than {MAX_LINE} octets", hint=_HINT)
+            raise UsageError(
+                "{value}:{number}: line longer than {max_line} octets",
+                hint=_HINT,
+                value=value,
+                number=number,
+                max_line=MAX_LINE,
+            )
         try:
             # Comments of ssh keys come in any encoding; they are left out anyway.
             found.append(parse_recipient(line.decode("utf-8", "replace")))
         except UsageError as exc:
-            raise UsageError(f"{value}:{number}: {exc}", hint=exc.hint) from None
+            raise UsageError(
+                "{value}:{number}: {why}", hint=exc.hint, value=value, number=number, why=exc
+            ) from None
     recipients = tuple(dict.fromkeys(found))
     if not recipients:
-        raise UsageError(f"{value} holds no key", hint=_HINT)
+        raise UsageError("{value} holds no key", hint=_HINT, value=value)
     if len(recipients) > MAX_RECIPIENTS:
-        raise UsageError(f"{value} holds more than {MAX_RECIPIENTS} keys", hint="name the partners only")
+        raise UsageError(
+            "{value} holds more than {max_recipients} keys",
+            hint="name the partners only",
+            value=value,
+            max_recipients=MAX_RECIPIENTS,
+        )
     return recipients
 
 
@@ -229,10 +258,10 @@ def _lines(path: str) -> list[bytes]:
         with Path(path).open("rb") as file:
             octets = file.read(MAX_FILE + 1)
     except (OSError, ValueError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else "not a path"
-        raise UsageError(f"cannot read {path}: {reason}", hint=_HINT) from None
+        reason = reason_of(exc) if isinstance(exc, OSError) else "not a path"
+        raise UsageError("cannot read {path}: {reason}", hint=_HINT, path=path, reason=reason) from None
     if len(octets) > MAX_FILE:
-        raise UsageError(f"{path}: longer than {MAX_FILE} octets", hint=_HINT)
+        raise UsageError("{path}: longer than {max_file} octets", hint=_HINT, path=path, max_file=MAX_FILE)
     return [line.strip() for line in octets.removeprefix(b"\xef\xbb\xbf").splitlines()]
 
 

@@ -11,6 +11,7 @@ from kzmitm.evidence.attachments import sources_of
 from kzmitm.evidence.container import Container
 from kzmitm.evidence.files import replace_file
 from kzmitm.evidence.layout import Level
+from kzmitm.wording import Wording
 
 _TIMED = (".tsr", ".ots")
 """Attached files that tell when somebody held the bundle in hand."""
@@ -38,7 +39,7 @@ def shared_files(container: Container, level: Level, *, timestamps: bool) -> tup
 def write_shared(container: Container, files: tuple[SharedFile, ...], out: Path) -> None:
     """Write the bundle of the files that are kept; raises UsageError if `out` exists, OSError."""
     if out.exists():
-        raise UsageError(f"{out} exists already", hint="name another file with --out")
+        raise UsageError("{out} exists already", hint="name another file with --out", out=out)
     kept = [file.path for file in files if file.is_kept]
     replace_file(out, archive_chunks(container.root, sources_of(container, kept)))
 
@@ -66,6 +67,6 @@ def _meanings(name: str) -> Iterator[str]:
         if name == file.path or (file.path.endswith("/") and name.startswith(file.path)):
             yield file.meaning
     if name in layout.TAG_FILES:
-        yield "what is in the bundle, and the signature over it"
+        yield Wording("what is in the bundle, and the signature over it")
     if layout.ATTESTATION.fullmatch(name):
-        yield "a partner's signature" if name.endswith(".sig") else "a timestamp"
+        yield Wording("a partner's signature") if name.endswith(".sig") else Wording("a timestamp")

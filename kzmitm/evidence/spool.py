@@ -103,10 +103,10 @@ def _read_line(file: BinaryIO, offset: int) -> _Line | None:
     file.seek(offset)
     raw = file.readline(MAX_LINE + 1)
     if len(raw) > MAX_LINE:
-        raise BundleError(f"a row of more than {MAX_LINE} octets in the spool of verdicts")
+        raise BundleError("a row of more than {max_line} octets in the spool of verdicts", max_line=MAX_LINE)
     if not raw.endswith(b"\n"):
         return None
     parts = raw[:-1].split(b" ", 3)
     if len(parts) != 4 or parts[0] not in {_ADD, _AMEND}:
-        raise BundleError(f"no row at octet {offset} of the spool of verdicts")
+        raise BundleError("no row at octet {offset} of the spool of verdicts", offset=offset)
     return _Line(offset, *parts)

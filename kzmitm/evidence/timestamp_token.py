@@ -152,7 +152,7 @@ def _certificates_and_signers(octets: bytes, pos: int, end: int) -> tuple[list[A
         elif tag == der.SET:
             signers += parts
         elif tag != 0xA1:  # revocation lists
-            raise DERError(f"tag {tag:#04x} in SignedData")
+            raise DERError("tag {tag} in SignedData", tag=f"{tag:#04x}")
     return certificates, signers
 
 
@@ -202,7 +202,7 @@ def _attributes(octets: bytes) -> dict[str, bytes]:
         oid, pos = der.read_oid(octets, start, stop)
         values = expect(octets, pos, stop, der.SET)
         if oid in found or len(elements(octets, *values)) != 1:
-            raise DERError(f"signed attribute {oid} with several values (RFC 5652, 11)")
+            raise DERError("signed attribute {oid} with several values (RFC 5652, 11)", oid=oid)
         found[oid] = octets[slice(*values)]
     return found
 
@@ -236,14 +236,14 @@ def _gen_time(text: bytes) -> datetime:
 def _known(octets: bytes, pos: int, end: int, oid: str) -> int:
     found, pos = der.read_oid(octets, pos, end)
     if found != oid:
-        raise DERError(f"{found} instead of {oid}")
+        raise DERError("{found} instead of {oid}", found=found, oid=oid)
     return pos
 
 
 def _version(octets: bytes, pos: int, end: int, number: int) -> int:
     start, stop = expect(octets, pos, end, der.INTEGER)
     if der.read_integer(octets, start, stop) != number:
-        raise DERError(f"not version {number}")
+        raise DERError("not version {number}", number=number)
     return stop
 
 

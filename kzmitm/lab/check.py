@@ -15,6 +15,7 @@ from kzmitm.lab.errors import LaboratoryError
 from kzmitm.lab.products import how_to_get
 from kzmitm.lab.profile import Expected, Profile
 from kzmitm.lab.session import Finding, Offer, Session
+from kzmitm.wording import Wording
 
 Row = Mapping[str, Any]
 """An entry of `targets` in a scan document (kzmitm.scan/1.0)."""
@@ -49,10 +50,16 @@ def misjudged(rows: Sequence[Row], expectations: Mapping[str, Expected]) -> Iter
     for hostname, expected in expectations.items():
         row = by_name.get(hostname)
         if row is None:
-            yield f"{hostname}: not measured"
+            yield Wording("{hostname}: not measured", hostname=hostname)
             continue
         for what, wanted, got in _differences(row, expected):
-            yield f"{hostname}: {what} should be {wanted}, and is {got}"
+            yield Wording(
+                "{hostname}: {what} should be {wanted}, and is {got}",
+                hostname=hostname,
+                what=what,
+                wanted=wanted,
+                got=got,
+            )
 
 
 def _differences(row: Row, expected: Expected) -> Iterator[tuple[str, object, object]]:
@@ -76,8 +83,8 @@ def check_profile(session: Session, offer: Offer, given: Mapping[str, str]) -> C
     settings = profile.settle(given)
     expected = str(profile.expected(settings))
     if offer.missing:
-        reason = f"needs {how_to_get(offer.missing)}"
-        return Checked(profile=profile, expected=expected, result=Result.SKIP, reasons=(reason,))
+        reasons = (Wording("needs {what}", what=how_to_get(offer.missing)),)
+        return Checked(profile=profile, expected=expected, result=Result.SKIP, reasons=reasons)
     began = time.monotonic()
     try:
         active = session.switch_on(profile.name, given)

@@ -10,12 +10,13 @@ from kzmitm.lab.network.namespaces import refusal
 from kzmitm.lab.network.session import NetworkSession
 from kzmitm.lab.products import SERVERS, Products, how_to_get
 from kzmitm.lab.session import Session
+from kzmitm.wording import Wording
 
 
 def why_no_network(products: Products) -> str | None:
     """Why there can be no network of namespaces here, in one line; None if there can."""
     if missing := products.lacks(SERVERS):
-        return f"needs {how_to_get(missing)}"
+        return Wording("needs {what}", what=how_to_get(missing))
     return refusal()
 
 

@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kzmitm.wording import Wording, joined
+
 SYSTEM_FOLDERS = ("/usr/sbin", "/sbin", "/usr/local/sbin", "/opt/homebrew/bin")
 """Where packages put such programs although the PATH of a user leaves them out."""
 
@@ -42,7 +44,10 @@ MAX_SHEBANG = 256
 """Octets of the first line of a script that the kernel reads (linux/binfmts.h)."""
 
 HOW_TO_GET = {
-    "mitmproxy": f"mitmproxy (pipx install mitmproxy, or set {MITMDUMP_VARIABLE} to its mitmdump)",
+    "mitmproxy": Wording(
+        "mitmproxy (pipx install mitmproxy, or set {mitmdump_variable} to its mitmdump)",
+        mitmdump_variable=MITMDUMP_VARIABLE,
+    ),
 }
 
 
@@ -74,8 +79,12 @@ def find_products(environment: Mapping[str, str] | None = None) -> Products:
 
 def how_to_get(packages: Collection[str]) -> str:
     """One line that says how to get the missing packages."""
-    return "; ".join(
-        HOW_TO_GET.get(package, f"{package} (apt-get install {package})") for package in packages
+    return joined(
+        "; ",
+        (
+            HOW_TO_GET.get(package, Wording("{package} (apt-get install {package})", package=package))
+            for package in packages
+        ),
     )
 
 

@@ -154,5 +154,10 @@ def profile_named(name: str) -> Profile:
     """The profile of a name; raises UsageError if there is none."""
     profile = all_profiles().get(name)
     if profile is None:
-        raise UsageError(f"no profile is called {name[:40]!r}", hint=f"there is: {', '.join(all_profiles())}")
+        raise UsageError(
+            "no profile is called {name}",
+            hint="there is: {all_profiles}",
+            name=repr(name[:40]),
+            all_profiles=", ".join(all_profiles()),
+        )
     return profile

@@ -61,7 +61,7 @@ def demand_end(code: int, said: str = "") -> None:
     """Raise LaboratoryError if a scan did not come to its end; `said` is what it wrote on stderr."""
     if code not in ENDED_WELL:
         words = " ".join(said.split())[-400:]
-        raise LaboratoryError(f"the scan ended with {code}" + (f": {words}" if words else ""))
+        raise LaboratoryError("the scan ended with {code}: {words}", code=code, words=words or "-")
 
 
 def rows_of(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from kzmitm.errors import UsageError
 from kzmitm.lab.certificates.extensions import DOMAIN
 from kzmitm.report.safe import harmless
+from kzmitm.wording import Wording
 
 MAX_NAMES = 32
 """Sites in one parameter; the laboratory has twenty, and each is scanned."""
@@ -39,7 +40,7 @@ class Parameter:
         if self.choices:
             for part in parts:
                 if part not in self.choices:
-                    self._refuse(part, f"choose from: {', '.join(self.choices)}")
+                    self._refuse(part, Wording("choose from: {choices}", choices=", ".join(self.choices)))
         elif self.is_list:
             parts = [self._site(part) for part in parts] or [self._site("")]
         elif parts != [self.default]:
@@ -49,18 +50,20 @@ class Parameter:
     def _site(self, name: str) -> str:
         name = name.lower().rstrip(".")
         if not _SITE.fullmatch(name) or len(name) > 253:  # RFC 1035, 2.3.4
-            self._refuse(name, f"sites of the laboratory end in .{DOMAIN}")
+            self._refuse(name, Wording("sites of the laboratory end in .{domain}", domain=DOMAIN))
         return name
 
     def _text(self, value: str) -> None:
         if self.name == "country":
             if not _COUNTRY.fullmatch(value):
-                self._refuse(value, "two capital letters, like KZ")
+                self._refuse(value, Wording("two capital letters, like KZ"))
         elif not value.isprintable() or not 0 < len(value.encode()) <= MAX_NAME:
-            self._refuse(value, f"1 to {MAX_NAME} octets of printable characters")
+            self._refuse(value, Wording("1 to {max_name} octets of printable characters", max_name=MAX_NAME))
 
     def _refuse(self, value: str, hint: str) -> None:
-        raise UsageError(f"{self.name}: not possible: {harmless(value, 80) or 'nothing'}", hint=hint)
+        raise UsageError(
+            "{name}: not possible: {value}", hint=hint, name=self.name, value=harmless(value, 80) or "nothing"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +100,14 @@ def settle(parameters: Sequence[Parameter], given: Mapping[str, str], *, profile
         if name not in known:
             has = ", ".join(known) or "none"
             raise UsageError(
-                f"the profile {profile} has no parameter {harmless(name, 40)}", hint=f"it has: {has}"
+                "the profile {profile} has no parameter {name}",
+                hint="it has: {has}",
+                profile=profile,
+                name=harmless(name, 40),
+                has=has,
             )
         if len(value.split(",")) > MAX_NAMES:
-            raise UsageError(f"{name}: more than {MAX_NAMES} items", hint="give fewer")
+            raise UsageError(
+                "{name}: more than {max_names} items", hint="give fewer", name=name, max_names=MAX_NAMES
+            )
     return Settings({name: p.check(given[name]) if name in given else p.default for name, p in known.items()})

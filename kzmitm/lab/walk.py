@@ -12,8 +12,10 @@ from kzmitm.lab.errors import LaboratoryError
 from kzmitm.lab.network.session import NetworkSession
 from kzmitm.lab.products import how_to_get
 from kzmitm.lab.profile import all_profiles
+from kzmitm.report.language import _, ngettext
 from kzmitm.report.safe import harmless
 from kzmitm.report.texts import WORDS
+from kzmitm.wording import Wording
 
 SITE, OTHER = "social.lab.test", "news.lab.test"
 """The watched site that the walk is about, and one that is left alone."""
@@ -64,9 +66,15 @@ class Walk:
             step()
             self._audience.wait()
         self._audience.tell(
-            f"{len(self._wrong)} misjudged" if self._wrong else "Every site was judged as it should be",
-            f"The evidence is in {out}; kzmitm show reads it again. The laboratory and its keys go now; "
-            "nothing of this computer was changed.",
+            ngettext("{count} misjudged", "{count} misjudged", len(self._wrong)).format(
+                count=len(self._wrong)
+            )
+            if self._wrong
+            else _("Every site was judged as it should be"),
+            _(
+                "The evidence is in {out}; kzmitm show reads it again. The laboratory and its keys "
+                "go now; nothing of this computer was changed."
+            ).format(out=out),
         )
         self._audience.tell("", self._reporting)
         return Told(wrong=tuple(self._wrong), pictures=self._browser.pictures if self._browser else ())
@@ -86,45 +94,60 @@ class Walk:
     def _before(self) -> None:
         way = " - ".join(f"{hop.name} {hop.addresses[0]}" for hop in self._session.hops)
         self._audience.tell(
-            "1. Before",
-            f"A small Internet is up on this computer, and nothing of it leaves it: {way}. The sites have "
-            "certificates of a public authority that was made for this run. Nothing is in the way yet.",
+            _("1. Before"),
+            _(
+                "A small Internet is up on this computer, and nothing of it leaves it: {way}. The "
+                "sites have certificates of a public authority that was made for this run. Nothing "
+                "is in the way yet."
+            ).format(way=way),
         )
         self._judge((SITE, OTHER))
-        self._look("1-before", "The browser shows the page, and the server was asked by the client itself.")
+        self._look(
+            "1-before", _("The browser shows the page, and the server was asked by the client itself.")
+        )
 
     def _interception(self) -> None:
         active = self._session.switch_on(INTERCEPTOR, {})
         self._audience.tell(
-            "2. Interception begins",
-            f"{active.profile.lesson} Its authority looks like the Kazakh one of 2019; it was made for this "
-            "run, says LAB in its name, and can vouch for nothing outside this laboratory.",
+            _("2. Interception begins"),
+            _(
+                "{lesson} Its authority looks like the Kazakh one of 2019; it was made for this run, "
+                "says LAB in its name, and can vouch for nothing outside this laboratory."
+            ).format(lesson=_(active.profile.lesson)),
         )
 
     def _warned(self) -> None:
         self._audience.tell(
-            "3. The browser without the root",
-            "The browser does not know who vouches for this certificate, and warns. This warning is all that "
-            "protects a user: it is why people are asked to install a root.",
+            _("3. The browser without the root"),
+            _(
+                "The browser does not know who vouches for this certificate, and warns. This "
+                "warning is all that "
+                "protects a user: it is why people are asked to install a root."
+            ),
         )
-        self._look("3-warning", "What it says.", blocked=True)
+        self._look("3-warning", _("What it says."), blocked=True)
 
     def _trusting(self) -> None:
         assert self._browser is not None  # noqa: S101 - the step exists with a browser only
         self._audience.tell(
-            "4. The root is installed",
-            "Now the look-alike root is put into the demo browser's own profile, as an operator's message"
-            " would have it. Nothing else of this computer trusts it. The warning is gone, the lock is "
-            "there, and the page tells that somebody else asked the server.",
+            _("4. The root is installed"),
+            _(
+                "Now the look-alike root is put into the demo browser's own profile, as an operator's message"
+                " would have it. Nothing else of this computer trusts it. The warning is gone, the lock is "
+                "there, and the page tells that somebody else asked the server."
+            ),
         )
         self._browser.install(self._root())
-        self._look("4-no-warning", "No warning any more; the server was asked by the operator's gateway.")
+        self._look("4-no-warning", _("No warning any more; the server was asked by the operator's gateway."))
 
     def _scanned(self, out: Path) -> None:
         self._audience.tell(
-            "5. The scanner still sees it",
-            "The scan trusts a pinned list of public roots, and never what is installed. It keeps the whole "
-            "chain, knows the key above it, and sees that other names pass untouched at the same address.",
+            _("5. The scanner still sees it"),
+            _(
+                "The scan trusts a pinned list of public roots, and never what is installed. It "
+                "keeps the whole "
+                "chain, knows the key above it, and sees that other names pass untouched at the same address."
+            ),
         )
         hostnames = (SITE, OTHER)
         words = [*hostnames, *self._session.sources(hostnames).words()]
@@ -137,7 +160,12 @@ class Walk:
         for name in OTHERS:
             offer = offers[name]
             if offer.missing:
-                lines.append(f"  left out: {offer.profile.title} (needs {how_to_get(offer.missing)})")
+                lines.append(
+                    "  "
+                    + _("left out: {title} (needs {missing})").format(
+                        title=_(offer.profile.title), missing=_(how_to_get(offer.missing))
+                    )
+                )
                 continue
             active = self._session.switch_on(name, {})
             struck = offer.profile.scanned(active.settings)
@@ -145,40 +173,51 @@ class Walk:
             self._compare([finding.row for finding in findings])
             row = next(f.row for f in findings if f.hostname in offer.profile.struck(active.settings))
             said = " ".join(filter(None, (WORDS[row["outcome"]], row["confidence"], row["scope"])))
-            lines.append(f"  {said}: {offer.profile.title}")
+            lines.append(f"  {said}: {_(offer.profile.title)}")
         self._audience.tell(
-            "6. What is not this",
-            "Not every warning is a state's doing, and not every block is an interception. Each of these was "
-            "just switched on and scanned, and this is what the scanner said:\n" + "\n".join(lines),
+            _("6. What is not this"),
+            _(
+                "Not every warning is a state's doing, and not every block is an interception. Each "
+                "of these was "
+                "just switched on and scanned, and this is what the scanner said:"
+            )
+            + "\n"
+            + "\n".join(lines),
         )
         self._session.switch_on(INTERCEPTOR, {})
 
     def _warned_again(self) -> None:
         assert self._browser is not None  # noqa: S101 - the step exists with a browser only
         self._audience.tell(
-            "7. The root is removed",
-            "The root is taken out of the demo browser's profile, and the warning is back: whoever installed "
-            "such a root is protected again from the moment it is gone.",
+            _("7. The root is removed"),
+            _(
+                "The root is taken out of the demo browser's profile, and the warning is back: "
+                "whoever installed "
+                "such a root is protected again from the moment it is gone."
+            ),
         )
         self._browser.remove()
-        self._look("7-warning-again", "What it says.", blocked=True)
+        self._look("7-warning-again", _("What it says."), blocked=True)
 
     def _after(self) -> None:
         self._session.switch_off()
         self._audience.tell(
-            "8. After",
-            "The interceptor is gone, and the site shows its own certificate again: the same as in the first "
-            "step, which a scan at that time would have kept as the control.",
+            _("8. After"),
+            _(
+                "The interceptor is gone, and the site shows its own certificate again: the same as "
+                "in the first "
+                "step, which a scan at that time would have kept as the control."
+            ),
         )
         self._judge((SITE, OTHER))
-        self._look("8-after", "The browser shows the page, and the server was asked by the client itself.")
+        self._look("8-after", _("The browser shows the page, and the server was asked by the client itself."))
 
     def _judge(self, hostnames: Sequence[str]) -> None:
         """Scan behind the scenes and say the outcomes in a line."""
         rows = [finding.row for finding in self._session.scan(hostnames)]
         self._compare(rows)
         said = "; ".join(f"{row['hostname']}: {WORDS[row['outcome']]}" for row in rows)
-        self._audience.tell("", f"The scanner says: {said}.")
+        self._audience.tell("", _("The scanner says: {said}.").format(said=said))
 
     def _compare(self, rows: Sequence[Row]) -> None:
         active = self._session.active()
@@ -193,8 +232,13 @@ class Walk:
             return
         page, picture = self._browser.look(f"https://{SITE}/", name)
         if page.blocked is not blocked:
-            self._wrong.append(f"{SITE}: the browser {'warns' if page.blocked else 'does not warn'} ({name})")
-        self._audience.tell("", f"{caption} {_seen(page)} Picture: {picture}")
+            self._wrong.append(
+                Wording("{site}: the browser warns ({name})", site=SITE, name=name)
+                if page.blocked
+                else Wording("{site}: the browser does not warn ({name})", site=SITE, name=name)
+            )
+        shown = _("Picture: {path}").format(path=picture)
+        self._audience.tell("", f"{caption} {_seen(page)} {shown}")
 
     def _root(self) -> bytes:
         root = self._session.lab.status["root"]
@@ -205,5 +249,7 @@ class Walk:
 
 def _seen(page: PageState) -> str:
     if page.blocked:
-        return f"The browser refuses: {page.error} (issuer: {harmless(page.issuer or 'none')})."
-    return f'The page says: "{harmless(" ".join(page.text.split()), 160)}"'
+        return _("The browser refuses: {why} (issuer: {issuer}).").format(
+            why=page.error, issuer=harmless(page.issuer or "") or _("none")
+        )
+    return _('The page says: "{words}"').format(words=harmless(" ".join(page.text.split()), 160))

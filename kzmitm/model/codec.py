@@ -17,6 +17,7 @@ from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from kzmitm.errors import BundleError
+from kzmitm.wording import Wording
 
 JSON = Any
 """None, bool, int, float, str, list or dict with str keys, as the standard library reads them."""
@@ -131,7 +132,12 @@ def _tuple_reader(kinds: tuple[Any, ...]) -> _Reader:
     def read_fixed(data: JSON, path: str) -> tuple[Any, ...]:
         items = _expect(data, list, path)
         if len(items) != len(readers):
-            raise CodecError(f"{path}: {len(readers)} elements expected, not {len(items)}")
+            raise CodecError(
+                "{path}: {count} elements expected, not {count_2}",
+                path=path,
+                count=len(readers),
+                count_2=len(items),
+            )
         return tuple(
             read(item, f"{path}[{i}]") for i, (read, item) in enumerate(zip(readers, items, strict=True))
         )
@@ -153,12 +159,12 @@ def _dataclass_reader(kind: Any) -> _Reader:
         _expect(data, dict, path)
         for name in required:
             if name not in data:
-                raise CodecError(f"{path}.{name}: missing")
+                raise CodecError("{path}.{name}: missing", path=path, name=name)
         values = {}
         for name, item in data.items():
             reader = readers.get(name)
             if reader is None:
-                raise CodecError(f"{path}: unknown key {name[:40]!r}")
+                raise CodecError("{path}: unknown key {name}", path=path, name=repr(name[:40]))
             values[name] = reader(item, f"{path}.{name}")
         return kind(**values)
 
@@ -170,7 +176,9 @@ def _enum_reader(kind: type[StrEnum]) -> _Reader:
         try:
             return kind(_expect(data, str, path))
         except ValueError:
-            raise CodecError(f"{path}: not one of {', '.join(kind)}: {data[:40]!r}") from None
+            raise CodecError(
+                "{path}: not one of {kind}: {data}", path=path, kind=", ".join(kind), data=repr(data[:40])
+            ) from None
 
     return read
 
@@ -178,17 +186,22 @@ def _enum_reader(kind: type[StrEnum]) -> _Reader:
 def _expect(data: JSON, kind: type, path: str) -> Any:
     """`data`, if it is exactly of the JSON type: True is no number here."""
     if type(data) is not kind:
-        raise CodecError(f"{path}: {_JSON_NAMES[kind]} expected, not {_JSON_NAMES.get(type(data), 'that')}")
+        raise CodecError(
+            "{path}: {json_names} expected, not {data}",
+            path=path,
+            json_names=_JSON_NAMES[kind],
+            data=_JSON_NAMES.get(type(data), "that"),
+        )
     return data
 
 
 _JSON_NAMES = {
-    dict: "an object",
+    dict: Wording("an object"),
     list: "a list",
     str: "text",
-    int: "an integer",
+    int: Wording("an integer"),
     float: "a number",
-    bool: "true or false",
+    bool: Wording("true or false"),
     types.NoneType: "null",
 }
 
@@ -199,7 +212,7 @@ def _text(data: JSON, path: str) -> str:
         try:
             text.encode()
         except UnicodeEncodeError:
-            raise CodecError(f"{path}: half of a surrogate pair is no text") from None
+            raise CodecError("{path}: half of a surrogate pair is no text", path=path) from None
     return text
 
 
@@ -216,7 +229,7 @@ def _number(data: JSON, path: str) -> float:
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise CodecError(f"{path}: not a finite number")
+        raise CodecError("{path}: not a finite number", path=path)
     return number
 
 
@@ -229,14 +242,14 @@ def _octets(data: JSON, path: str) -> bytes:
     try:
         return base64.b64decode(_expect(data, str, path), validate=True)
     except (binascii.Error, ValueError):
-        raise CodecError(f"{path}: not base64") from None
+        raise CodecError("{path}: not base64", path=path) from None
 
 
 def _time(data: JSON, path: str) -> datetime:
     try:
         return parse_time(_expect(data, str, path))
     except ValueError as exc:
-        raise CodecError(f"{path}: {exc}") from None
+        raise CodecError("{path}: {why}", path=path, why=exc) from None
 
 
 _PLAIN: dict[Any, _Reader] = {

@@ -6,6 +6,7 @@ from datetime import datetime
 from kzmitm.model.local_trust import LocalTrust
 from kzmitm.model.observation import DNSObservation, Role, TCPObservation, TLSObservation
 from kzmitm.model.target import Target, Vantage
+from kzmitm.model.trace import TraceObservation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +15,8 @@ class Measurement:
 
     `started_at` is aware UTC; every `t0` and `t` inside counts from it. `clock_offset_s` is how far our
     clock runs ahead of independent witnesses (positive: ours is late in the day), None if none was asked.
-    `local_trust` is what the trust stores of this computer say, None if they were not read.
+    `local_trust` is what the trust stores of this computer say, None if they were not read. `trace` is what
+    was seen of the way to its addresses, () if nobody walked it.
     """
 
     target: Target
@@ -27,6 +29,7 @@ class Measurement:
     runtime_s: float = 0.0
     software_version: str = ""
     local_trust: LocalTrust | None = None
+    trace: tuple[TraceObservation, ...] = ()
 
     @property
     def first(self) -> TLSObservation | None:

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import idna
 
+from kzmitm.wording import Wording
+
 MAX_HOSTNAME = 253
 """Octets of a host name on the wire without the final dot (RFC 1035, 2.3.4)."""
 
@@ -92,20 +94,20 @@ def to_ascii_hostname(name: str) -> str:
     """
     name = name.strip().removesuffix(".")
     if not name:
-        raise ValueError("empty host name")
+        raise ValueError(Wording("empty host name"))
     if name.isascii():
         text = name.lower()
     else:
         try:
             text = idna.encode(name, uts46=True).decode("ascii").lower()
         except idna.IDNAError as exc:
-            raise ValueError(f"not a host name: {exc}") from exc
+            raise ValueError(Wording("not a host name: {why}", why=exc)) from exc
     labels = text.split(".")
     if len(text) > MAX_HOSTNAME or not all(map(_is_label, labels)):
-        raise ValueError(f"not a host name: {name[:80]!r}")
+        raise ValueError(Wording("not a host name: {name}", name=repr(name[:80])))
     if labels[-1].isdigit():
         # Resolvers read `1.2.3` as the address 1.2.0.3 (inet_aton).
-        raise ValueError(f"neither a host name nor an address: {name[:80]!r}")
+        raise ValueError(Wording("neither a host name nor an address: {name}", name=repr(name[:80])))
     return text
 
 
@@ -129,7 +131,7 @@ def parse_target(text: str) -> Target:
     scheme, separator, rest = body.partition("://")
     if separator:
         if scheme.lower() != "https":
-            raise ValueError(f"only https can be scanned, not {scheme[:20]}")
+            raise ValueError(Wording("only https can be scanned, not {scheme}", scheme=scheme[:20]))
         body = rest.split("/", 1)[0].split("?", 1)[0].split("#", 1)[0].rpartition("@")[2]
     host, port = split_host_port(body)
     return Target(_canonical_host(host), port)
@@ -142,18 +144,18 @@ def split_host_port(text: str, default_port: int = 443) -> tuple[str, int]:
     if text.startswith("["):
         host, bracket, tail = text[1:].partition("]")
         if not bracket or not is_ip(host) or (tail and not tail.startswith(":")):
-            raise ValueError(f"not an address: {text[:80]!r}")
+            raise ValueError(Wording("not an address: {text}", text=repr(text[:80])))
         port_text = tail[1:] if tail else ""
     else:
         host, _, port_text = text.partition(":")
         if not _ and not host:
-            raise ValueError("empty host name")
+            raise ValueError(Wording("empty host name"))
     if not port_text:
         return host, default_port
     if not (
         port_text.isascii() and port_text.isdigit() and len(port_text) <= 5 and 0 < int(port_text) < 65536
     ):
-        raise ValueError(f"not a port: {port_text[:20]!r}")
+        raise ValueError(Wording("not a port: {port_text}", port_text=repr(port_text[:20])))
     return host, int(port_text)
 
 

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from kzmitm.errors import UsageError
 from kzmitm.netio import opened
 from kzmitm.netio.capture_flows import MAX_OCTETS, Flows, Packet, Seen
+from kzmitm.wording import reason_of
 
 if TYPE_CHECKING:
     from scapy.utils import PcapNgWriter
@@ -213,7 +214,9 @@ def _tools() -> "tuple[socket.socket, type[PcapNgWriter]]":
         ) from None
     except OSError as exc:
         raise UsageError(
-            f"--pcap: packets cannot be captured here: {exc.strerror}", hint="leave out --pcap"
+            "--pcap: packets cannot be captured here: {why}",
+            hint="leave out --pcap",
+            why=reason_of(exc),
         ) from None
 
 

@@ -26,6 +26,10 @@ def make_room(connections: int) -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
             return
     raise UsageError(
-        f"{connections} connections at once need {wanted} open files, and the system allows {soft}",
-        hint=f"Use --concurrency {max(1, soft - RESERVE)} or less, or raise the limit with ulimit -n.",
+        ("{connections} connections at once need {wanted} open files, and the system allows {soft}"),
+        hint="Use --concurrency {max} or less, or raise the limit with ulimit -n.",
+        connections=connections,
+        wanted=wanted,
+        soft=soft,
+        max=max(1, soft - RESERVE),
     )

@@ -151,7 +151,9 @@ def parse_server(text: str) -> str:
         usable = False
     if not usable or not text.isascii() or not text.isprintable():
         raise UsageError(
-            f"not a DNS-over-HTTPS server: {text[:100]!r}", hint="Give its URL: https://1.1.1.1/dns-query"
+            "not a DNS-over-HTTPS server: {text}",
+            hint="Give its URL: https://1.1.1.1/dns-query",
+            text=repr(text[:100]),
         )
     return text
 

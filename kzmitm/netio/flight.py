@@ -15,7 +15,7 @@ from kzmitm.netio.clock import Stopwatch
 from kzmitm.netio.failures import classify, classify_errno
 from kzmitm.netio.readiness import Readiness, readiness
 from kzmitm.netio.vantage import Blame
-from kzmitm.wire.driver import HandshakeDriver
+from kzmitm.wire.driver import Conversation
 
 MAX_RECEIVED = 4 << 20
 """Octets accepted on one connection, far above what the driver itself takes for a chain; the backstop."""
@@ -79,7 +79,7 @@ class Flight:
         "ended",
     )
 
-    def __init__(self, driver: HandshakeDriver, stopwatch: Stopwatch, limits: Limits, blame: Blame) -> None:
+    def __init__(self, driver: Conversation, stopwatch: Stopwatch, limits: Limits, blame: Blame) -> None:
         self._blame = blame
         self._loop = asyncio.get_running_loop()
         self._readiness: Readiness = readiness()

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from kzmitm.errors import WordedError
+
 _SEED, _USER = 18 << 3, 20 << 3
 """Prefixes, so that the text begins with S and U."""
 _PUBLIC_OCTETS = 32
 
 
-class NkeyError(ValueError):
+class NkeyError(WordedError, ValueError):
     """No seed of a user."""
 
 

@@ -19,6 +19,7 @@ from nats.js.errors import NotFoundError
 
 from kzmitm.errors import UsageError
 from kzmitm.netio.queue_access import Backlog, Credentials, QueueError, ServerAddress, kind_of
+from kzmitm.wording import Wording
 
 ASK_S = 5.0
 """Seconds for the server to answer."""
@@ -70,7 +71,7 @@ class Mailbox:
         except (nats.errors.TimeoutError, TimeoutError):
             return []
         except nats.errors.Error as exc:
-            raise QueueError(f"the server gives no messages: {exc}") from None
+            raise QueueError("the server gives no messages: {why}", why=exc) from None
         return [Message(each) for each in found]
 
 
@@ -89,7 +90,7 @@ class _Client(Client):
 
     def _connect_command(self) -> bytes:
         if self._demands_tls and not self._server_info.get("tls_required"):
-            raise nats.errors.Error("the server offers no TLS")
+            raise nats.errors.Error(Wording("the server offers no TLS"))
         return super()._connect_command()
 
 
@@ -139,7 +140,7 @@ class Queue:
         except NotFoundError:
             await self._asked(self._stream.add_stream(config))
         except (nats.errors.Error, TimeoutError) as exc:
-            raise QueueError(f"{name}: {_why(exc)}") from None
+            raise QueueError("{name}: {why}", name=name, why=_why(exc)) from None
         else:
             await self._asked(self._stream.update_stream(config))
 
@@ -191,7 +192,7 @@ class Queue:
         try:
             return await question
         except (nats.errors.Error, TimeoutError, OSError) as exc:
-            raise kind_of(exc)(f"the server did not do it: {_why(exc)}") from None
+            raise kind_of(exc)(Wording("the server did not do it: {why}", why=_why(exc))) from None
 
 
 async def open_queue(
@@ -210,7 +211,7 @@ async def open_queue(
         nonlocal last
         complaint = _refusal(error)
         if complaint and not is_open and not refused.done():
-            refused.set_exception(UsageError(f"{server.url}: {complaint}"))
+            refused.set_exception(UsageError("{url}: {complaint}", url=server.url, complaint=complaint))
         elif (why := _why(error)) != last and (not is_open or "permissions" in why):
             last = why
             told(f"{'forbidden' if is_open else 'unreachable'}: {why}")
@@ -245,7 +246,7 @@ async def open_queue(
             refused.result()
         await opening
     except nats.errors.Error as exc:
-        raise UsageError(f"{server.url}: {_why(exc)}") from None
+        raise UsageError("{url}: {why}", url=server.url, why=_why(exc)) from None
     finally:
         refused.cancel()
         if not opening.done():
@@ -269,14 +270,17 @@ def _identity(credentials: Credentials) -> dict[str, Any]:
 def _refusal(error: Exception) -> str:
     """Why trying again is in vain; "" if it is not."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted: {error.verify_message} (--ca names the authority's)"
+        return Wording(
+            "its certificate is not trusted: {verify_message} (--ca names the authority's)",
+            verify_message=error.verify_message,
+        )
     if isinstance(error, ssl.SSLError):
-        return f"TLS failed: {error.reason or error}"
+        return Wording("TLS failed: {reason}", reason=error.reason or error)
     text = str(error).lower()
     if "offers no tls" in text:
-        return "the server offers no TLS, so nothing was said to it"
+        return Wording("the server offers no TLS, so nothing was said to it")
     if any(word in text for word in _REFUSED):
-        return "it does not take these credentials"
+        return Wording("it does not take these credentials")
     return ""
 
 

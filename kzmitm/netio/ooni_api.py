@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from kzmitm.netio.patience import Pace, Patience, ServiceError
 from kzmitm.netio.web import MAX_SAID, Answer, ask
+from kzmitm.wording import Wording
 
 if TYPE_CHECKING:
     import httpx
@@ -95,13 +96,13 @@ class OONIAPI:
         }
         answer = await self._ask("POST", "/api/v1/submit_measurement", {}, body, MAX_RECEIPT)
         if not 200 <= answer.status < 300:
-            raise RefusedError(f"HTTP status {answer.status}{_said(answer.body)}")
+            raise RefusedError("HTTP status {status}{said}", status=answer.status, said=_said(answer.body))
         return _receipt(answer.body)
 
     async def _get(self, path: str, params: Mapping[str, str]) -> bytes:
         answer = await self._ask("GET", path, params, None, MAX_ANSWER)
         if answer.status != 200:
-            raise RefusedError(f"HTTP status {answer.status}{_said(answer.body)}")
+            raise RefusedError("HTTP status {status}{said}", status=answer.status, said=_said(answer.body))
         return answer.body
 
     async def _ask(
@@ -120,7 +121,7 @@ def _receipt(body: bytes) -> Receipt:
     try:
         told = json.loads(body)
     except (ValueError, RecursionError):
-        return Receipt("", "its answer cannot be read")
+        return Receipt("", Wording("its answer cannot be read"))
     told = told if isinstance(told, dict) else {}
     uid, error = told.get("measurement_uid"), told.get("error")
     return Receipt(

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from kzmitm.errors import UsageError
 from kzmitm.model.target import Endpoint, Target, is_ip, to_ascii_hostname
+from kzmitm.wording import Wording
 
-CONNECT_TO_HINT = "Write --connect-to HOST:PORT:ADDR:PORT; empty parts mean any, or the same."
-RESOLVE_HINT = "Write --resolve HOST:PORT:ADDR[,ADDR]; * stands for any host."
+CONNECT_TO_HINT = Wording("Write --connect-to HOST:PORT:ADDR:PORT; empty parts mean any, or the same.")
+RESOLVE_HINT = Wording("Write --resolve HOST:PORT:ADDR[,ADDR]; * stands for any host.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,9 @@ def parse_connect_to(text: str) -> ConnectTo:
         ip = _ip(address) if address else None
         return ConnectTo(_host(host), _port(port), ip, _port(to_port))
     except ValueError as exc:
-        raise UsageError(f"--connect-to {text[:100]!r}: {exc}", hint=CONNECT_TO_HINT) from None
+        raise UsageError(
+            "--connect-to {text}: {why}", hint=CONNECT_TO_HINT, text=repr(text[:100]), why=exc
+        ) from None
 
 
 def parse_resolve(text: str) -> Resolve:
@@ -91,7 +94,9 @@ def parse_resolve(text: str) -> Resolve:
         ips = tuple(_ip(part.strip()) for part in rest.split(","))
         return Resolve(None if host == "*" else _host(host), _port(port), ips)
     except ValueError as exc:
-        raise UsageError(f"--resolve {text[:100]!r}: {exc}", hint=RESOLVE_HINT) from None
+        raise UsageError(
+            "--resolve {text}: {why}", hint=RESOLVE_HINT, text=repr(text[:100]), why=exc
+        ) from None
 
 
 def _split(text: str, count: int) -> list[str]:
@@ -106,7 +111,14 @@ def _split(text: str, count: int) -> list[str]:
             start = i + 1
     parts.append(text[start:])
     if len(parts) != count:
-        raise ValueError(f"{count} parts with {count - 1} colons are needed, not {len(parts)}")
+        raise ValueError(
+            Wording(
+                "{count} parts with {count_2} colons are needed, not {count_3}",
+                count=count,
+                count_2=count - 1,
+                count_3=len(parts),
+            )
+        )
     return parts
 
 
@@ -121,7 +133,7 @@ def _port(text: str) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 6 and 0 < int(text) < 65536):
-        raise ValueError(f"not a port: {text[:20]!r}")
+        raise ValueError(Wording("not a port: {text}", text=repr(text[:20])))
     return int(text)
 
 
@@ -130,5 +142,5 @@ def _ip(text: str) -> str:
         return "127.0.0.1"
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     if not is_ip(bare):
-        raise ValueError(f"not an address: {text[:60]!r}")
+        raise ValueError(Wording("not an address: {text}", text=repr(text[:60])))
     return str(ipaddress.ip_address(bare))

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+from kzmitm.errors import WordedError
 from kzmitm.wire.segment import Segment
 
 MAX_BLOCK = 1 << 24
@@ -35,7 +36,7 @@ class _File(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-class CaptureError(ValueError):
+class CaptureError(WordedError, ValueError):
     """What a capture is not, or why its rest cannot be read."""
 
 
@@ -47,7 +48,7 @@ class _Bounded:
 
     def read(self, size: int) -> bytes:
         if size > MAX_BLOCK:
-            raise CaptureError(f"a block of {size} octets")
+            raise CaptureError("a block of {size} octets", size=size)
         return self._file.read(size)
 
 
@@ -84,7 +85,9 @@ def _read(reader_class: Any, file: _File) -> Iterator[Segment]:
     except CaptureError:
         raise
     except Exception as exc:  # noqa: BLE001 - a reader of strangers' files that promises nothing
-        raise CaptureError(f"not readable behind packet {number}: {type(exc).__name__}") from None
+        raise CaptureError(
+            "not readable behind packet {number}: {name}", number=number, name=type(exc).__name__
+        ) from None
 
 
 def _time(about: Any, reader: Any) -> float:
@@ -100,7 +103,7 @@ def ip_header(octets: bytes, linktype: int) -> int | None:
     if linktype == _ETHERNET:
         return _behind_ethernet(octets)
     if linktype not in _START:
-        raise CaptureError(f"packets of link type {linktype} are not understood")
+        raise CaptureError("packets of link type {linktype} are not understood", linktype=linktype)
     return _START[linktype]
 
 

@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 from kzmitm.errors import KzmitmError
+from kzmitm.wording import Wording
 
 ATTEMPTS = 6
 """Of one request: with the pauses below they span a minute, longer than a load balancer takes to recover."""
@@ -29,14 +30,14 @@ _Value = TypeVar("_Value")
 class ServiceError(KzmitmError):
     """A service could not be asked, or refused; may hold text of a stranger."""
 
-    hint = "try again later; what was fetched is kept"
+    hint = Wording("try again later; what was fetched is kept")
 
 
 class TransientError(ServiceError):
     """The same, and asking again may help; `asked_s` is how long the service asks us to wait."""
 
-    def __init__(self, message: str, *, asked_s: float | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, /, *, asked_s: float | None = None, **values: object) -> None:
+        super().__init__(Wording(message, **values))
         self.asked_s = asked_s
 
 
@@ -82,9 +83,11 @@ class Patience:
             except TransientError as exc:
                 failures = 1 if has_gained() else failures + 1
                 if (exc.asked_s or 0.0) > LONGEST_ASKED_S:
-                    raise ServiceError(f"{exc}; it asks to wait {exc.asked_s:.0f} s") from exc
+                    raise ServiceError(
+                        "{why}; it asks to wait {wait} s", why=exc, wait=f"{exc.asked_s:.0f}"
+                    ) from exc
                 if failures >= self._attempts:
-                    raise ServiceError(f"{exc} ({failures} attempts)") from exc
+                    raise ServiceError("{why} ({failures} attempts)", why=exc, failures=failures) from exc
                 await self._pause(failures, exc.asked_s)
 
     async def _wait(self) -> None:

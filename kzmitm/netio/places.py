@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 
 import httpcore
 
-from kzmitm.errors import UsageError
+from kzmitm.errors import UsageError, WordedError
 from kzmitm.netio.linked import LinkedBackend
 from kzmitm.netio.vantage import VantageLink
+from kzmitm.wording import Wording, reason_of
 
 TIMEOUT_S = 15.0
 MAX_ANSWER = 16384
@@ -25,7 +26,7 @@ MAX_TABLE_LINES = 5_000_000
 _COUNTRY_LETTERS = 2
 
 
-class LocateError(Exception):
+class LocateError(WordedError):
     """The service did not tell; the reason holds no address."""
 
 
@@ -57,13 +58,13 @@ async def ask_place(
             pool.stream("GET", url, extensions={"timeout": waits}) as response,
         ):
             if response.status != 200:
-                raise LocateError(f"the service answered {response.status}")
+                raise LocateError("the service answered {status}", status=response.status)
             async for chunk in response.aiter_stream():
                 body += chunk
                 if len(body) > MAX_ANSWER:
                     raise LocateError("the service answered too much")
     except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as exc:
-        raise LocateError(f"the service could not be asked ({type(exc).__name__})") from None
+        raise LocateError("the service could not be asked ({name})", name=type(exc).__name__) from None
     return _read(body)
 
 
@@ -90,7 +91,7 @@ def check_service(url: str) -> str:
         usable = False
     if not usable or not url.isascii() or not url.isprintable():
         raise UsageError(
-            f"not a service that tells where one is: {url[:100]!r}", hint="Give an https:// URL."
+            "not a service that tells where one is: {url}", hint="Give an https:// URL.", url=repr(url[:100])
         )
     return url
 
@@ -130,10 +131,17 @@ def read_table(path: Path) -> NetworkTable:
                 if words:
                     _add_line(table, words, f"{path}:{number}")
                 if number > MAX_TABLE_LINES:
-                    raise UsageError(f"{path}: over {MAX_TABLE_LINES} lines", hint="Is this a table?")
+                    raise UsageError(
+                        "{path}: over {max_table_lines} lines",
+                        hint="Is this a table?",
+                        path=path,
+                        max_table_lines=MAX_TABLE_LINES,
+                    )
     except (OSError, UnicodeError) as exc:
-        why = exc.strerror if isinstance(exc, OSError) else "not text"
-        raise UsageError(f"{path}: {why}", hint="Give a file with lines PREFIX ASN.") from None
+        why = reason_of(exc) if isinstance(exc, OSError) else Wording("not text")
+        raise UsageError(
+            "{path}: {why}", hint="Give a file with lines PREFIX ASN.", path=path, why=why
+        ) from None
     return table
 
 
@@ -143,5 +151,7 @@ def _add_line(table: NetworkTable, words: list[str], where: str) -> None:
         table.add("/".join(prefix), asn)
     except ValueError:
         raise UsageError(
-            f"{where}: not a prefix and a network number", hint="Write lines like 192.0.2.0/24 AS64500."
+            "{where}: not a prefix and a network number",
+            hint="Write lines like 192.0.2.0/24 AS64500.",
+            where=where,
         ) from None

@@ -11,7 +11,7 @@ from kzmitm.netio.clock import Stopwatch
 from kzmitm.netio.failures import classify
 from kzmitm.netio.flight import Exchange, Flight, Limits
 from kzmitm.netio.vantage import ProxyError, VantageLink
-from kzmitm.wire.driver import HandshakeDriver
+from kzmitm.wire.driver import Conversation
 
 __all__ = ["DEFAULT_LIMITS", "Exchange", "Limits", "run_handshake"]
 
@@ -21,7 +21,7 @@ DEFAULT_LIMITS = Limits()
 async def run_handshake(
     link: VantageLink,
     endpoint: Endpoint,
-    driver: HandshakeDriver,
+    driver: Conversation,
     *,
     stopwatch: Stopwatch,
     limits: Limits = DEFAULT_LIMITS,

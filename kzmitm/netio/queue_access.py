@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from kzmitm.errors import KzmitmError, UsageError
 from kzmitm.netio.nats_keys import Nkey, NkeyError, parse_nkey
+from kzmitm.wording import Wording, reason_of
 
 DEFAULT_PORT = 4222
 MAX_CREDENTIALS = 1 << 16
@@ -89,7 +90,7 @@ def parse_server(text: str, *, ca_file: Path | None = None) -> ServerAddress:
     except ValueError:
         host, port, parts = "", 0, urlsplit("")
     if parts.scheme not in ("tls", "nats") or not host or parts.path.strip("/") or parts.query:
-        raise UsageError(f"--server: not a server: {text[:80]!r}", hint="tls://HOST:4222")
+        raise UsageError("--server: not a server: {text}", hint="tls://HOST:4222", text=repr(text[:80]))
     if parts.username or parts.password:
         raise UsageError("--server: a password does not belong there", hint="put USER:PASSWORD into --creds")
     if parts.scheme == "nats":
@@ -109,22 +110,23 @@ def read_credentials(path: Path) -> Credentials:
             mode = path.stat().st_mode
             text = file.read(MAX_CREDENTIALS).decode("utf-8", "replace")
     except OSError as exc:
-        raise UsageError(f"--creds: {path}: {exc.strerror or exc}") from None
+        raise UsageError("--creds: {path}: {why}", path=path, why=reason_of(exc)) from None
     if os.name != "nt" and mode & 0o077:
-        raise UsageError(f"--creds: {path}: others can read it", hint=f"chmod 600 {path}")
+        raise UsageError("--creds: {path}: others can read it", hint="chmod 600 {path}", path=path)
     notes: dict[str, Any] = {found[1]: found[2] for found in _NOTE.finditer(text)}
     jwt, seed = _JWT.search(text), _SEED.search(text)
     if seed is not None:
         try:
             return Credentials(nkey=parse_nkey(seed[1]), jwt=jwt[1] if jwt else "", **notes)
         except NkeyError as exc:
-            raise UsageError(f"--creds: {path}: the seed is {exc}") from None
+            raise UsageError("--creds: {path}: the seed is {why}", path=path, why=exc) from None
     bare = "\n".join(line for line in text.splitlines() if line.strip() and not line.startswith("#"))
     password = _PASSWORD.fullmatch(bare)
     if password is None:
         raise UsageError(
-            f"--creds: {path}: no credentials that we know",
+            "--creds: {path}: no credentials that we know",
             hint="an nkey seed (SU…), a .creds file, or USER:PASSWORD",
+            path=path,
         )
     return Credentials(user=password[1], password=password[2], **notes)
 
@@ -143,7 +145,7 @@ def _context(ca_file: Path | None) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
     except OSError as exc:
-        why = "no certificates in PEM" if isinstance(exc, ssl.SSLError) else exc.strerror
-        raise UsageError(f"--ca: {ca_file}: {why}") from None
+        why = Wording("no certificates in PEM") if isinstance(exc, ssl.SSLError) else reason_of(exc)
+        raise UsageError("--ca: {ca_file}: {why}", ca_file=ca_file, why=why) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from kzmitm.netio.patience import OctetLimit, Patience, ServiceError, TransientError
 from kzmitm.netio.web import ask, network_error, raise_if_passing
+from kzmitm.wording import Wording
 
 if TYPE_CHECKING:
     import httpx
@@ -39,7 +40,7 @@ class ChangedError(ServiceError):
     """The file is not the one that was listed any more; `etag` and `size` are those of the present one."""
 
     def __init__(self, etag: str, size: int) -> None:
-        super().__init__("it was changed on the server")
+        super().__init__(Wording("it was changed on the server"))
         self.etag = etag
         self.size = size
 
@@ -186,14 +187,16 @@ class _Download:
         if wanted.etag and etag and etag != wanted.etag:
             raise ChangedError(etag, wanted.size if size is None else size)
         if size is not None and size != wanted.size:
-            raise ServiceError(f"it has {size} octets, and the listing says {wanted.size}")
+            raise ServiceError(
+                "it has {size} octets, and the listing says {size_2}", size=size, size_2=wanted.size
+            )
         if status == 200 and self._at:  # the server passes over ranges
             self._start_over()
 
     async def _append(self, response: "httpx.Response") -> None:
         async for chunk in response.aiter_raw():
             if self._at + len(chunk) > self._wanted.size:
-                raise ServiceError(f"more octets come than the {self._wanted.size} of the listing")
+                raise ServiceError("more octets come than the {size} of the listing", size=self._wanted.size)
             await self._archive.take(len(chunk))
             self._file.seek(self._at)
             self._write(chunk)
@@ -251,5 +254,5 @@ def _strong_etag(header: str) -> str:
 
 def _refusal(status: int, location: str) -> str:
     if location:
-        return f"it sends us on to {location[:200]}"
-    return f"HTTP status {status}"
+        return Wording("it sends us on to {location}", location=location[:200])
+    return Wording("HTTP status {status}", status=status)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from kzmitm.errors import KzmitmError, UsageError
 from kzmitm.netio.failures import classify, innermost
+from kzmitm.wording import Wording
 
 if TYPE_CHECKING:
     import httpx
@@ -25,7 +26,7 @@ REPLY = "application/timestamp-reply"
 class AuthorityError(KzmitmError):
     """The authority could not be asked, or did not answer with a timestamp; may hold text of a stranger."""
 
-    hint = "try again, or another authority"
+    hint = Wording("try again, or another authority")
 
 
 def parse_authority(url: str) -> str:
@@ -37,8 +38,9 @@ def parse_authority(url: str) -> str:
         usable = False
     if not usable or not parts.hostname or not url.isascii() or not url.isprintable() or " " in url:
         raise UsageError(
-            f"not the address of a time-stamping authority: {url[:100]!r}",
+            "not the address of a time-stamping authority: {url}",
             hint="give its URL: http://tsa.example.org/",
+            url=repr(url[:100]),
         )
     return parts.hostname
 
@@ -63,11 +65,13 @@ def fetch_token(url: str, request_der: bytes, *, timeout_s: float) -> bytes:
     try:
         answer = answers.get(timeout=timeout_s)
     except queue.Empty:
-        raise AuthorityError(f"{host}: no timestamp within {timeout_s:g} s") from None
+        raise AuthorityError(
+            "{host}: no timestamp within {timeout_s} s", host=host, timeout_s=f"{timeout_s:g}"
+        ) from None
     if isinstance(answer, AuthorityError):
-        raise AuthorityError(f"{host}: {answer}", hint=answer.hint) from answer
+        raise AuthorityError("{host}: {answer}", hint=answer.hint, host=host, answer=answer) from answer
     if isinstance(answer, Exception):
-        raise AuthorityError(f"{host}: {classify(innermost(answer))}") from answer
+        raise AuthorityError("{host}: {answer}", host=host, answer=classify(innermost(answer))) from answer
     return answer
 
 
@@ -86,14 +90,17 @@ def _post(url: str, request_der: bytes, timeout_s: float) -> bytes:
 def _check_head(response: "httpx.Response") -> None:
     if response.is_redirect:
         raise AuthorityError(
-            f"it sends us on to {response.headers['location'][:200]}",
+            "it sends us on to {headers}",
             hint="give that address if you trust it",
+            headers=response.headers["location"][:200],
         )
     if response.status_code != 200:
-        raise AuthorityError(f"it answers with HTTP status {response.status_code}")
+        raise AuthorityError("it answers with HTTP status {status_code}", status_code=response.status_code)
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != REPLY or response.headers.get("content-encoding", "identity").lower() != "identity":
-        raise AuthorityError(f"its answer is no timestamp, but {kind[:100] or 'of no type'}")
+        raise AuthorityError(
+            "its answer is no timestamp, but {kind}", kind=kind[:100] or Wording("of no type")
+        )
 
 
 def _read(response: "httpx.Response") -> bytes:
@@ -101,7 +108,9 @@ def _read(response: "httpx.Response") -> bytes:
     for chunk in response.iter_raw():
         body += chunk
         if len(body) > MAX_RESPONSE:
-            raise AuthorityError(f"its answer is longer than {MAX_RESPONSE >> 10} KiB")
+            raise AuthorityError(
+                "its answer is longer than {max_response} KiB", max_response=MAX_RESPONSE >> 10
+            )
     if not body:
         raise AuthorityError("its answer is empty")
     return bytes(body)

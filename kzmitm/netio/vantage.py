@@ -11,8 +11,9 @@ from collections.abc import Callable
 from types import ModuleType
 
 from kzmitm._registry import load, names_in
-from kzmitm.errors import UsageError
+from kzmitm.errors import UsageError, WordedError
 from kzmitm.model.target import Endpoint, Vantage
+from kzmitm.wording import Wording
 
 Blame = Callable[[str], bool]
 """Says whether a failure of a connection is the link's own and not the target's."""
@@ -22,19 +23,19 @@ _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://", re.ASCII)
 _OPAQUE = re.compile(r"(?:direct|interface|netns|tor):", re.ASCII | re.IGNORECASE)
 
 
-class ProxyError(Exception):
+class ProxyError(WordedError):
     """The link itself failed: it says nothing of the target.
 
     `reason` is a line without addresses and secrets, "" if there is nothing to add; `hint` what to do.
     """
 
-    def __init__(self, reason: str = "", *, hint: str = "") -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.hint = hint
+    def __init__(self, reason: str = "", /, *, hint: str = "", **values: object) -> None:
+        super().__init__(reason, **values)
+        self.reason = str(self)
+        self.hint = hint if isinstance(hint, Wording) else Wording(hint, **values)
 
 
-class AddressError(ValueError):
+class AddressError(WordedError, ValueError):
     """Why a URI cannot be used, without any part of it."""
 
 
@@ -63,7 +64,9 @@ class VantageLink:
 
     def new_socket(self, family: int, kind: int = socket.SOCK_STREAM) -> socket.socket:
         """A socket that does not block and leaves by this link; raises OSError and ProxyError."""
-        raise NotImplementedError(f"a proxy makes the connections: {family}, {kind}")
+        raise NotImplementedError(
+            Wording("a proxy makes the connections: {family}, {kind}", family=family, kind=kind)
+        )
 
     async def connect(self, endpoint: Endpoint, timeout_s: float) -> socket.socket:
         """A connected socket; raises OSError for the target's failure, ProxyError for the link's own."""
@@ -94,7 +97,12 @@ def open_vantage(uri: str, *, asn: str = "AS0", cc: str = "ZZ") -> VantageLink:
     scheme = scheme.lower()
     module = _kind(scheme) if colon else None
     if module is None:
-        raise UsageError(f"not a vantage: {_harmless_scheme(scheme)}", hint=f"Use {', '.join(_forms())}.")
+        raise UsageError(
+            "not a vantage: {scheme}",
+            hint="Use {forms}.",
+            scheme=_harmless_scheme(scheme),
+            forms=", ".join(_forms()),
+        )
     body, _, fragment = rest.partition("#")
     try:
         vantage = Vantage(
@@ -103,7 +111,11 @@ def open_vantage(uri: str, *, asn: str = "AS0", cc: str = "ZZ") -> VantageLink:
         link: VantageLink = module.open_link(body, vantage)
     except ValueError as exc:
         raise UsageError(
-            f"not a vantage of the kind {scheme}: {_reason(exc)}", hint=f"Write {module.FORM}."
+            "not a vantage of the kind {scheme}: {why}",
+            hint="Write {form}.",
+            scheme=scheme,
+            why=_reason(exc),
+            form=module.FORM,
         ) from None
     return link
 
@@ -131,7 +143,7 @@ def _forms() -> list[str]:
 
 def _reason(exc: ValueError) -> str:
     # urlsplit quotes what it cannot read, and that may be the password.
-    return str(exc) if isinstance(exc, AddressError) else "it cannot be read as a URI"
+    return str(exc) if isinstance(exc, AddressError) else Wording("it cannot be read as a URI")
 
 
 def _vantage_id(scheme: str, fragment: str) -> str:
@@ -146,4 +158,4 @@ def _vantage_id(scheme: str, fragment: str) -> str:
 
 
 def _harmless_scheme(scheme: str) -> str:
-    return scheme if re.fullmatch(r"[a-z][a-z0-9+.-]{0,15}", scheme) else "the scheme is missing"
+    return scheme if re.fullmatch(r"[a-z][a-z0-9+.-]{0,15}", scheme) else Wording("the scheme is missing")

@@ -64,12 +64,17 @@ def parse_service(url: str, *, option: str) -> str:
         usable = False
     if not usable or not url.isascii() or not url.isprintable() or " " in url:
         raise UsageError(
-            f"{option}: not the address of a service: {url[:100]!r}", hint="give its URL: https://HOST/"
+            "{option}: not the address of a service: {url}",
+            hint="give its URL: https://HOST/",
+            option=option,
+            url=repr(url[:100]),
         )
     if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
         raise UsageError(
-            f"{option}: {url[:100]}: not encrypted, so that anybody on the way could change what comes",
+            "{option}: {url}: not encrypted, so that anybody on the way could change what comes",
             hint="give an address that begins with https://",
+            option=option,
+            url=url[:100],
         )
     return url.rstrip("/")
 
@@ -97,8 +102,9 @@ def new_client(root_pem: str, *, connections: int) -> "httpx.AsyncClient":
         )
     except (ImportError, ValueError, httpx.InvalidURL) as exc:
         raise UsageError(
-            f"the proxy that the environment names cannot be used: {exc}",
+            "the proxy that the environment names cannot be used: {why}",
             hint="name one of the form http://HOST:PORT in HTTPS_PROXY",
+            why=exc,
         ) from None
 
 
@@ -117,7 +123,7 @@ async def ask(
             finally:
                 await response.aclose()
     except TimeoutError:
-        raise TransientError(f"no whole answer within {ANSWER_S:g} s") from None
+        raise TransientError("no whole answer within {answer_s} s", answer_s=f"{ANSWER_S:g}") from None
     except httpx.HTTPError as exc:
         raise network_error(exc) from exc
     return Answer(response.status_code, body, response.headers)
@@ -127,8 +133,9 @@ def raise_if_passing(response: "httpx.Response", now: datetime) -> None:
     """Raise TransientError for a status that may pass."""
     if response.status_code in PASSING:
         raise TransientError(
-            f"HTTP status {response.status_code}",
+            "HTTP status {status_code}",
             asked_s=asked_pause(response.headers.get("retry-after"), now),
+            status_code=response.status_code,
         )
 
 
@@ -140,11 +147,12 @@ def network_error(exc: Exception) -> ServiceError:
     inner = innermost(exc)
     if isinstance(inner, ssl.SSLCertVerificationError):
         return ServiceError(
-            f"its certificate is not genuine: {inner.verify_message[:MAX_SAID]}",
+            "its certificate is not genuine: {verify_message}",
             hint="somebody may be intercepting the connection: use another network",
+            verify_message=inner.verify_message[:MAX_SAID],
         )
     if isinstance(inner, TimeoutError) or "Timeout" in type(exc).__name__:
-        return TransientError(f"no answer within {SILENCE_S:g} s")
+        return TransientError("no answer within {silence_s} s", silence_s=f"{SILENCE_S:g}")
     return TransientError(classify(inner))
 
 
@@ -156,5 +164,5 @@ async def _read(response: "httpx.Response", max_octets: int) -> bytes:
     async for chunk in response.aiter_raw():
         body += chunk
         if len(body) > max_octets:
-            raise ServiceError(f"its answer is longer than {max_octets >> 10} KiB")
+            raise ServiceError("its answer is longer than {max_octets} KiB", max_octets=max_octets >> 10)
     return bytes(body)

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from xml.parsers import expat
 
+from kzmitm.errors import WordedError
+
 FIRST_RAW_DAY = date(2020, 10, 20)
 LAST_JSONL_DAY = date(2020, 10, 21)
 HOURS = 24
@@ -40,7 +42,7 @@ _ETAG = re.compile(r"[0-9A-Za-z_.:-]{1,80}", re.ASCII)
 _MD5 = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
-class ListingError(ValueError):
+class ListingError(WordedError, ValueError):
     """The octets are no listing that we accept."""
 
 
@@ -97,7 +99,7 @@ def parse_listing(octets: bytes) -> ListingPage:
     No document type is accepted, and so no entity: none can grow, and none can name a file of ours.
     """
     if len(octets) > MAX_PAGE:
-        raise ListingError(f"longer than {MAX_PAGE} octets")
+        raise ListingError("longer than {max_page} octets", max_page=MAX_PAGE)
     reader = _Reader()
     parser = expat.ParserCreate("UTF-8", " ")
     parser.StartElementHandler = reader.start
@@ -108,7 +110,7 @@ def parse_listing(octets: bytes) -> ListingPage:
     try:
         parser.Parse(octets, True)  # noqa: FBT003 (expat's own: this is all)
     except expat.ExpatError as exc:
-        raise ListingError(f"not XML: {exc}") from None
+        raise ListingError("not XML: {why}", why=exc) from None
     return reader.page()
 
 
@@ -134,7 +136,7 @@ class _Reader:
     def start(self, tag: str, _attributes: object) -> None:
         name = tag.rpartition(" ")[2]
         if not self._path and name != "ListBucketResult":
-            raise ListingError(f"not a listing, but {name[:40]!r}")
+            raise ListingError("not a listing, but {name}", name=repr(name[:40]))
         self._path.append(name)
         if len(self._path) > MAX_DEPTH:
             raise ListingError("nested too deep")
@@ -142,7 +144,7 @@ class _Reader:
         if self._path[1:] == ["Contents"]:
             self._entry = {}
             if len(self._files) >= MAX_OBJECTS:
-                raise ListingError(f"more than {MAX_OBJECTS} files on a page")
+                raise ListingError("more than {max_objects} files on a page", max_objects=MAX_OBJECTS)
 
     def text(self, data: str) -> None:
         limit = _LIMITS.get(self._path[-1])
@@ -150,7 +152,7 @@ class _Reader:
             return
         self._length += len(data)
         if self._length > limit:
-            raise ListingError(f"{self._path[-1]} is longer than {limit} characters")
+            raise ListingError("{path} is longer than {limit} characters", path=self._path[-1], limit=limit)
         self._heard.append(data)
 
     def end(self, _tag: str) -> None:

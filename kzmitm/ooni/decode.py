@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from kzmitm.model.local_trust import LocalTrust
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.target import Target, Vantage, is_ip, split_host_port, to_ascii_hostname
+from kzmitm.model.trace import TraceObservation
 from kzmitm.ooni import read_rows
 from kzmitm.ooni.emit import OWN_FORMAT
 from kzmitm.ooni.fields import DecodeError, Fields
@@ -40,12 +41,18 @@ def decode(doc: Mapping[str, Any]) -> Measurement:
         runtime_s=top.number("test_runtime"),
         software_version=own.text("software_version", top.text("software_version")),
         local_trust=_local_trust(own),
+        trace=_trace(own),
     )
 
 
 def _local_trust(own: Fields) -> LocalTrust | None:
     none: LocalTrust | None = None
     return own.decoded(LocalTrust, "local_trust", none)
+
+
+def _trace(own: Fields) -> tuple[TraceObservation, ...]:
+    none: tuple[TraceObservation, ...] = ()
+    return own.decoded(tuple[TraceObservation, ...], "trace", none)
 
 
 def is_own(own: Fields) -> bool:
@@ -57,7 +64,7 @@ def _own_identity(own: Fields) -> tuple[Target, Vantage, datetime]:
     target: Target | None = own.decoded(Target, "target", None)
     started_at: datetime | None = own.decoded(datetime, "started_at", None)
     if target is None or started_at is None:
-        raise DecodeError(f"{own.path}: target or started_at missing")
+        raise DecodeError("{path}: target or started_at missing", path=own.path)
     return target, own.decoded(Vantage, "vantage", Vantage()), started_at
 
 
@@ -77,7 +84,9 @@ def _start(top: Fields) -> datetime:
     try:
         return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
     except ValueError:
-        raise DecodeError(f"{top.path}.measurement_start_time: not a UTC time: {text[:40]!r}") from None
+        raise DecodeError(
+            "{path}.measurement_start_time: not a UTC time: {text}", path=top.path, text=repr(text[:40])
+        ) from None
 
 
 def _target(top: Fields) -> Target:
@@ -86,10 +95,10 @@ def _target(top: Fields) -> Target:
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     if not isinstance(value, str):
-        raise DecodeError(f"{top.path}.input: no host to be read from it")
+        raise DecodeError("{path}.input: no host to be read from it", path=top.path)
     try:
         netloc = urlsplit(value).netloc if "://" in value else value
         host, port = split_host_port(netloc.rpartition("@")[2])
         return Target(host if is_ip(host) else to_ascii_hostname(host), port)
     except ValueError as exc:
-        raise DecodeError(f"{top.path}.input: {exc}") from None
+        raise DecodeError("{path}.input: {why}", path=top.path, why=exc) from None

@@ -5,6 +5,7 @@ The test is OONI's `urlgetter`, whose keys are ours: docs/adr/0005-ooni-format.m
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from types import MappingProxyType
@@ -14,6 +15,7 @@ from kzmitm import __version__
 from kzmitm.model.codec import format_time, to_json
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.target import Target, Vantage
+from kzmitm.model.trace import Step, TraceObservation
 from kzmitm.ooni import rows
 
 DATA_FORMAT_VERSION = "0.2.0"
@@ -140,14 +142,29 @@ def _vantage(vantage: Vantage) -> dict[str, Any]:
     return told
 
 
+def _scrubbed(trace: TraceObservation) -> TraceObservation:
+    """Without what answers said of the address that they came to; the routers' addresses are its content."""
+    walks = tuple(replace(walk, steps=tuple(map(_scrubbed_step, walk.steps))) for walk in trace.walks)
+    return replace(trace, walks=walks)
+
+
+def _scrubbed_step(step: Step) -> Step:
+    return step if step.tls is None else replace(step, tls=rows.scrubbed(step.tls))
+
+
 def _own(m: Measurement, versions: Mapping[str, str]) -> dict[str, Any]:
     trust = {} if m.local_trust is None else {"local_trust": to_json(m.local_trust)}
-    return trust | {
-        "format": OWN_FORMAT,
-        "target": to_json(m.target),
-        "vantage": dict(_vantage(m.vantage)),
-        "started_at": format_time(m.started_at),
-        "clock_offset_s": m.clock_offset_s,
-        "software_version": m.software_version,
-        "versions": dict(versions),
-    }
+    trace = {"trace": to_json(tuple(map(_scrubbed, m.trace)))} if m.trace else {}
+    return (
+        trust
+        | trace
+        | {
+            "format": OWN_FORMAT,
+            "target": to_json(m.target),
+            "vantage": dict(_vantage(m.vantage)),
+            "started_at": format_time(m.started_at),
+            "clock_offset_s": m.clock_offset_s,
+            "software_version": m.software_version,
+            "versions": dict(versions),
+        }
+    )

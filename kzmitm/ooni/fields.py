@@ -25,7 +25,7 @@ class Fields:
 
     def __init__(self, value: Any, path: str) -> None:
         if not isinstance(value, Mapping):
-            raise DecodeError(f"{path}: not an object")
+            raise DecodeError("{path}: not an object", path=path)
         self._members = value
         self.path = path
 
@@ -44,7 +44,12 @@ class Fields:
         if value is None:
             return None
         if len(value) > MAX_TEXT if isinstance(value, str) else True:
-            raise DecodeError(f"{self.path}.{key}: not a text of at most {MAX_TEXT} characters")
+            raise DecodeError(
+                "{path}.{key}: not a text of at most {max_text} characters",
+                path=self.path,
+                key=key,
+                max_text=MAX_TEXT,
+            )
         return self.decoded(str, key, "")
 
     def number(self, key: str, default: float = 0.0) -> float:
@@ -61,7 +66,7 @@ class Fields:
         try:
             result: T = from_json(kind, value, f"{self.path}.{key}")
         except CodecError as exc:
-            raise DecodeError(str(exc)) from None
+            raise DecodeError("{why}", why=exc) from None
         return result
 
     def object(self, key: str) -> "Fields":
@@ -75,6 +80,11 @@ class Fields:
         if values is None:
             return
         if not isinstance(values, list) or len(values) > MAX_ROWS:
-            raise DecodeError(f"{self.path}.{key}: not a list of at most {MAX_ROWS} elements")
+            raise DecodeError(
+                "{path}.{key}: not a list of at most {max_rows} elements",
+                path=self.path,
+                key=key,
+                max_rows=MAX_ROWS,
+            )
         for i, value in enumerate(values):
             yield Fields(value, f"{self.path}.{key}[{i}]")

@@ -100,7 +100,7 @@ def pem_certificate(text: str, path: str) -> bytes:
     """The DER of the only certificate in a text; raises DecodeError."""
     found = pem_certificates(text, path)
     if len(found) != 1:
-        raise DecodeError(f"{path}: not one certificate in PEM")
+        raise DecodeError("{path}: not one certificate in PEM", path=path)
     return found[0]
 
 
@@ -109,9 +109,9 @@ def der_of(text: str, path: str) -> bytes:
     try:
         octets = base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
-        raise DecodeError(f"{path}: not base64") from None
+        raise DecodeError("{path}: not base64", path=path) from None
     if not 0 < len(octets) <= MAX_CERTIFICATE_MESSAGE:
-        raise DecodeError(f"{path}: {len(octets)} octets are no certificate")
+        raise DecodeError("{path}: {count} octets are no certificate", path=path, count=len(octets))
     return octets
 
 
@@ -119,7 +119,9 @@ def chain_of(certificates: Iterable[bytes], path: str) -> tuple[bytes, ...]:
     """A chain of no more certificates than a handshake of ours would keep; raises DecodeError."""
     chain = tuple(certificates)
     if len(chain) > MAX_CERTIFICATES:
-        raise DecodeError(f"{path}: more than {MAX_CERTIFICATES} certificates")
+        raise DecodeError(
+            "{path}: more than {max_certificates} certificates", path=path, max_certificates=MAX_CERTIFICATES
+        )
     return chain
 
 
@@ -133,7 +135,7 @@ def time_of(text: str, path: str, *, naive_is_utc: bool = False) -> datetime:
             return _plausible(moment.astimezone(UTC), path)
     except (ValueError, OverflowError):
         pass
-    raise DecodeError(f"{path}: not a time with a zone: {text[:40]!r}")
+    raise DecodeError("{path}: not a time with a zone: {text}", path=path, text=repr(text[:40]))
 
 
 def epoch_time(value: Any, path: str) -> datetime:
@@ -141,23 +143,23 @@ def epoch_time(value: Any, path: str) -> datetime:
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 12:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise DecodeError(f"{path}: not seconds since 1970")
+        raise DecodeError("{path}: not seconds since 1970", path=path)
     try:
         return _plausible(_EPOCH + timedelta(seconds=value), path)
     except (OverflowError, ValueError):
-        raise DecodeError(f"{path}: not seconds since 1970") from None
+        raise DecodeError("{path}: not seconds since 1970", path=path) from None
 
 
 def told_time(reading: Reading, path: str) -> datetime:
     """When it was by the word of the user, of a record that does not tell; raises DecodeError."""
     if reading.measured_at is None:
-        raise DecodeError(f"{path}: it does not say when it was measured (--now TIME would)")
+        raise DecodeError("{path}: it does not say when it was measured (--now TIME would)", path=path)
     return _plausible(reading.measured_at, path)
 
 
 def _plausible(moment: datetime, path: str) -> datetime:
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise DecodeError(f"{path}: no handshake is of the year {moment.year}")
+        raise DecodeError("{path}: no handshake is of the year {year}", path=path, year=moment.year)
     return moment
 
 
@@ -168,7 +170,7 @@ def port_of(value: Any, path: str) -> int:
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 5:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 1 << 16:
-        raise DecodeError(f"{path}: not a port")
+        raise DecodeError("{path}: not a port", path=path)
     return value
 
 
@@ -179,7 +181,7 @@ def target_of(host: str, port: int, path: str, *, sni: str | None, address: str 
     try:
         name = canonical_ip(host) or to_ascii_hostname(host)
     except ValueError as exc:
-        raise DecodeError(f"{path}: {exc}") from None
+        raise DecodeError("{path}: {why}", path=path, why=exc) from None
     return Target(name, port, sni, address or None)
 
 
@@ -192,7 +194,7 @@ def endpoint_of(address: str, port: int, path: str) -> Endpoint:
     """The endpoint; without an address ("") only the port is known. Raises DecodeError."""
     ip = canonical_ip(address)
     if address and not ip:
-        raise DecodeError(f"{path}: not an address: {address[:60]!r}")
+        raise DecodeError("{path}: not an address: {address}", path=path, address=repr(address[:60]))
     return Endpoint(ip, port)
 
 

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from kzmitm.ooni.import_source import CHUNK, Source
 from kzmitm.ooni.importing import Problem
+from kzmitm.wording import Wording
 
 MAX_RECORD = 4 << 20
 """Octets of a record. Responses that scanners keep are below 1 MiB, chains below 100 KB."""
@@ -42,7 +43,7 @@ def documents(source: Source, *, limit: int = MAX_RECORD) -> Iterator[Document |
     for line, octets in pieces:
         where = f"{source.name}:{line}"
         if octets is None:
-            yield Problem(where, f"longer than {limit >> 20} MiB")
+            yield Problem(where, Wording("longer than {limit} MiB", limit=limit >> 20))
             continue
         try:
             value = _parse(octets)
@@ -52,7 +53,7 @@ def documents(source: Source, *, limit: int = MAX_RECORD) -> Iterator[Document |
         if isinstance(value, dict):
             yield Document(line, value)
         else:
-            yield Problem(where, "not a JSON object")
+            yield Problem(where, Wording("not a JSON object"))
     if source.damage:
         yield Problem(source.name, source.damage)
 
@@ -159,14 +160,14 @@ def _parse(octets: bytes) -> Any:
         raise ValueError("not UTF-8") from None
     most = max(len(octets) // OCTETS_PER_VALUE, _FREE_VALUES)
     if text.count(",") > most and _STRING.sub("", text).count(",") > most:
-        raise ValueError("more values than its length allows")
+        raise ValueError(Wording("more values than its length allows"))
     try:
         return json.loads(text, parse_constant=_refuse)
     except RecursionError:
-        raise ValueError("nested too deeply") from None
+        raise ValueError(Wording("nested too deeply")) from None
     except json.JSONDecodeError as exc:
-        raise ValueError(f"not JSON: {exc.msg}") from None
+        raise ValueError(Wording("not JSON: {why}", why=exc.msg)) from None
 
 
 def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"not JSON: {name}")
+    raise ValueError(Wording("not JSON: {why}", why=name))

@@ -4,6 +4,8 @@ import io
 import zlib
 from typing import Any, Protocol
 
+from kzmitm.wording import Wording, reason_of
+
 HEAD = 1 << 16
 """Octets by which a format is told: the first record of each lies within them, or begins with its marks."""
 CHUNK = 1 << 16
@@ -74,7 +76,7 @@ class Source(io.RawIOBase):
         try:
             return self._unpacked(size)
         except zlib.error:
-            self._end("the rest of the file cannot be unpacked")
+            self._end(Wording("the rest of the file cannot be unpacked"))
             return b""
 
     def _unpacked(self, size: int) -> bytes:
@@ -87,7 +89,7 @@ class Source(io.RawIOBase):
                     return b""
                 self._unpacker = zlib.decompressobj(_GZIP_WBITS)
             elif not self._packed:
-                self._end("the file is cut off")
+                self._end(Wording("the file is cut off"))
                 return b""
             piece: bytes = self._unpacker.decompress(self._packed, size)
             self._packed = (
@@ -103,7 +105,7 @@ class Source(io.RawIOBase):
             try:
                 piece = self._file.read(size)
             except OSError as exc:
-                self._end(f"the file cannot be read to its end: {exc.strerror}")
+                self._end(Wording("the file cannot be read to its end: {why}", why=reason_of(exc)))
                 break
             if not piece:
                 break

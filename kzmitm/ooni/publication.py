@@ -13,6 +13,7 @@ from kzmitm.model.failure import SCRUBBED
 from kzmitm.ooni.decode import DecodeError, decode, is_own
 from kzmitm.ooni.emit import DATA_FORMAT_VERSION, NO_ADDRESS, NO_RESOLVER, SOFTWARE_NAME
 from kzmitm.ooni.fields import Fields
+from kzmitm.wording import Wording
 
 MAX_LINE = 800_000
 """Octets of a line that `oonireport upload` reads."""
@@ -48,8 +49,9 @@ def publishable(document: Mapping[str, Any], *, anonymous_network: bool = False)
     """The document without what is only its owner's.
 
     Left out: the salt of the bundle (with it, the published lines would prove whose bundle they are from),
-    what this computer's trust stores hold, names that the user gave to vantages, and addresses of resolvers
-    that stand at home. With `anonymous_network` also the network, its name, and every address of a resolver.
+    what this computer's trust stores hold, the routers near it, names that the user gave to vantages, and
+    addresses of resolvers that stand at home. With `anonymous_network` also the network, its name, and every
+    address of a resolver.
     """
     keys = _object(document.get("test_keys"))
     told = {
@@ -72,17 +74,17 @@ def complaint(document: Mapping[str, Any]) -> str:
     try:
         own = Fields(document, "$").object("test_keys").object("x_kzmitm")
         if document.get("software_name") != SOFTWARE_NAME or not is_own(own):
-            return "not a measurement of kzmitm"
+            return Wording("not a measurement of kzmitm")
         decode(document)
     except DecodeError as exc:
         return str(exc)
     for name, form in _FORMS.items():
         value = document.get(name)
         if not isinstance(value, str) or not form.fullmatch(value):
-            return f"{name} is not of the form that the collector takes"
+            return Wording("{name} is not of the form that the collector takes", name=name)
     for name, value in _VALUES.items():
         if document.get(name) != value:
-            return f"{name} is not {value!r}"
+            return Wording("{name} is not {value}", name=name, value=repr(value))
     return ""
 
 
@@ -96,7 +98,7 @@ def _own(own: Mapping[str, Any], *, anonymous: bool) -> dict[str, Any]:
     named = vantage | {"id": vantage.get("kind", "")} if vantage else vantage
     if anonymous and named:
         named |= {"asn": NO_NETWORK, "network_name": ""}
-    return _without(own, "local_trust") | {"vantage": named}
+    return _without(_without(own, "local_trust"), "trace") | {"vantage": named}
 
 
 def _query(row: Mapping[str, Any], *, anonymous: bool) -> dict[str, Any]:

@@ -158,11 +158,11 @@ def _endpoint(row: Fields, number: int, events: list[Fields], port: int) -> Endp
         return Endpoint("", port)
     ip, _, digits = address.rpartition(":")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 5):
-        raise DecodeError(f"{row.path}.address: no port in {address[:60]!r}")
+        raise DecodeError("{path}.address: no port in {address}", path=row.path, address=repr(address[:60]))
     return Endpoint(ip.removeprefix("[").removesuffix("]"), _port(int(digits), row))
 
 
 def _port(number: int, row: Any) -> int:
     if not 0 <= number < 65536:
-        raise DecodeError(f"{row.path}: not a port: {number}")
+        raise DecodeError("{path}: not a port: {number}", path=row.path, number=number)
     return number

@@ -6,6 +6,7 @@ they are written only where they say something. See https://github.com/ooni/spec
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -133,6 +134,13 @@ def _hello(hello: Any) -> Row:
 def _scrubbed_octets(octets: bytes, *, keep: str) -> bytes:
     """Block pages and mail servers greet the client by its address."""
     return scrub(octets.decode("latin-1"), keep=keep).encode("latin-1")
+
+
+def scrubbed(o: TLSObservation) -> TLSObservation:
+    """A handshake without other addresses than its own in what was said."""
+    ip = o.endpoint.ip
+    octets = _scrubbed_octets(o.first_bytes, keep=ip)
+    return replace(o, detail=scrub(o.detail, keep=ip), first_bytes=octets)
 
 
 def binary_data(octets: bytes) -> Row:

@@ -20,6 +20,7 @@ from hashlib import sha256
 from typing import Any
 
 from kzmitm.errors import FingerprintError
+from kzmitm.wording import Wording
 
 MAX_AGE = timedelta(days=274)
 """Nine months: programmes add some ten roots a year, which an older baseline would call unknown."""
@@ -158,15 +159,18 @@ def _pinned(files: Mapping[str, bytes], name: str) -> Baseline:
         content, about = files[f"{name}.json"], tomllib.loads(files[f"{name}.toml"].decode())
         digest, count, snapshot = about["sha256"], about["count"], about["date"]
     except (KeyError, ValueError) as error:
-        raise FingerprintError(f"truststore/{name}: {error!r}", hint="install kzmitm again") from error
+        raise FingerprintError(
+            "truststore/{name}: {why}", hint="install kzmitm again", name=name, why=repr(error)
+        ) from error
     if sha256(content).hexdigest() != digest:
         raise FingerprintError(
-            f"truststore/{name}.json is not the file that {name}.toml describes",
+            "truststore/{name}.json is not the file that {name}.toml describes",
             hint="install kzmitm again",
+            name=name,
         )
     held = read_baseline(content, name=f"truststore/{name}.json")
     if len(held.roots) != count or held.snapshot.isoformat() != snapshot:
-        raise FingerprintError(f"truststore/{name}.toml does not say what {name}.json holds")
+        raise FingerprintError("truststore/{name}.toml does not say what {name}.json holds", name=name)
     return held
 
 
@@ -178,16 +182,18 @@ def read_baseline(content: bytes, *, name: str) -> Baseline:
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise FingerprintError(f"{name}: not JSON: {error}") from error
+        raise FingerprintError("{name}: not JSON: {why}", name=name, why=error) from error
     try:
         lists = tuple(_programme(key, value) for key, value in document["programmes"].items())
         rows = [*document["roots"], *document.get("listed_without_certificate", ())]
         source, snapshot = _text(document["source"]), date.fromisoformat(document["snapshot"])
         licence = _text(document.get("licence", ""))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FingerprintError(f"{name}: not a list of public roots: {error!r}") from error
+        raise FingerprintError(
+            "{name}: not a list of public roots: {why}", name=name, why=repr(error)
+        ) from error
     if len(rows) > MAX_ROOTS:
-        raise FingerprintError(f"{name}: more than {MAX_ROOTS} roots")
+        raise FingerprintError("{name}: more than {max_roots} roots", name=name, max_roots=MAX_ROOTS)
     return Baseline(
         source=source,
         snapshot=snapshot,
@@ -204,9 +210,16 @@ def _roots(rows: list[Any], known: frozenset[str], name: str) -> dict[str, Publi
         try:
             root = _root(row, known)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise FingerprintError(f"{name}: root {index}: {error!r}") from error
+            raise FingerprintError(
+                "{name}: root {index}: {why}", name=name, index=index, why=repr(error)
+            ) from error
         if roots.setdefault(root.sha256, root) != root:
-            raise FingerprintError(f"{name}: root {index}: {root.sha256} is in it twice, and not the same")
+            raise FingerprintError(
+                "{name}: root {index}: {sha256} is in it twice, and not the same",
+                name=name,
+                index=index,
+                sha256=root.sha256,
+            )
     return roots
 
 
@@ -234,18 +247,18 @@ def _root(row: Any, known: frozenset[str]) -> PublicRoot:
 
 def _digest(value: Any) -> str:
     if not _DIGEST.fullmatch(value):
-        raise ValueError("not 64 digits of lower-case hexadecimal")
+        raise ValueError(Wording("not 64 digits of lower-case hexadecimal"))
     return str(value)
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or len(value) > MAX_SUBJECT:
-        raise ValueError("not a short text")
+        raise ValueError(Wording("not a short text"))
     return value
 
 
 def _names(value: Any, known: frozenset[str]) -> tuple[str, ...]:
     names = tuple(value)
     if not known.issuperset(names):
-        raise ValueError("a programme that the list does not describe")
+        raise ValueError(Wording("a programme that the list does not describe"))
     return names

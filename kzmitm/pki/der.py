@@ -5,6 +5,8 @@ Only what certificates need. Every function raises `DERError` and nothing else o
 
 from functools import lru_cache
 
+from kzmitm.errors import WordedError
+
 BOOLEAN = 0x01
 INTEGER = 0x02
 BIT_STRING = 0x03
@@ -20,7 +22,7 @@ MAX_OID_OCTETS = 128
 """Longer object identifiers are nobody's: the longest in use have about 30 octets."""
 
 
-class DERError(ValueError):
+class DERError(WordedError, ValueError):
     """These octets are not the DER that was expected here."""
 
 
@@ -28,26 +30,26 @@ def read_tlv(data: bytes, pos: int, end: int) -> tuple[int, int, int]:
     """The element at `pos`: its tag octet, where its content starts, and where it ends (at most `end`)."""
     start = pos + 2
     if start > end:
-        raise DERError(f"element cut short at octet {pos}")
+        raise DERError("element cut short at octet {pos}", pos=pos)
     tag = data[pos]
     if tag & 0x1F == 0x1F:
-        raise DERError(f"tag of several octets at octet {pos}")
+        raise DERError("tag of several octets at octet {pos}", pos=pos)
     length = data[pos + 1]
     if length > 0x7F:
         start, length = _long_length(data, start, end)
     stop = start + length
     if stop > end:
-        raise DERError(f"element at octet {pos} reaches past its container")
+        raise DERError("element at octet {pos} reaches past its container", pos=pos)
     return tag, start, stop
 
 
 def _long_length(data: bytes, start: int, end: int) -> tuple[int, int]:
     count = data[start - 1] & 0x7F
     if not 1 <= count <= 4 or start + count > end:
-        raise DERError(f"length not definite or not sane at octet {start - 1}")
+        raise DERError("length not definite or not sane at octet {start}", start=start - 1)
     length = int.from_bytes(data[start : start + count], "big")
     if length < 0x80 or not data[start]:
-        raise DERError(f"length not minimal at octet {start - 1}")
+        raise DERError("length not minimal at octet {start}", start=start - 1)
     return start + count, length
 
 
@@ -55,15 +57,17 @@ def expect(data: bytes, pos: int, end: int, tag: int) -> tuple[int, int]:
     """Start and end of the content of the element at `pos`, which must have this tag."""
     start = pos + 2  # read_tlv, written out: half of all time spent on a certificate is spent here
     if start > end:
-        raise DERError(f"element cut short at octet {pos}")
+        raise DERError("element cut short at octet {pos}", pos=pos)
     if data[pos] != tag:
-        raise DERError(f"tag {data[pos]:#04x} instead of {tag:#04x} at octet {pos}")
+        raise DERError(
+            "tag {data} instead of {tag} at octet {pos}", data=f"{data[pos]:#04x}", tag=f"{tag:#04x}", pos=pos
+        )
     length = data[pos + 1]
     if length > 0x7F:
         start, length = _long_length(data, start, end)
     stop = start + length
     if stop > end:
-        raise DERError(f"element at octet {pos} reaches past its container")
+        raise DERError("element at octet {pos} reaches past its container", pos=pos)
     return start, stop
 
 
@@ -71,7 +75,7 @@ def whole(data: bytes, tag: int) -> tuple[int, int]:
     """Start and end of the content of the one element that `data` must be."""
     start, stop = expect(data, 0, len(data), tag)
     if stop != len(data):
-        raise DERError(f"{len(data) - stop} octets after the end")
+        raise DERError("{count} octets after the end", count=len(data) - stop)
     return start, stop
 
 
@@ -88,28 +92,28 @@ def elements(data: bytes, pos: int, end: int) -> list[tuple[int, int, int, int]]
 def read_boolean(data: bytes, start: int, stop: int) -> bool:
     """A BOOLEAN's content: DER knows 00 and FF only (X.690, 11.1)."""
     if stop - start != 1 or data[start] not in (0x00, 0xFF):
-        raise DERError(f"not a DER boolean at octet {start}")
+        raise DERError("not a DER boolean at octet {start}", start=start)
     return data[start] == 0xFF
 
 
 def read_integer(data: bytes, start: int, stop: int) -> int:
     """A signed INTEGER's content, which must be minimal (X.690, 8.3.2)."""
     if start == stop:
-        raise DERError(f"empty integer at octet {start}")
+        raise DERError("empty integer at octet {start}", start=start)
     if stop - start > 1 and (
         (data[start] == 0 and data[start + 1] < 0x80) or (data[start] == 0xFF and data[start + 1] >= 0x80)
     ):
-        raise DERError(f"integer not minimal at octet {start}")
+        raise DERError("integer not minimal at octet {start}", start=start)
     return int.from_bytes(data[start:stop], "big", signed=True)
 
 
 def read_bits(data: bytes, start: int, stop: int) -> tuple[int, bytes]:
     """A BIT STRING's content: number of unused bits (which must be zero bits) and the octets."""
     if start == stop:
-        raise DERError(f"empty bit string at octet {start}")
+        raise DERError("empty bit string at octet {start}", start=start)
     unused, octets = data[start], data[start + 1 : stop]
     if unused > 7 or (unused and (not octets or octets[-1] & ((1 << unused) - 1))):
-        raise DERError(f"unused bits wrong at octet {start}")
+        raise DERError("unused bits wrong at octet {start}", start=start)
     return unused, octets
 
 

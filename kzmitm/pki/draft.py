@@ -12,6 +12,7 @@ from kzmitm.pki import extensions as ext
 from kzmitm.pki.anatomy import Anatomy
 from kzmitm.pki.der import DERError
 from kzmitm.pki.memo import memo
+from kzmitm.wording import Wording, joined
 
 NO_NAME = Name(b"", ())
 
@@ -100,7 +101,7 @@ def assemble(encoded: bytes, draft: Draft) -> Anatomy:
     fields: _Fields = {}
     for oid, _, value in draft.extensions:
         if oid in values:
-            draft.blame("duplicate_extension", f"extension {oid} appears twice")
+            draft.blame("duplicate_extension", Wording("extension {oid} appears twice", oid=oid))
             continue
         values[oid] = value
         if (read := _READERS.get(oid)) is None:
@@ -108,14 +109,14 @@ def assemble(encoded: bytes, draft: Draft) -> Anatomy:
         try:
             read(value, fields)
         except DERError as error:
-            draft.blame("malformed_extension", f"extension {oid}: {error}")
+            draft.blame("malformed_extension", Wording("extension {oid}: {why}", oid=oid, why=error))
     if draft.extensions and draft.version != 3:
-        draft.blame("version", f"extensions in version {draft.version}")
+        draft.blame("version", Wording("extensions in version {version}", version=draft.version))
     certificate = Certificate(
         der=encoded,
         sha256=sha256(encoded).hexdigest(),
         sha1=sha1(encoded, usedforsecurity=False).hexdigest(),
-        parse_error="; ".join(draft.errors) or None,
+        parse_error=joined("; ", draft.errors) or None,
         version=draft.version,
         serial=draft.serial,
         subject=draft.subject,

@@ -19,6 +19,7 @@ from kzmitm.pki.kinds import Kind
 from kzmitm.pki.patterns import pattern
 from kzmitm.pki.schema import fail
 from kzmitm.pki.traits import Trait, build_trait, check_trait
+from kzmitm.wording import Wording
 
 Document = Mapping[str, Any]
 
@@ -202,7 +203,7 @@ def _certificate(entry: Document, identity: str, where: str) -> KnownCertificate
     key_id = entry.get("subject_key_id")
     not_before, not_after = s.as_utc(entry.get("not_before")), s.as_utc(entry.get("not_after"), end=True)
     if not_before and not_after and not_after < not_before:
-        raise fail(f"{where}.not_after", "is before not_before")
+        raise fail(f"{where}.not_after", Wording("is before not_before"))
     return KnownCertificate(
         authority=identity,
         role=entry["role"],
@@ -230,7 +231,7 @@ def _public_key(entry: Document, where: str) -> bytes | None:
     der = base64.b64decode("".join(entry["public_key"].split()))
     stated = entry.get("spki_sha256")
     if stated is not None and hashlib.sha256(der).hexdigest() != stated:
-        raise fail(f"{where}.public_key", "does not have the SHA-256 that spki_sha256 states")
+        raise fail(f"{where}.public_key", Wording("does not have the SHA-256 that spki_sha256 states"))
     return der
 
 
@@ -240,4 +241,4 @@ def _key_facts(public_key: bytes | None, where: str) -> PublicKey | None:
     try:
         return read_public_key(public_key)
     except DERError as exc:
-        raise fail(f"{where}.public_key", f"is no SubjectPublicKeyInfo: {exc}") from exc
+        raise fail(f"{where}.public_key", Wording("is no SubjectPublicKeyInfo: {why}", why=exc)) from exc

@@ -93,10 +93,10 @@ def read_alt_names(value: bytes) -> AltNames:
             _, pos = der.read_oid(content, 0, len(content))
             der.expect(content, pos, len(content), 0xA0)
         elif tag not in GENERAL_NAMES:
-            raise DERError(f"tag {tag:#04x} is no name")
+            raise DERError("tag {tag} is no name", tag=f"{tag:#04x}")
         names.every.append((tag, content))
         if len(names.every) > MAX_GENERAL_NAMES:
-            raise DERError(f"more than {MAX_GENERAL_NAMES} names")
+            raise DERError("more than {max_general_names} names", max_general_names=MAX_GENERAL_NAMES)
     if not names.every:
         raise DERError("no name")
     return names
@@ -113,7 +113,7 @@ def address_text(content: bytes) -> str:
         return ".".join(map(str, content))
     if len(content) == 16:
         return str(IPv6Address(content))
-    raise DERError(f"an address of {len(content)} octets")
+    raise DERError("an address of {count} octets", count=len(content))
 
 
 @memo(256)
@@ -175,7 +175,7 @@ def read_authority_key_id(value: bytes) -> tuple[bytes | None, bool]:
         elif tag in (0xA1, 0x82):
             others = True
         else:
-            raise DERError(f"tag {tag:#04x} in an authority key identifier")
+            raise DERError("tag {tag} in an authority key identifier", tag=f"{tag:#04x}")
     return key_id, others
 
 

@@ -14,6 +14,7 @@ from kzmitm.pki.memo import memo
 from kzmitm.pki.names import parse_name
 from kzmitm.pki.salvage import salvage
 from kzmitm.pki.validity import read_time
+from kzmitm.wording import Wording
 
 MAX_CERTIFICATE_OCTETS = 1 << 17
 """Certificates in use have up to 50 KB; a longer one is kept by its hashes and not taken apart."""
@@ -35,7 +36,12 @@ def dissect(encoded: bytes) -> Anatomy:
     """The certificate in these octets with its parts; never raises."""
     draft = Draft()
     if len(encoded) > MAX_CERTIFICATE_OCTETS:
-        draft.blame("unparsable", f"longer than {MAX_CERTIFICATE_OCTETS} octets")
+        draft.blame(
+            "unparsable",
+            Wording(
+                "longer than {max_certificate_octets} octets", max_certificate_octets=MAX_CERTIFICATE_OCTETS
+            ),
+        )
         return assemble(encoded, draft)
     try:
         pos, end = _read_frame(encoded, draft)
@@ -68,7 +74,7 @@ def _read_version(data: bytes, pos: int, end: int, draft: Draft) -> int:
     first, last = expect(data, start, stop, der.INTEGER)
     draft.version = der.read_integer(data, first, last) + 1
     if last != stop or draft.version not in (1, 2, 3):
-        raise DERError(f"version {draft.version}")
+        raise DERError("version {version}", version=draft.version)
     return stop
 
 
@@ -107,7 +113,7 @@ def _read_extensions(data: bytes, pos: int, end: int, draft: Draft) -> None:
         draft.extensions.append(read_extension(data[inner:after]))
         first = after
         if len(draft.extensions) > MAX_EXTENSIONS:
-            raise DERError(f"more than {MAX_EXTENSIONS} extensions")
+            raise DERError("more than {max_extensions} extensions", max_extensions=MAX_EXTENSIONS)
 
 
 @memo(1024)
@@ -121,5 +127,5 @@ def read_extension(data: bytes) -> tuple[str, bool, bytes]:
         critical, pos = der.read_boolean(data, start, stop), stop
     start, stop = expect(data, pos, end, der.OCTET_STRING)
     if stop != end:
-        raise DERError(f"extension {oid} goes on after its value")
+        raise DERError("extension {oid} goes on after its value", oid=oid)
     return oid, critical, data[start:stop]

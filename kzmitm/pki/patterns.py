@@ -10,6 +10,7 @@ from typing import Any
 from kzmitm.model.certificate import SHORT_NAMES, Name
 from kzmitm.pki import schema
 from kzmitm.pki.schema import fail
+from kzmitm.wording import Wording
 
 MAX_ATTRIBUTES = 16
 """Attributes of a name that are looked at; real names have up to eight."""
@@ -31,18 +32,18 @@ def pattern(value: Any, where: str) -> None:
     """Raise FingerprintError unless the value is a regular expression of the forms that stay fast."""
     schema.text(value, where)
     if len(value) > MAX_PATTERN:
-        raise fail(where, f"is longer than {MAX_PATTERN} characters")
+        raise fail(where, Wording("is longer than {max_pattern} characters", max_pattern=MAX_PATTERN))
     try:
         compiled = re.compile(value)
     except (re.error, OverflowError, RecursionError) as exc:
-        raise fail(where, f"is not a regular expression: {exc}") from exc
+        raise fail(where, Wording("is not a regular expression: {why}", why=exc)) from exc
     skeleton = _skeleton(value)
     if _REPEATED_GROUP.search(skeleton) or _LOOKING.search(skeleton) or _BACK_REFERENCE in skeleton:
-        raise fail(where, "repeats a group, looks around or refers back, which could be made slow")
+        raise fail(where, Wording("repeats a group, looks around or refers back, which could be made slow"))
     if len(_REPETITION.findall(skeleton)) > 1:
-        raise fail(where, "has more than one repetition, which could be made slow")
+        raise fail(where, Wording("has more than one repetition, which could be made slow"))
     if compiled.search(""):
-        raise fail(where, "matches the empty name, so it would match every name")
+        raise fail(where, Wording("matches the empty name, so it would match every name"))
 
 
 def name_text(name: Name) -> str:

@@ -10,6 +10,7 @@ from kzmitm.model.target import to_ascii_hostname
 from kzmitm.pki import record_forms as forms
 from kzmitm.pki.entries import Document
 from kzmitm.pki.schema import fail
+from kzmitm.wording import Wording
 
 MAX_WATCHED = 100_000
 """Names of one list in the registry; longer ones are a campaign's and come from a file."""
@@ -77,7 +78,9 @@ def networks(document: Document, where: str) -> Mapping[int, Network]:
     found: dict[int, Network] = {}
     for index, entry in enumerate(document.get("networks", ())):
         if entry["asn"] in found:
-            raise fail(f"{where}networks[{index}].asn", f"{entry['asn']} stands there twice")
+            raise fail(
+                f"{where}networks[{index}].asn", Wording("{entry} stands there twice", entry=entry["asn"])
+            )
         found[entry["asn"]] = Network(
             asn=entry["asn"],
             name=entry["name"],
@@ -100,12 +103,12 @@ def watchlist(document: Document, where: str) -> Watchlist:
     forms.WATCHLIST(document, where)
     names: tuple[str, ...] = tuple(document["names"])
     if not names or len(names) > MAX_WATCHED:
-        raise fail(f"{where}names", f"must hold 1 to {MAX_WATCHED} names")
+        raise fail(f"{where}names", Wording("must hold 1 to {max_watched} names", max_watched=MAX_WATCHED))
     for index, name in enumerate(names):
         _check_name(name, f"{where}names[{index}]")
     if len(set(names)) != len(names):
         twice = next(name for index, name in enumerate(names) if name in names[:index])
-        raise fail(f"{where}names", f"{twice} stands there twice")
+        raise fail(f"{where}names", Wording("{twice} stands there twice", twice=twice))
     return Watchlist(
         id=document["id"],
         title=document["title"],
@@ -121,4 +124,4 @@ def _check_name(name: str, where: str) -> None:
     except ValueError as exc:
         raise fail(where, str(exc)) from exc
     if canonical != name:
-        raise fail(where, f"must be written {canonical}")
+        raise fail(where, Wording("must be written {canonical}", canonical=canonical))

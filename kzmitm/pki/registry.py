@@ -15,6 +15,7 @@ from kzmitm.pki.entries import Document, KnownAuthority, KnownCertificate, autho
 from kzmitm.pki.records import Incident, Network, Watchlist
 from kzmitm.pki.requirements import KnownForger, forger
 from kzmitm.pki.schema import fail
+from kzmitm.wording import Wording
 
 VERSION_DIGITS = 16
 """Hexadecimal digits of `Registry.version`: enough to tell registries apart, short enough to print."""
@@ -127,13 +128,16 @@ _FOLDERS = ("authorities", "forgers", "incidents", "observations", "watchlists")
 def _decode(path: str, content: bytes) -> Document:
     folder, _, name = path.rpartition("/")
     if path != "networks.toml" and folder not in _FOLDERS:
-        raise fail(path, f"is in no folder of the registry ({', '.join(_FOLDERS)})")
+        raise fail(path, Wording("is in no folder of the registry ({folders})", folders=", ".join(_FOLDERS)))
     try:
         document = tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as exc:
-        raise fail(path, f"is not TOML: {exc}") from exc
+        raise fail(path, Wording("is not TOML: {why}", why=exc)) from exc
     if folder and document.get("id") != name.removesuffix(".toml"):
-        raise fail(f"{path}: id", f"must be {name.removesuffix('.toml')!r}, as the file is called")
+        raise fail(
+            f"{path}: id",
+            Wording("must be {name}, as the file is called", name=repr(name.removesuffix(".toml"))),
+        )
     return document
 
 
@@ -168,7 +172,12 @@ def _claim(index: _Index, digits: str | None, certificate: KnownCertificate, whe
     if digits is None:
         return
     if digits in index:
-        raise fail(where, f"{digits} stands in {index[digits].authority} already")
+        raise fail(
+            where,
+            Wording(
+                "{digits} stands in {authority} already", digits=digits, authority=index[digits].authority
+            ),
+        )
     index[digits] = certificate
 
 
@@ -179,7 +188,10 @@ def _claim_key(index: _Index, certificate: KnownCertificate, where: str) -> None
         return
     claimed = index.get(digits)
     if claimed is not None and claimed.authority != certificate.authority:
-        raise fail(where, f"{digits} stands in {claimed.authority} already")
+        raise fail(
+            where,
+            Wording("{digits} stands in {authority} already", digits=digits, authority=claimed.authority),
+        )
     if claimed is None or (claimed.public_key is None and certificate.public_key is not None):
         index[digits] = certificate
 
@@ -190,9 +202,13 @@ def _check_references(registry: Registry) -> None:
         for identity in incident.authorities:
             _check_exists(identity, registry.authorities, f"incidents/{incident.id}.toml: ca_ids")
     for identity, document in registry.observations.items():
-        _check_exists(document["authority"], registry.authorities, f"observations/{identity}.toml: authority")
+        _check_exists(
+            document["authority"],
+            registry.authorities,
+            f"observations/{identity}.toml: authority",
+        )
 
 
 def _check_exists(key: str, entries: Mapping[str, object], where: str) -> None:
     if key not in entries:
-        raise fail(where, f"{key} is not in the registry")
+        raise fail(where, Wording("{key} is not in the registry", key=key))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kzmitm.model.certificate import Certificate
+from kzmitm.wording import Wording
 
 
 class TimeStatus(StrEnum):
@@ -69,44 +70,50 @@ class Purpose(StrEnum):
 
 
 REASONS = {
-    "empty": "no certificate was presented",
-    "unparsable": "a certificate of the path breaks the rules of its encoding",
-    "unparsable_certificate": "another presented certificate cannot be parsed; it was left out",
-    "leaf_expired": "the leaf is past its notAfter",
-    "leaf_not_yet_valid": "the leaf is before its notBefore",
-    "leaf_time_unknown": "the leaf's times cannot be read",
-    "intermediate_expired": "an intermediate is past its notAfter",
-    "intermediate_not_yet_valid": "an intermediate is before its notBefore",
-    "intermediate_time_unknown": "an intermediate's times cannot be read",
-    "anchor_expired": "the anchor is past its notAfter",
-    "anchor_not_yet_valid": "the anchor is before its notBefore",
-    "anchor_time_unknown": "the anchor's times cannot be read",
-    "name_mismatch": "the leaf's subjectAltName does not name the host",
-    "no_san": "the leaf has no subjectAltName",
-    "unknown_issuer": "no anchor of the store signed it",
-    "self_signed": "the leaf is signed by its own key",
-    "missing_intermediate": "an intermediate was not presented",
-    "completed_by_known_intermediate": "a known public intermediate completes the path: proven",
-    "issuer_of_known_organisation": "the absent issuer claims the organisation of an anchor: not proven",
-    "bad_signature": "a signature does not verify with the key of the issuer it names",
-    "unsupported_signature": "a signature's algorithm or key cannot be computed with",
-    "weak_signature": "a signature rests on MD2, MD5 or SHA-1",
-    "signature_algorithm_mismatch": "a certificate names two different signature algorithms",
-    "weak_key": "a key is shorter or weaker than allowed",
-    "not_a_ca": "an issuer is not a CA",
-    "path_length": "more CAs below an issuer than its path length allows",
-    "key_usage": "a key is used for what its keyUsage does not allow",
-    "ext_key_usage": "a certificate is not for TLS servers (or clients, where that was asked)",
-    "name_constraint": "a name lies outside an issuer's name constraints",
-    "critical_extension": "a critical extension that nobody knows",
-    "malformed_extension": "an extension that is not what its type says",
-    "duplicate_extension": "an extension appears twice",
-    "version": "a version that does not go with what is inside",
-    "empty_subject": "a CA without a name",
-    "policy": "a certificate policy that the path does not satisfy",
-    "too_long": "more certificates than a path may have",
-    "budget": "the search for a path was given up: more alternatives than any honest server presents",
-    "profile": "the issuer broke a rule of RFC 5280, 4 or the Baseline Requirements (strict profile)",
+    "empty": Wording("no certificate was presented"),
+    "unparsable": Wording("a certificate of the path breaks the rules of its encoding"),
+    "unparsable_certificate": Wording("another presented certificate cannot be parsed; it was left out"),
+    "leaf_expired": Wording("the leaf is past its notAfter"),
+    "leaf_not_yet_valid": Wording("the leaf is before its notBefore"),
+    "leaf_time_unknown": Wording("the leaf's times cannot be read"),
+    "intermediate_expired": Wording("an intermediate is past its notAfter"),
+    "intermediate_not_yet_valid": Wording("an intermediate is before its notBefore"),
+    "intermediate_time_unknown": Wording("an intermediate's times cannot be read"),
+    "anchor_expired": Wording("the anchor is past its notAfter"),
+    "anchor_not_yet_valid": Wording("the anchor is before its notBefore"),
+    "anchor_time_unknown": Wording("the anchor's times cannot be read"),
+    "name_mismatch": Wording("the leaf's subjectAltName does not name the host"),
+    "no_san": Wording("the leaf has no subjectAltName"),
+    "unknown_issuer": Wording("no anchor of the store signed it"),
+    "self_signed": Wording("the leaf is signed by its own key"),
+    "missing_intermediate": Wording("an intermediate was not presented"),
+    "completed_by_known_intermediate": Wording("a known public intermediate completes the path: proven"),
+    "issuer_of_known_organisation": Wording(
+        "the absent issuer claims the organisation of an anchor: not proven"
+    ),
+    "bad_signature": Wording("a signature does not verify with the key of the issuer it names"),
+    "unsupported_signature": Wording("a signature's algorithm or key cannot be computed with"),
+    "weak_signature": Wording("a signature rests on MD2, MD5 or SHA-1"),
+    "signature_algorithm_mismatch": Wording("a certificate names two different signature algorithms"),
+    "weak_key": Wording("a key is shorter or weaker than allowed"),
+    "not_a_ca": Wording("an issuer is not a CA"),
+    "path_length": Wording("more CAs below an issuer than its path length allows"),
+    "key_usage": Wording("a key is used for what its keyUsage does not allow"),
+    "ext_key_usage": Wording("a certificate is not for TLS servers (or clients, where that was asked)"),
+    "name_constraint": Wording("a name lies outside an issuer's name constraints"),
+    "critical_extension": Wording("a critical extension that nobody knows"),
+    "malformed_extension": Wording("an extension that is not what its type says"),
+    "duplicate_extension": Wording("an extension appears twice"),
+    "version": Wording("a version that does not go with what is inside"),
+    "empty_subject": Wording("a CA without a name"),
+    "policy": Wording("a certificate policy that the path does not satisfy"),
+    "too_long": Wording("more certificates than a path may have"),
+    "budget": Wording(
+        "the search for a path was given up: more alternatives than any honest server presents"
+    ),
+    "profile": Wording(
+        "the issuer broke a rule of RFC 5280, 4 or the Baseline Requirements (strict profile)"
+    ),
 }
 """Every reason code with its meaning. Codes are public: never reused, never renamed.
 

@@ -12,9 +12,11 @@ from typing import Any
 from kzmitm.pki import schema as s
 from kzmitm.pki.entries import Document
 from kzmitm.pki.fields import SANRelation, SerialRelation, SubjectRelation, ValidityRelation
+from kzmitm.pki.product_traits import ProductTraits, build_traits, check_traits
 from kzmitm.pki.relations import MAX_LISTED, FieldRelations
 from kzmitm.pki.schema import fail
 from kzmitm.pki.traits import name_attribute, name_has
+from kzmitm.wording import Wording
 
 SHIFT_TOLERANCE_S = 60
 """Published shifts are said in hours; a minute is far below what tells one from another."""
@@ -58,6 +60,8 @@ class KnownForger:
     forbidden: tuple[Requirement, ...]
     optional: tuple[Requirement, ...]
     telling: frozenset[str]
+    traits: ProductTraits | None = None
+    """How the product answers, whatever it forges."""
     document: Document
 
 
@@ -153,7 +157,7 @@ def _issuer(argument: Any) -> Condition:
 def _range(value: Any, where: str) -> None:
     s.list_of(s.integer)(value, where)
     if len(value) != 2 or value[0] > value[1]:
-        raise fail(where, "must be [lowest, highest]")
+        raise fail(where, Wording("must be [lowest, highest]"))
 
 
 _EXTENSION_LIST = s.list_of(s.choice(*EXTENSIONS))
@@ -194,6 +198,7 @@ _FORGER = s.table(
         "sources": s.TEXTS,
         "optional": _TABLE,
         "forbid": _TABLE,
+        "traits": check_traits,
     },
     {"id": s.identifier, "name": s.text, "require": _TABLE, "telling": s.list_of(s.choice(*_CONDITIONS))},
 )
@@ -204,7 +209,9 @@ def forger(document: Document, where: str) -> KnownForger:
     _FORGER(document, where)
     telling = frozenset(document["telling"])
     if not telling or not telling <= document["require"].keys():
-        raise fail(f"{where}telling", "must name at least one condition, each of which [require] asks for")
+        raise fail(
+            f"{where}telling", Wording("must name at least one condition, each of which [require] asks for")
+        )
     return KnownForger(
         id=document["id"],
         name=document["name"],
@@ -212,6 +219,7 @@ def forger(document: Document, where: str) -> KnownForger:
         forbidden=_requirements(document.get("forbid", {})),
         optional=_requirements(document.get("optional", {})),
         telling=telling,
+        traits=build_traits(document["traits"]) if "traits" in document else None,
         document=document,
     )
 

@@ -16,6 +16,7 @@ from kzmitm.pki.draft import Draft
 from kzmitm.pki.keys import read_public_key
 from kzmitm.pki.names import MAX_NAME_ATTRIBUTES, parse_name, text_of
 from kzmitm.pki.validity import parse_digits
+from kzmitm.wording import Wording
 
 Element = tuple[int, int, int, int]
 """Tag, where the element starts, where its content starts, where it ends."""
@@ -92,7 +93,7 @@ def _name(data: bytes, element: Element, draft: Draft) -> Name:
     try:
         return parse_name(encoded)
     except DERError as error:
-        draft.blame("unparsable", f"name: {error}")
+        draft.blame("unparsable", Wording("name: {why}", why=error))
     attributes = []
     for _, _, rdn, rdn_end in lenient(data, element[2], element[3]):
         for _, _, inner, inner_end in lenient(data, rdn, rdn_end):
@@ -118,7 +119,7 @@ def _time(data: bytes, element: Element, draft: Draft) -> datetime | None:
     tag, _, start, stop = element
     match = _TIME[tag == der.UTC_TIME].fullmatch(data[start:stop])
     if match is None:
-        draft.blame("unparsable", "a time that is none")
+        draft.blame("unparsable", Wording("a time that is none"))
         return None
     year, rest, seconds, sign, offset = match.groups()
     if len(year) == 2:
@@ -128,7 +129,7 @@ def _time(data: bytes, element: Element, draft: Draft) -> datetime | None:
         shift = timedelta(hours=int(offset[:2]), minutes=int(offset[2:])) if offset else timedelta()
         return time + shift if sign == b"-" else time - shift
     except (DERError, OverflowError) as error:
-        draft.blame("unparsable", f"time: {error}")
+        draft.blame("unparsable", Wording("time: {why}", why=error))
         return None
 
 
@@ -137,7 +138,7 @@ def _key(data: bytes, element: Element, draft: Draft) -> None:
     try:
         draft.key = read_public_key(draft.spki)
     except DERError as error:
-        draft.blame("unparsable", f"key: {error}")
+        draft.blame("unparsable", Wording("key: {why}", why=error))
         digest = sha256(draft.spki).hexdigest()
         draft.key = PublicKey(kind="other", bits=0, spki_sha256=digest)
 

@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from kzmitm.errors import FingerprintError
+from kzmitm.wording import Wording
 
 Check = Callable[[Any, str], None]
 
@@ -27,58 +28,60 @@ _PARTIAL_DATE = re.compile(r"\d{4}(?:-\d{2}(?:-\d{2})?)?")
 
 def fail(where: str, what: str) -> FingerprintError:
     """The exception for a place in a file; the caller raises it."""
-    return FingerprintError(f"{where}: {what}", hint="fingerprints/README.md says how entries are written.")
+    return FingerprintError(
+        "{where}: {what}", hint="fingerprints/README.md says how entries are written.", where=where, what=what
+    )
 
 
 def text(value: Any, where: str) -> None:
     if not isinstance(value, str) or not value.strip():
-        raise fail(where, "must be a text that is not empty")
+        raise fail(where, Wording("must be a text that is not empty"))
     if len(value) > MAX_TEXT:
-        raise fail(where, f"is longer than {MAX_TEXT} characters")
+        raise fail(where, Wording("is longer than {max_text} characters", max_text=MAX_TEXT))
 
 
 def boolean(value: Any, where: str) -> None:
     if not isinstance(value, bool):
-        raise fail(where, "must be true or false")
+        raise fail(where, Wording("must be true or false"))
 
 
 def integer(value: Any, where: str) -> None:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise fail(where, "must be an integer")
+        raise fail(where, Wording("must be an integer"))
 
 
 def number(value: Any, where: str) -> None:
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
-        raise fail(where, "must be a number")
+        raise fail(where, Wording("must be a number"))
 
 
 def moment(value: Any, where: str) -> None:
     """A TOML date, or a date and time with an offset."""
     if not isinstance(value, date):
-        raise fail(where, "must be a date or a date and time, not in quotes")
+        raise fail(where, Wording("must be a date or a date and time, not in quotes"))
     if isinstance(value, datetime) and value.tzinfo is None:
-        raise fail(where, "needs an offset, such as Z")
+        raise fail(where, Wording("needs an offset, such as Z"))
 
 
 def day(value: Any, where: str) -> None:
     if not isinstance(value, date) or isinstance(value, datetime):
-        raise fail(where, "must be a date, not in quotes")
+        raise fail(where, Wording("must be a date, not in quotes"))
 
 
 def partial_date(value: Any, where: str) -> None:
     """`YYYY`, `YYYY-MM` or `YYYY-MM-DD` in quotes: as much as is known."""
     if not isinstance(value, str) or not _PARTIAL_DATE.fullmatch(value):
-        raise fail(where, "must be YYYY, YYYY-MM or YYYY-MM-DD in quotes")
+        raise fail(where, Wording("must be YYYY, YYYY-MM or YYYY-MM-DD in quotes"))
     year, month, day_of_month = (int(part) for part in f"{value}-01-01"[:10].split("-"))
     try:
         date(year, month, day_of_month)
     except ValueError as exc:
-        raise fail(where, f"is no date: {exc}") from exc
+        raise fail(where, Wording("is no date: {why}", why=exc)) from exc
 
 
 def identifier(value: Any, where: str) -> None:
     if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value):
-        raise fail(where, "must be lower-case letters and digits joined by hyphens")
+        raise fail(where, Wording("must be lower-case letters and digits joined by hyphens"))
 
 
 def digest(digits: int) -> Check:
@@ -86,9 +89,11 @@ def digest(digits: int) -> Check:
 
     def check(value: Any, where: str) -> None:
         if not isinstance(value, str) or not re.fullmatch(r"[0-9a-f]+", value):
-            raise fail(where, "must be lower-case hexadecimal")
+            raise fail(where, Wording("must be lower-case hexadecimal"))
         if len(value) != digits:
-            raise fail(where, f"must have {digits} digits, not {len(value)}")
+            raise fail(
+                where, Wording("must have {digits} digits, not {count}", digits=digits, count=len(value))
+            )
 
     return check
 
@@ -96,7 +101,7 @@ def digest(digits: int) -> Check:
 def hexadecimal(value: Any, where: str) -> None:
     """Lower-case hexadecimal of any length, with a minus sign where a serial number is negative."""
     if not isinstance(value, str) or not re.fullmatch(r"-?[0-9a-f]{1,128}", value):
-        raise fail(where, "must be lower-case hexadecimal")
+        raise fail(where, Wording("must be lower-case hexadecimal"))
 
 
 def base64_text(value: Any, where: str) -> None:
@@ -104,7 +109,7 @@ def base64_text(value: Any, where: str) -> None:
     try:
         base64.b64decode("".join(value.split()), validate=True)
     except binascii.Error as exc:
-        raise fail(where, f"is not base64: {exc}") from exc
+        raise fail(where, Wording("is not base64: {why}", why=exc)) from exc
 
 
 def choice(*allowed: str) -> Check:
@@ -112,7 +117,7 @@ def choice(*allowed: str) -> Check:
 
     def check(value: Any, where: str) -> None:
         if value not in allowed:
-            raise fail(where, f"must be one of {', '.join(allowed)}")
+            raise fail(where, Wording("must be one of {allowed}", allowed=", ".join(allowed)))
 
     return check
 
@@ -122,7 +127,7 @@ def list_of(item: Check) -> Check:
 
     def check(value: Any, where: str) -> None:
         if not isinstance(value, list) or len(value) > MAX_ITEMS:
-            raise fail(where, f"must be a list of at most {MAX_ITEMS} entries")
+            raise fail(where, Wording("must be a list of at most {max_items} entries", max_items=MAX_ITEMS))
         for index, entry in enumerate(value):
             item(entry, f"{where}[{index}]")
 
@@ -136,15 +141,15 @@ def table(optional: Mapping[str, Check], required: Mapping[str, Check] | None = 
 
     def check(value: Any, where: str) -> None:
         if not isinstance(value, dict):
-            raise fail(where, "must be a table")
+            raise fail(where, Wording("must be a table"))
         prefix = where if where.endswith(": ") else f"{where}."
         for key, entry in value.items():
             if key not in known:
-                raise fail(f"{prefix}{key}", "is not a known key")
+                raise fail(f"{prefix}{key}", Wording("is not a known key"))
             known[key](entry, f"{prefix}{key}")
         for key in required:
             if key not in value:
-                raise fail(f"{prefix}{key}", "is missing")
+                raise fail(f"{prefix}{key}", Wording("is missing"))
 
     return check
 

@@ -11,6 +11,7 @@ from kzmitm.errors import FingerprintError, UsageError
 from kzmitm.model.certificate import Certificate, Name
 from kzmitm.pki.names import name_key
 from kzmitm.pki.parse import parse_certificate
+from kzmitm.wording import Wording
 
 _BLOCK = re.compile(rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----([^-]*)-----END", re.ASCII)
 
@@ -80,15 +81,16 @@ def parse_store(pem: bytes, *, name: str, version: str, date: str) -> TrustStore
             anchors.setdefault(certificate.sha256, certificate)
     if not anchors:
         raise UsageError(
-            f"{name} holds no certificate that could be trusted",
+            "{name} holds no certificate that could be trusted",
             hint="Give a PEM file with at least one CERTIFICATE block.",
+            name=name,
         )
     return TrustStore(
         name=name, version=version, date=date, sha256=sha256(pem).hexdigest(), anchors=tuple(anchors.values())
     )
 
 
-AGAIN = "install kzmitm again"
+AGAIN = Wording("install kzmitm again")
 """What to do where what we ship is damaged."""
 
 
@@ -101,10 +103,10 @@ def pinned_store(files: Mapping[str, bytes], name: str = "mozilla") -> TrustStor
         pem, meta = files[f"{name}.pem"], tomllib.loads(files[f"{name}.toml"].decode())
         version, date, digest, count = meta["version"], meta["date"], meta["sha256"], meta["count"]
     except (KeyError, ValueError) as error:
-        raise FingerprintError(f"truststore/{name}: {error!r}", hint=AGAIN) from error
+        raise FingerprintError("truststore/{name}: {why}", hint=AGAIN, name=name, why=repr(error)) from error
     store = parse_store(pem, name=name, version=str(version), date=str(date))
     if store.sha256 != digest or len(store.anchors) != count:
         raise FingerprintError(
-            f"truststore/{name}.pem is not the file that {name}.toml describes", hint=AGAIN
+            "truststore/{name}.pem is not the file that {name}.toml describes", hint=AGAIN, name=name
         )
     return store

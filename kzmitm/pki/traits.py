@@ -16,6 +16,7 @@ from kzmitm.model.certificate import SHORT_NAMES, Certificate, Name, NameAttribu
 from kzmitm.pki import schema
 from kzmitm.pki.patterns import MAX_ATTRIBUTES, name_text, pattern
 from kzmitm.pki.schema import fail
+from kzmitm.wording import Wording
 
 MIN_WHOLE_NAME = 2
 """Attributes of a name that may stand for its owner: a common name alone is anybody's."""
@@ -158,7 +159,7 @@ def _issuer(certificate: Certificate) -> Name:
 def _day_range(value: Any, where: str) -> None:
     schema.list_of(schema.integer)(value, where)
     if len(value) != 2 or not 0 <= value[0] <= value[1]:
-        raise fail(where, "must be [shortest, longest]")
+        raise fail(where, Wording("must be [shortest, longest]"))
 
 
 NAME_CONDITIONS: Mapping[str, tuple[schema.Check, Callable[[Any], Condition]]] = {
@@ -210,10 +211,14 @@ def check_trait(value: Any, where: str) -> None:
     if "issuer_is" not in value or value.get("self_issued") is not False:
         raise fail(
             where,
-            "asks for names only; write a subject_patterns entry, or issuer_is with self_issued = false",
+            Wording(
+                "asks for names only; write a subject_patterns entry, or issuer_is with self_issued = false"
+            ),
         )
     if len(value["issuer_is"]) < MIN_WHOLE_NAME:
-        raise fail(f"{where}.issuer_is", "is no whole name: a country and one more attribute at least")
+        raise fail(
+            f"{where}.issuer_is", Wording("is no whole name: a country and one more attribute at least")
+        )
 
 
 def build_trait(document: Mapping[str, Any]) -> Trait:

@@ -14,7 +14,7 @@ def read_time(data: bytes, pos: int, end: int) -> tuple[datetime, int]:
         century = b"19" if text[:1] >= b"5" else b"20"
         text = century + text
     elif tag != der.GENERALIZED_TIME or len(text) != 15:
-        raise DERError(f"not a time at octet {pos}")
+        raise DERError("not a time at octet {pos}", pos=pos)
     return parse_digits(text), stop
 
 
@@ -35,4 +35,4 @@ def parse_digits(text: bytes) -> datetime:
             tzinfo=UTC,
         )
     except ValueError as error:
-        raise DERError(f"no such time: {error}") from None
+        raise DERError("no such time: {why}", why=error) from None

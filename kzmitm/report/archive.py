@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kzmitm.report.language import _
+from kzmitm.report.language import _, ngettext
 from kzmitm.report.line import Line, Style
 from kzmitm.report.safe import harmless
 
@@ -22,9 +22,11 @@ def findings_lines(document: Mapping[str, Any], *, kept: Path | None) -> Iterato
     elif not found["sightings"]:
         yield _nothing_found(counts["measurements"], document["outcomes"].get("inconclusive", 0))
     else:
-        lead = _("INTERCEPTION in {n} of {total} measurements").format(
-            n=found["measurements"], total=counts["measurements"]
-        )
+        lead = ngettext(
+            "INTERCEPTION in {n} of {total} measurement",
+            "INTERCEPTION in {n} of {total} measurements",
+            counts["measurements"],
+        ).format(n=found["measurements"], total=counts["measurements"])
         where = _(": {domains} domains, {networks} networks.").format(
             domains=found["domains"], networks=found["networks"]
         )
@@ -42,10 +44,19 @@ def findings_lines(document: Mapping[str, Any], *, kept: Path | None) -> Iterato
 
 def _nothing_found(measurements: int, inconclusive: int) -> Line:
     """What could not be decided is never said to be clean."""
-    lead = _("No interception was found in {n} measurements").format(n=measurements)
+    lead = ngettext(
+        "No interception was found in {n} measurement",
+        "No interception was found in {n} measurements",
+        measurements,
+    ).format(n=measurements)
     if not inconclusive:
         return Line(".", lead=lead, style=Style.GOOD)
-    return Line(_(", of which {n} could not be decided.").format(n=inconclusive), lead=lead)
+    return Line(
+        ngettext(
+            ", of which {n} could not be decided.", ", of which {n} could not be decided.", inconclusive
+        ).format(n=inconclusive),
+        lead=lead,
+    )
 
 
 def _who(rows: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
@@ -69,7 +80,11 @@ def _who(rows: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
 
 
 def _attributed(told: Mapping[str, Any], share: float | None) -> Iterator[Line]:
-    text = _("Attributed: {n} certificates, under {roots} known roots; the root of {unknown} is not known.")
+    text = ngettext(
+        "Attributed: {n} certificate, under {roots} known roots; the root of {unknown} is not known.",
+        "Attributed: {n} certificates, under {roots} known roots; the root of {unknown} is not known.",
+        told["certificates"],
+    )
     yield Line(
         text.format(
             n=told["certificates"], roots=told["known_roots"], unknown=told["certificates_of_unknown_root"]
@@ -81,16 +96,22 @@ def _attributed(told: Mapping[str, Any], share: float | None) -> Iterator[Line]:
         text = _("These networks serve {share:.1f} % of the users: how many could be exposed, not were.")
         yield _nested(text.format(share=share))
     if told["outside_validity"]:
-        lead = _("{n} handshakes showed a certificate outside its validity").format(
-            n=told["outside_validity"]
-        )
+        lead = ngettext(
+            "{n} handshake showed a certificate outside its validity",
+            "{n} handshakes showed a certificate outside its validity",
+            told["outside_validity"],
+        ).format(n=told["outside_validity"])
         why = _(": even who had the root installed saw an error.")
         yield Line(why, lead=lead, style=Style.WARNING)
 
 
 def _certificates(rows: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
     for row in rows[:MAX_LISTED]:
-        told = _("{sha256}  valid {valid}, seen {seen}, {n} times").format(
+        told = ngettext(
+            "{sha256}  valid {valid}, seen {seen}, {n} time",
+            "{sha256}  valid {valid}, seen {seen}, {n} times",
+            row["sightings"],
+        ).format(
             sha256=row["sha256"][:16],
             valid=_span(row["not_before"], row["not_after"]),
             seen=_span(row["first_seen"], row["last_seen"]),
@@ -100,7 +121,11 @@ def _certificates(rows: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
             told += _(", {n} of them outside its validity").format(n=row["outside_validity"])
         yield _nested(told)
     if len(rows) > MAX_LISTED:
-        yield _nested(_("and {n} more certificates").format(n=len(rows) - MAX_LISTED))
+        yield _nested(
+            ngettext("and {n} more certificate", "and {n} more certificates", len(rows) - MAX_LISTED).format(
+                n=len(rows) - MAX_LISTED
+            )
+        )
 
 
 def _others(outcomes: Mapping[str, int]) -> Iterator[Line]:
@@ -123,7 +148,9 @@ def _read(read: Mapping[str, Any]) -> Iterator[Line]:
     text = _("Read: {measurements} measurements, {handshakes} handshakes, {files} files, {octets:.1f} MB.")
     yield Line(text.format(**{**read, "octets": read["octets"] / 1e6}))
     if read["bad"]:
-        lead = _("{n} lines could not be read.").format(n=read["bad"])
+        lead = ngettext("{n} line could not be read.", "{n} lines could not be read.", read["bad"]).format(
+            n=read["bad"]
+        )
         yield Line(lead=lead, style=Style.WARNING)
 
 

@@ -3,17 +3,21 @@
 from collections.abc import Mapping
 
 from kzmitm.ooni.importing import Unknown
-from kzmitm.report.language import _
+from kzmitm.report.language import N_, Words
 
-CANNOT_KNOW: Mapping[Unknown, str] = {
-    Unknown.WHOLE_CHAIN: _("whether the certificates kept are all that were shown, if any are kept at all"),
-    Unknown.SNI: _("which name was asked for in the handshake (SNI)"),
-    Unknown.HELLO: _("what else the client offered (its hello)"),
-    Unknown.PARAMETERS: _("the version and the cipher suite of the handshake"),
-    Unknown.ADDRESS: _("the address or the port that was connected to"),
-    Unknown.TIME: _("when it was; you said it with --now"),
-    Unknown.DNS: _("what the resolver said"),
-    Unknown.CONTROL: _("what the same site shows at a clean place (--control FILE adds it)"),
-    Unknown.VANTAGE: _("in which network it was measured"),
-}
+CANNOT_KNOW: Mapping[Unknown, str] = Words(
+    {
+        Unknown.WHOLE_CHAIN: N_(
+            "whether the certificates kept are all that were shown, if any are kept at all"
+        ),
+        Unknown.SNI: N_("which name was asked for in the handshake (SNI)"),
+        Unknown.HELLO: N_("what else the client offered (its hello)"),
+        Unknown.PARAMETERS: N_("the version and the cipher suite of the handshake"),
+        Unknown.ADDRESS: N_("the address or the port that was connected to"),
+        Unknown.TIME: N_("when it was; you said it with --now"),
+        Unknown.DNS: N_("what the resolver said"),
+        Unknown.CONTROL: N_("what the same site shows at a clean place (--control FILE adds it)"),
+        Unknown.VANTAGE: N_("in which network it was measured"),
+    }
+)
 """Goes after `cannot know:`."""

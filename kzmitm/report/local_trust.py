@@ -1,13 +1,13 @@
 """Whether programs on this computer would have accepted a certificate, in one sentence."""
 
 from kzmitm.model.local_trust import LocalTrust
-from kzmitm.report.language import _
+from kzmitm.report.language import N_, _, ngettext
 from kzmitm.report.safe import harmless
 
 MAX_NAMED = 4
 """Programs that are named; `--json` has all."""
 
-REMOVE = _("Run `kzmitm roots`: it shows where on this computer that root is, and how to remove it.")
+REMOVE = N_("Run `kzmitm roots`: it shows where on this computer that root is, and how to remove it.")
 
 
 def local_trust_text(trust: LocalTrust) -> str:
@@ -15,9 +15,11 @@ def local_trust_text(trust: LocalTrust) -> str:
     if not trust.root:
         if trust.accepted is None:
             return _("not every trust store could be read, so it is not known what programs accept")
-        return _("no program would have accepted it without a warning ({} trust stores were read)").format(
-            trust.stores_read
-        )
+        return ngettext(
+            "no program would have accepted it without a warning ({n} trust store was read)",
+            "no program would have accepted it without a warning ({n} trust stores were read)",
+            trust.stores_read,
+        ).format(n=trust.stores_read)
     who = _programs(trust)
     if trust.accepted:
         return _("accepted locally: {} would have accepted it without a warning").format(who)
@@ -28,5 +30,5 @@ def _programs(trust: LocalTrust) -> str:
     named = [harmless(name) for name in trust.applications[:MAX_NAMED]]
     more = len(trust.applications) - len(named)
     if more:
-        named.append(_("{} more").format(more))
+        named.append(ngettext("{n} more", "{n} more", more).format(n=more))
     return ", ".join(named) or _("a program")

@@ -3,20 +3,22 @@
 from collections.abc import Mapping
 
 from kzmitm.pki.root_limits import Limit
-from kzmitm.report.language import _
+from kzmitm.report.language import N_, Words
 
-TEXTS: Mapping[Limit, str] = {
-    Limit.NAME_CONSTRAINTS: _("it may vouch for some names only"),
-    Limit.EXT_KEY_USAGE: _("it may be used for some purposes only, sites among them"),
-    Limit.NO_SERVER_AUTH: _("it may be used for some purposes only, and sites are not among them"),
-    Limit.PATH_LENGTH: _("the number of authorities below it is limited"),
-    Limit.NOT_CA: _("it is not marked as an authority"),
-    Limit.EXPIRED: _("its time is over, which some programs do not look at"),
-    Limit.NOT_YET_VALID: _("its time has not come yet"),
-    Limit.WEAK_KEY: _("its key is short"),
-    Limit.WEAK_SIGNATURE: _("it is signed in an old way, which matters little for a root"),
-    Limit.MALFORMED: _("it breaks the rules of its format"),
-}
+TEXTS: Mapping[Limit, str] = Words(
+    {
+        Limit.NAME_CONSTRAINTS: N_("it may vouch for some names only"),
+        Limit.EXT_KEY_USAGE: N_("it may be used for some purposes only, sites among them"),
+        Limit.NO_SERVER_AUTH: N_("it may be used for some purposes only, and sites are not among them"),
+        Limit.PATH_LENGTH: N_("the number of authorities below it is limited"),
+        Limit.NOT_CA: N_("it is not marked as an authority"),
+        Limit.EXPIRED: N_("its time is over, which some programs do not look at"),
+        Limit.NOT_YET_VALID: N_("its time has not come yet"),
+        Limit.WEAK_KEY: N_("its key is short"),
+        Limit.WEAK_SIGNATURE: N_("it is signed in an old way, which matters little for a root"),
+        Limit.MALFORMED: N_("it breaks the rules of its format"),
+    }
+)
 
 
 def limit_text(code: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from kzmitm.pki.root_class import RootClass
-from kzmitm.report.language import _
+from kzmitm.report.language import N_, Words, _, ngettext
 from kzmitm.report.line import Line, Style
 from kzmitm.report.removal import AFTERWARDS, removal_steps
 from kzmitm.report.root_limits import limit_text
@@ -11,40 +11,45 @@ from kzmitm.report.safe import harmless
 from kzmitm.roots.examination import Examination, ExaminedRoot, Placed
 from kzmitm.roots.values import Origin, Trust
 
-WORDS: Mapping[RootClass, str] = {
-    RootClass.STATE_INTERCEPTION: _("STATE INTERCEPTION"),
-    RootClass.LEAKED_KEY: _("LEAKED KEY"),
-    RootClass.INTERCEPTION_NAME_ONLY: _("NAME ONLY"),
-    RootClass.INCIDENT: _("INCIDENT"),
-    RootClass.STATE_PKI: _("E-SIGNATURE"),
-    RootClass.OTHER_STATE_PKI: _("STATE"),
-    RootClass.PRODUCT: _("PRODUCT"),
-    RootClass.UNKNOWN_LOCAL: _("UNKNOWN"),
-    RootClass.FORMERLY_PUBLIC: _("FORMERLY PUBLIC"),
-    RootClass.PUBLIC: _("PUBLIC"),
-}
-MEANINGS: Mapping[RootClass, str] = {
-    RootClass.STATE_INTERCEPTION: _(
-        "made to read other people's connections; whoever trusts it can be read along"
-    ),
-    RootClass.LEAKED_KEY: _("anybody can have its private key, and read along with whoever trusts it"),
-    RootClass.INTERCEPTION_NAME_ONLY: _(
-        "has the name of an interception root and another key; names can be forged, so this proves nothing"
-    ),
-    RootClass.INCIDENT: _("of an authority that was misused once"),
-    RootClass.STATE_PKI: _(
-        "e-government signatures, needed by NCALayer; not the interception root, but a state's authority "
-        "that is able to vouch for any site"
-    ),
-    RootClass.OTHER_STATE_PKI: _("a state's authority that is able to vouch for any site"),
-    RootClass.PRODUCT: _(
-        "an antivirus, a filter, a proxy or a developer's tool, which reads connections here"
-    ),
-    RootClass.UNKNOWN_LOCAL: _("added by you, your employer, a program or somebody else"),
-    RootClass.FORMERLY_PUBLIC: _("carried by a public programme once, and by none now"),
-    RootClass.PUBLIC: _("carried by public programmes"),
-}
-NAME_ONLY = _("has this name, and a key that is not known; names can be forged, so it may be anybody's")
+WORDS: Mapping[RootClass, str] = Words(
+    {
+        RootClass.STATE_INTERCEPTION: N_("STATE INTERCEPTION"),
+        RootClass.LEAKED_KEY: N_("LEAKED KEY"),
+        RootClass.INTERCEPTION_NAME_ONLY: N_("NAME ONLY"),
+        RootClass.INCIDENT: N_("INCIDENT"),
+        RootClass.STATE_PKI: N_("E-SIGNATURE"),
+        RootClass.OTHER_STATE_PKI: N_("STATE"),
+        RootClass.PRODUCT: N_("PRODUCT"),
+        RootClass.UNKNOWN_LOCAL: N_("UNKNOWN"),
+        RootClass.FORMERLY_PUBLIC: N_("FORMERLY PUBLIC"),
+        RootClass.PUBLIC: N_("PUBLIC"),
+    }
+)
+MEANINGS: Mapping[RootClass, str] = Words(
+    {
+        RootClass.STATE_INTERCEPTION: N_(
+            "made to read other people's connections; whoever trusts it can be read along"
+        ),
+        RootClass.LEAKED_KEY: N_("anybody can have its private key, and read along with whoever trusts it"),
+        RootClass.INTERCEPTION_NAME_ONLY: N_(
+            "has the name of an interception root and another key; names can be forged, so this "
+            "proves nothing"
+        ),
+        RootClass.INCIDENT: N_("of an authority that was misused once"),
+        RootClass.STATE_PKI: N_(
+            "e-government signatures, needed by NCALayer; not the interception root, but a state's authority "
+            "that is able to vouch for any site"
+        ),
+        RootClass.OTHER_STATE_PKI: N_("a state's authority that is able to vouch for any site"),
+        RootClass.PRODUCT: N_(
+            "an antivirus, a filter, a proxy or a developer's tool, which reads connections here"
+        ),
+        RootClass.UNKNOWN_LOCAL: N_("added by you, your employer, a program or somebody else"),
+        RootClass.FORMERLY_PUBLIC: N_("carried by a public programme once, and by none now"),
+        RootClass.PUBLIC: N_("carried by public programmes"),
+    }
+)
+NAME_ONLY = N_("has this name, and a key that is not known; names can be forged, so it may be anybody's")
 STYLES: Mapping[RootClass, Style] = {
     RootClass.STATE_INTERCEPTION: Style.ALARM,
     RootClass.LEAKED_KEY: Style.ALARM,
@@ -53,19 +58,23 @@ STYLES: Mapping[RootClass, Style] = {
     RootClass.PRODUCT: Style.WARNING,
     RootClass.UNKNOWN_LOCAL: Style.WARNING,
 }
-TRUSTS: Mapping[Trust, str] = {
-    Trust.TRUSTED: _("trusted by"),
-    Trust.DISTRUSTED: _("blocked by"),
-    Trust.PRESENT: _("kept, but not trusted for sites, by"),
-}
-ORIGINS: Mapping[Origin, str] = {
-    Origin.VENDOR: _("came with it"),
-    Origin.ADMIN: _("put there by an administrator"),
-    Origin.USER: _("put there by the user or a program of the user"),
-    Origin.POLICY: _("put there by an organisation's rules"),
-    Origin.ENVIRONMENT: _("a variable or setting points at it"),
-    Origin.UNKNOWN: _("nobody knows who put it there"),
-}
+TRUSTS: Mapping[Trust, str] = Words(
+    {
+        Trust.TRUSTED: N_("trusted by"),
+        Trust.DISTRUSTED: N_("blocked by"),
+        Trust.PRESENT: N_("kept, but not trusted for sites, by"),
+    }
+)
+ORIGINS: Mapping[Origin, str] = Words(
+    {
+        Origin.VENDOR: N_("came with it"),
+        Origin.ADMIN: N_("put there by an administrator"),
+        Origin.USER: N_("put there by the user or a program of the user"),
+        Origin.POLICY: N_("put there by an organisation's rules"),
+        Origin.ENVIRONMENT: N_("a variable or setting points at it"),
+        Origin.UNKNOWN: N_("nobody knows who put it there"),
+    }
+)
 QUIET = frozenset({RootClass.PUBLIC, RootClass.FORMERLY_PUBLIC})
 """Classes that are counted only."""
 IMPORTING = "firefox_enterprise_roots"
@@ -85,8 +94,10 @@ def answer(found: Examination) -> Line:
         )
     if not stores:
         return Line(_("no store of roots could be read"), lead=_("UNKNOWN: "), style=Style.WARNING)
-    text = _(
-        "no interception root is trusted; {stores} stores with {roots} different roots were read"
+    text = ngettext(
+        "no interception root is trusted; {stores} store with {roots} different roots was read",
+        "no interception root is trusted; {stores} stores with {roots} different roots were read",
+        stores,
     ).format(stores=stores, roots=len(found.roots))
     if found.problems:
         more = _("{count} could not be, so this is not the whole answer").format(count=len(found.problems))
@@ -107,7 +118,10 @@ def lines(found: Examination, *, everything: bool = False) -> Iterator[Line]:
         yield Line(lead=_("Not read, or not to the end:"), style=Style.HEADING)
         for reading in found.problems:
             where = harmless(reading.store.path, 300)
-            yield Line(f"  {reading.store.application}: {where}: {harmless(reading.problem, 200)}", indent=4)
+            yield Line(
+                f"  {harmless(reading.store.application, 80)}: {where}: {harmless(reading.problem, 200)}",
+                indent=4,
+            )
     counts = found.counts()
     yield Line()
     yield Line(
@@ -138,7 +152,7 @@ def what_it_is(root: ExaminedRoot) -> Iterator[Line]:
         style = Style.GOOD
     yield Line(f"  {_name(root)}", lead=WORDS[finding.root_class], style=style)
     if finding.match == "name" and finding.root_class is not RootClass.INTERCEPTION_NAME_ONLY:
-        yield Line(f"  {NAME_ONLY}", indent=2)
+        yield Line(f"  {_(NAME_ONLY)}", indent=2)
     else:
         yield Line(f"  {MEANINGS[finding.root_class]}", indent=2)
 
@@ -153,7 +167,12 @@ def root_lines(root: ExaminedRoot) -> Iterator[Line]:
     places = list(dict.fromkeys(map(_place_line, root.places)))
     yield from places[:MAX_PLACES]
     if len(places) > MAX_PLACES:
-        yield Line(_("  and in {count} more places").format(count=len(places) - MAX_PLACES), indent=2)
+        yield Line(
+            ngettext(
+                "  and in {count} more place", "  and in {count} more places", len(places) - MAX_PLACES
+            ).format(count=len(places) - MAX_PLACES),
+            indent=2,
+        )
     for code in finding.constraints:
         yield Line(f"  {limit_text(code)}", indent=2)
     yield Line(
@@ -191,7 +210,7 @@ def _steps(root: ExaminedRoot) -> Iterator[Line]:
                 place=harmless(place.root.place, 300),
                 label=harmless(place.root.label, 80),
             )
-    for number, step in enumerate(dict.fromkeys([*told, AFTERWARDS]), 1):
+    for number, step in enumerate(dict.fromkeys([*told, _(AFTERWARDS)]), 1):
         yield Line(f"    {number}. {step}", indent=7)
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from kzmitm.model.codec import CodecError, from_json
+from kzmitm.model.location import Location
 from kzmitm.model.verdict import Verdict
 from kzmitm.report.text import JudgedTarget, ShownCertificate
 
@@ -19,7 +21,15 @@ def judged_of_row(row: Mapping[str, Any], verdict: Verdict) -> JudgedTarget:
         if isinstance(chain, list)
         else (),
         failure=failure if isinstance(failure, str) else None,
+        locations=_locations(row.get("locations")),
     )
+
+
+def _locations(value: Any) -> tuple[Location, ...]:
+    try:
+        return from_json(tuple[Location, ...], value) if isinstance(value, list) else ()
+    except CodecError:
+        return ()
 
 
 def _certificate(value: Mapping[str, Any]) -> ShownCertificate:

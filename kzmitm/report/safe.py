@@ -7,6 +7,9 @@ separators fake a line of ours (Unicode Technical Report 36, https://www.unicode
 
 import unicodedata
 
+from kzmitm.report.language import _
+from kzmitm.wording import Wording
+
 MAX_LENGTH = 200
 """Characters shown of one string: above any honest name (RFC 5280 bounds a common name at 64)."""
 
@@ -31,8 +34,11 @@ UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozens
 def harmless(text: str, max_length: int = MAX_LENGTH) -> str:
     r"""`text` in at most `max_length` characters, all visible; `\x1b`, `\u202e` and so on for the rest.
 
-    Never raises, whatever the string holds. A cut is shown by an ellipsis and never halves an escape.
+    Never raises, whatever the string holds. A cut is shown by an ellipsis and never halves an escape. A
+    `Wording` is said in the language spoken.
     """
+    if isinstance(text, Wording):
+        text = _(text)
     if text.isascii() and text.isprintable():
         return text if len(text) <= max_length else _cut(text, max_length)
     # An escape is never shorter than what it stands for, so no more input than this can be shown.

@@ -10,15 +10,17 @@ from dataclasses import dataclass
 
 from kzmitm.model.certificate import Certificate
 from kzmitm.model.local_trust import LocalTrust
+from kzmitm.model.location import Location
 from kzmitm.model.verdict import Authority, Confidence, Outcome, RuledOut, Scope, Verdict
 from kzmitm.report import texts
 from kzmitm.report.advice import limits, next_steps
 from kzmitm.report.findings import grounds
-from kzmitm.report.language import _
+from kzmitm.report.language import _, ngettext
 from kzmitm.report.line import Line, Style
 from kzmitm.report.local_trust import REMOVE, local_trust_text
 from kzmitm.report.reasons import evidence_text, relation_text, undecided_text
 from kzmitm.report.safe import harmless
+from kzmitm.report.trace import location_text
 
 MAX_CHAIN_LINES = 8
 """Certificates of a chain that are listed; no honest chain is longer."""
@@ -49,6 +51,8 @@ class JudgedTarget:
     """The network's failure of the handshake that the verdict is about, or of what came before it."""
     local_trust: LocalTrust | None = None
     """What the trust stores of this computer say of the certificate."""
+    locations: tuple[Location, ...] = ()
+    """What traces of the way say, one for each address."""
 
 
 STYLES = {
@@ -103,7 +107,7 @@ def _note(judged: JudgedTarget) -> str:
             return ""
         case Outcome.INTERCEPTION:
             sure = texts.CONFIDENCES[verdict.confidence] if verdict.confidence else ""
-            return ", ".join(filter(None, (sure, _("by ") + _short_who(verdict))))
+            return ", ".join(filter(None, (sure, _("by {who}").format(who=_short_who(verdict)))))
         case Outcome.UNREACHABLE | Outcome.BLOCKED if judged.failure:
             return harmless(texts.failure_text(judged.failure))
         case Outcome.CAPTIVE_PORTAL:
@@ -123,8 +127,8 @@ def summary_line(counts: Counter[Outcome] | dict[Outcome, int]) -> Line:
     """`40 targets: 2 interception, 37 clean, 1 inconclusive`, the gravest first."""
     total = sum(counts.values())
     parts = [f"{counts[o]} {texts.WORDS[o].lower()}" for o in _OUTCOME_ORDER if counts.get(o)]
-    noun = _("target") if total == 1 else _("targets")
-    return Line(f"{total} {noun}" + (": " + ", ".join(parts) if parts else ""))
+    whole = ngettext("{n} target", "{n} targets", total).format(n=total)
+    return Line(whole + (": " + ", ".join(parts) if parts else ""))
 
 
 def explanation(judged: JudgedTarget, *, technical: bool = True) -> tuple[Line, ...]:
@@ -139,6 +143,7 @@ def explanation(judged: JudgedTarget, *, technical: bool = True) -> tuple[Line, 
     lines += _labelled(_("Who"), who(verdict))
     lines += _labelled(_("How sure"), how_sure(verdict))
     lines += _labelled(_("On this computer"), on_this_computer(judged))
+    lines += _labelled(_("Where on the way"), where(judged))
     lines += _list(_("Because"), map(harmless, grounds(verdict.rule_ids)))
     lines += _list(_("Ruled out"), (_ruled_out(each, verdict) for each in verdict.ruled_out))
     lines += _list(_("What would decide it"), (harmless(undecided_text(code)) for code in verdict.undecided))
@@ -158,6 +163,7 @@ def explanation_sentence(judged: JudgedTarget) -> str:
     parts += [f"{_('Who')}: {said}." for said in who(verdict)[:1]]
     parts += [f"{_('How sure')}: {said}." for said in how_sure(verdict)]
     parts += [f"{_('On this computer')}: {said}." for said in on_this_computer(judged)]
+    parts += [f"{_('Where on the way')}: {said}." for said in where(judged)]
     return " ".join(parts)
 
 
@@ -166,12 +172,17 @@ def on_this_computer(judged: JudgedTarget) -> tuple[str, ...]:
     return () if judged.local_trust is None else (local_trust_text(judged.local_trust),)
 
 
+def where(judged: JudgedTarget) -> tuple[str, ...]:
+    """Between which hops the interceptor answers, for each address that was traced."""
+    return tuple(f"{harmless(str(each.endpoint))}: {location_text(each)}" for each in judged.locations)
+
+
 def steps(judged: JudgedTarget) -> tuple[str, ...]:
     """What to do; a root that hides the forgery goes first, unless it is this computer's or office's own."""
     steps = next_steps(judged.verdict, judged.failure)
     trust = judged.local_trust
     forged = judged.verdict.outcome is Outcome.INTERCEPTION and judged.verdict.scope not in _NEAR
-    return (REMOVE, *steps) if forged and trust is not None and trust.is_added else steps
+    return (_(REMOVE), *steps) if forged and trust is not None and trust.is_added else steps
 
 
 def seen(judged: JudgedTarget) -> str:
@@ -192,7 +203,7 @@ def who(verdict: Verdict) -> tuple[str, ...]:
         said.append(texts.SCOPES[verdict.scope or Scope.UNKNOWN])
     if verdict.forgers:
         names = _(" or ").join(harmless(forger.name) for forger in verdict.forgers)
-        said.append(_("the manner of forging is consistent with") + f" {names}")
+        said.append(_("the manner of forging is consistent with {names}").format(names=names))
     return tuple(said)
 
 
@@ -217,7 +228,7 @@ def _why_sure(verdict: Verdict, confidence: Confidence) -> str:
         return general
     if verdict.authority is not None:
         return texts.WHY_SURE_BY_MATCH.get(verdict.authority.match, general)
-    return texts.TWO_NETWORKS if confidence is Confidence.CONFIRMED else general
+    return _(texts.TWO_NETWORKS) if confidence is Confidence.CONFIRMED else general
 
 
 def _ruled_out(excluded: RuledOut, verdict: Verdict) -> str:

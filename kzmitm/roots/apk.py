@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from kzmitm.roots.contents import Contents, Item, Kind, Note, told
+from kzmitm.wording import Wording, joined
 
 MAX_DIRECTORY = 4 << 20
 """Octets of the list of members: some 40,000 of them, which is more than the largest apps have."""
@@ -68,7 +69,7 @@ def read_archive(octets: bytes, *, read_file: ReadFile) -> Contents:
         with zipfile.ZipFile(io.BytesIO(octets)) as archive:
             return _read(archive, read_file)
     except _DAMAGE as exc:
-        return Contents(kind=Kind.ZIP, problem=f"damaged archive: {exc}")
+        return Contents(kind=Kind.ZIP, problem=Wording("damaged archive: {why}", why=exc))
 
 
 def _refusal(octets: bytes) -> str:
@@ -79,11 +80,11 @@ def _refusal(octets: bytes) -> str:
         first = max(end - 0x10000, 0)
         end = octets.rfind(_END_RECORD, first)
     if end < 0 or end + _END_SIZE > len(octets):
-        return "damaged archive: it has no list of members"
+        return Wording("damaged archive: it has no list of members")
     if octets[max(end - _LOCATOR_SIZE, 0) :][:4] == _LOCATOR:
-        return "an archive of the 64-bit form, which no app and no set of certificates needs"
+        return Wording("an archive of the 64-bit form, which no app and no set of certificates needs")
     if int.from_bytes(octets[end + 12 : end + 16], "little") > MAX_DIRECTORY:
-        return "an archive of too many files"
+        return Wording("an archive of too many files")
     return ""
 
 
@@ -112,10 +113,10 @@ class _Budget:
                 self.octets -= len(content)
                 if len(content) <= MAX_MEMBER:
                     return content
-                problem = "larger than it says"
+                problem = Wording("larger than it says")
         except _DAMAGE as exc:
             problem = str(exc) or "damaged"
-        self.problems.append(f"{info.filename}: {problem}")
+        self.problems.append(joined(": ", (info.filename, problem)))
         return None
 
 
@@ -123,8 +124,12 @@ def _why_not(info: zipfile.ZipInfo) -> str:
     if info.flag_bits & _ENCRYPTED:
         return "encrypted"
     if info.compress_type not in _METHODS:
-        return "packed in a way that apps do not use"
-    return f"larger than {MAX_MEMBER >> 20} MiB" if info.file_size > MAX_MEMBER else ""
+        return Wording("packed in a way that apps do not use")
+    return (
+        Wording("larger than {max_member} MiB", max_member=MAX_MEMBER >> 20)
+        if info.file_size > MAX_MEMBER
+        else ""
+    )
 
 
 def _read(archive: zipfile.ZipFile, read_file: ReadFile) -> Contents:
@@ -140,15 +145,15 @@ def _read(archive: zipfile.ZipFile, read_file: ReadFile) -> Contents:
             continue
         found = read_file(content)
         if found.problem and found.kind is not Kind.UNKNOWN:
-            budget.problems.append(f"{info.filename}: {found.problem}")
+            budget.problems.append(joined(": ", (info.filename, found.problem)))
         for item in found.items:
             label = f"{info.filename}: {item.label}" if item.label else info.filename
             items.append(replace(item, label=label))
     notes = tuple(_rules(archive, infos)) if is_apk else ()
     if not is_apk and any(_CODE.search(info.filename) for info in infos):
-        budget.problems.append("archives within it were not read")
+        budget.problems.append(Wording("archives within it were not read"))
     if budget.is_spent:
-        budget.problems.insert(0, "too much to read, so it was not read to its end")
+        budget.problems.insert(0, Wording("too much to read, so it was not read to its end"))
     return Contents(
         kind=Kind.APK if is_apk else Kind.ZIP,
         items=tuple(items),

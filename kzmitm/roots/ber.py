@@ -49,7 +49,9 @@ class Reader:
     def parts(self, container: Element, tag: int, count: int) -> list[Element]:
         """The elements of a container of this tag; raises DERError if there are fewer than `count`."""
         if container.tag != tag:
-            raise DERError(f"tag {container.tag:#04x} in the place of {tag:#04x}")
+            raise DERError(
+                "tag {tag} in the place of {tag_2}", tag=f"{container.tag:#04x}", tag_2=f"{tag:#04x}"
+            )
         found, pos = [], container.start
         while pos < container.stop:
             found.append(self._element(pos, container.stop, 0))
@@ -71,7 +73,7 @@ class Reader:
         """The element at `pos`, whose end may have to be looked for."""
         self._left -= 1
         if self._left < 0:
-            raise DERError(f"more than {MAX_ELEMENTS} elements")
+            raise DERError("more than {max_elements} elements", max_elements=MAX_ELEMENTS)
         if pos + 2 > end:
             raise DERError("cut short")
         tag, length, start = self._octets[pos], self._octets[pos + 1], pos + 2

@@ -13,6 +13,7 @@ from kzmitm.roots.p11_objects import read_trust_file
 from kzmitm.roots.pem import FoundCertificate, read_certificates
 from kzmitm.roots.system import System, UnreadableError
 from kzmitm.roots.values import Origin, Purpose, StoredRoot, Trust
+from kzmitm.wording import Wording, joined
 
 MAX_FOLDERS = 500
 """Folders in one folder of certificates; an administrator makes none or a few."""
@@ -25,7 +26,7 @@ MAX_TOLD = 3
 
 _HASHED_NAME = re.compile(r"[0-9a-f]{8}\.\d{1,4}", re.ASCII)
 """A file that OpenSSL finds by its subject (openssl-rehash(1))."""
-NO_CERTIFICATE = "no certificate in it"
+NO_CERTIFICATE = Wording("no certificate in it")
 _PEM = b"-----BEGIN "
 _ANY_PURPOSE = "2.5.29.37.0"
 _PURPOSES = {
@@ -75,7 +76,7 @@ def read_file(
     if not held.certificates and not held.broken and octets.strip():
         problem = NO_CERTIFICATE
     elif place is Place.BUNDLE and octets.strip() and _PEM not in octets:
-        place, problem = Place.SOURCE, "not PEM, so programs do not read it there"
+        place, problem = Place.SOURCE, Wording("not PEM, so programs do not read it there")
     modified = system.modified_at(path) if own else None
     roots = tuple(
         StoredRoot(
@@ -143,7 +144,13 @@ def read_folder(
     octets = 0
     for path in paths:
         if octets > MAX_FOLDER_OCTETS:
-            problems.insert(0, f"more than {MAX_FOLDER_OCTETS >> 20} MiB of files, so not all were read")
+            problems.insert(
+                0,
+                Wording(
+                    "more than {max_folder_octets} MiB of files, so not all were read",
+                    max_folder_octets=MAX_FOLDER_OCTETS >> 20,
+                ),
+            )
             break
         read = read_file(system, path, place, origin, own=True)
         if read is None:
@@ -152,14 +159,15 @@ def read_folder(
         for root in read.roots:
             roots.setdefault(root.der, root)
         if read.problem and not (may_be_empty and read.problem == NO_CERTIFICATE):
-            problems.append(f"{path.rpartition('/')[2]}: {read.problem}")
+            problems.append(joined(": ", (path.rpartition("/")[2], read.problem)))
     return FileRoots(roots=tuple(roots.values()), problem=told(problems))
 
 
 def told(problems: Sequence[str]) -> str:
     """Problems of several files in one line."""
     more = len(problems) - MAX_TOLD
-    return "; ".join(problems[:MAX_TOLD]) + (f"; and {more} more files" if more > 0 else "")
+    rest = [Wording("and {more} more files", more=more)] if more > 0 else []
+    return joined("; ", [*problems[:MAX_TOLD], *rest])
 
 
 def files_in(system: System, folder: str, *, depth: int = 0) -> Iterator[str]:

@@ -14,6 +14,7 @@ from kzmitm.pki.extensions import BASIC_CONSTRAINTS
 from kzmitm.pki.parse import parse_certificate
 from kzmitm.roots.nss import read_table
 from kzmitm.roots.values import Origin, Purpose, StoredRoot, Trust
+from kzmitm.wording import Wording
 
 MAX_FIELDS = 10_000
 """Fields of one message: a name or address of a constraint is one."""
@@ -60,7 +61,7 @@ def read_certificates(path: Path) -> tuple[tuple[ChromiumCertificate, ...], str]
             settings = read_settings(message or b"")
         except ValueError as exc:
             # Chromium leaves such an entry out.
-            table.problems.append(f"the settings of a certificate: {exc}")
+            table.problems.append(Wording("the settings of a certificate: {why}", why=exc))
             settings = TrustSettings(TrustType.UNKNOWN)
         found.append(ChromiumCertificate(der, settings))
     return tuple(found), table.problem
@@ -127,7 +128,7 @@ def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
     for _ in range(MAX_FIELDS):
         if pos == len(message):
             if depth:
-                raise ValueError("a group without an end")
+                raise ValueError(Wording("a group without an end"))
             return
         key, pos = _varint(message, pos)
         wire = key & 7
@@ -140,12 +141,12 @@ def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
         elif wire in (_GROUP, _END):
             depth += 1 if wire == _GROUP else -1
         else:
-            raise ValueError(f"wire type {wire}")
+            raise ValueError(Wording("wire type {wire}", wire=wire))
         if pos > len(message) or depth < 0 or not key >> 3:
-            raise ValueError("a field that is cut off or out of place")
+            raise ValueError(Wording("a field that is cut off or out of place"))
         if not depth and wire in (_VARINT, _OCTETS):
             yield key >> 3, value
-    raise ValueError(f"more than {MAX_FIELDS} fields")
+    raise ValueError(Wording("more than {max_fields} fields", max_fields=MAX_FIELDS))
 
 
 def _varint(message: bytes, pos: int) -> tuple[int, int]:
@@ -155,4 +156,4 @@ def _varint(message: bytes, pos: int) -> tuple[int, int]:
         value |= (octet & 0x7F) << (7 * shift)
         if octet < 0x80:
             return value & 0xFFFFFFFFFFFFFFFF, pos + shift + 1
-    raise ValueError("a number without an end")
+    raise ValueError(Wording("a number without an end"))

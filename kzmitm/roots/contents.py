@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kzmitm.roots.values import Trust
+from kzmitm.wording import Wording, joined
 
 
 class Kind(StrEnum):
@@ -66,4 +67,5 @@ class Contents:
 def told(problems: list[str], most: int = 3) -> str:
     """Several problems in one line."""
     more = len(problems) - most
-    return "; ".join(problems[:most]) + (f"; and {more} more" if more > 0 else "")
+    rest = [Wording("and {more} more", more=more)] if more > 0 else []
+    return joined("; ", [*problems[:most], *rest])

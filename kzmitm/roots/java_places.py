@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from kzmitm.roots.system import System
 from kzmitm.roots.values import Platform
+from kzmitm.wording import Wording
 
-NCALAYER = "NCALayer (its own Java)"
+NCALAYER = Wording("NCALayer (its own Java)")
 _NCALAYER = "[Nn][Cc][Aa][Ll]ayer*"
 
 SHARED: Mapping[Platform, tuple[str, ...]] = {

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
+from kzmitm.errors import WordedError
 from kzmitm.roots.pem import first_element, read_certificates
+from kzmitm.wording import Wording
 
 MAGICS = (b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce")
 """JKS and JCEKS."""
@@ -40,7 +42,7 @@ class KeystoreEntry:
     """When it was put there, as the store says."""
 
 
-class _DamagedError(Exception):
+class _DamagedError(WordedError):
     """Not readable any further."""
 
 
@@ -79,7 +81,7 @@ def read_jks(octets: bytes) -> tuple[tuple[KeystoreEntry, ...], str]:
     held = [entry for entry in entries if entry.der]
     broken = len(entries) - len(held)
     if broken and not problem:
-        problem = f"{broken} entries are no certificates and were passed over"
+        problem = Wording("{broken} entries are no certificates and were passed over", broken=broken)
     return tuple(held), problem
 
 
@@ -95,7 +97,7 @@ def _entries(fields: _Octets) -> Iterator[KeystoreEntry]:
     fields.take(4)
     version = fields.number(4)
     if version not in _VERSIONS:
-        raise _DamagedError(f"version {version} of the format, so it was not read")
+        raise _DamagedError("version {version} of the format, so it was not read", version=version)
     for _ in range(fields.number(4)):
         kind, label, added_at = fields.number(4), fields.text(), _moment(fields.number(8))
         if kind == _TRUSTED:
@@ -112,7 +114,7 @@ def _entries(fields: _Octets) -> Iterator[KeystoreEntry]:
                 "it has a secret key; certificates behind it were looked for by how they begin"
             )
         else:
-            raise _DamagedError(f"an entry of kind {kind}, so it was not read to its end")
+            raise _DamagedError("an entry of kind {kind}, so it was not read to its end", kind=kind)
 
 
 def _certificate(fields: _Octets, version: int) -> bytes:

@@ -13,6 +13,7 @@ from kzmitm.pki.der import DERError
 from kzmitm.roots.ber import CONSTRUCTED, INTEGER, OCTETS, SEQUENCE, Element, Reader
 from kzmitm.roots.contents import Contents, Item, Kind
 from kzmitm.roots.jks import MAGICS, read_jks
+from kzmitm.wording import Wording
 
 MAX_KEYSTORE = 8 << 20
 """Octets; Java's own store of public roots has some hundred kilobytes."""
@@ -23,7 +24,7 @@ PASSWORDS = (None, "", "changeit", "changeme", "password", "1234", "123456")
 MAX_LABEL = 200
 
 _VERSION_3 = b"\x02\x01\x03\x30"
-_LOCKED = "locked with a password that we do not know"
+_LOCKED = Wording("locked with a password that we do not know")
 
 
 def is_keystore(octets: bytes) -> bool:
@@ -38,20 +39,27 @@ def read_keystore(octets: bytes, password: str | None) -> Contents:
         trusted = tuple(Item(der=entry.der, label=entry.label) for entry in entries)
         return Contents(kind=Kind.JAVA_KEYSTORE, items=trusted, problem=problem)
     if len(octets) > MAX_KEYSTORE:
-        return Contents(kind=Kind.PKCS12, problem=f"larger than {MAX_KEYSTORE >> 20} MiB, so it was not read")
+        return Contents(
+            kind=Kind.PKCS12,
+            problem=Wording(
+                "larger than {max_keystore} MiB, so it was not read", max_keystore=MAX_KEYSTORE >> 20
+            ),
+        )
     try:
         rounds = _rounds(octets)
     except DERError as exc:
-        return Contents(kind=Kind.PKCS12, problem=f"damaged keystore: {exc}")
+        return Contents(kind=Kind.PKCS12, problem=Wording("damaged keystore: {why}", why=exc))
     tries = [password] if password is not None else list(PASSWORDS)
     if rounds * len(tries) > MAX_ROUNDS:
         tries = tries[: MAX_ROUNDS // rounds]
     if not tries:
-        return Contents(kind=Kind.PKCS12, problem="made to take minutes to open, so it was not opened")
+        return Contents(
+            kind=Kind.PKCS12, problem=Wording("made to take minutes to open, so it was not opened")
+        )
     try:
         opened = next((items for each in tries if (items := _open(octets, each)) is not None), None)
     except InvalidVersion:  # which the library raises beside ValueError
-        problem = "a certificate in it is of no version that there is"
+        problem = Wording("a certificate in it is of no version that there is")
         return Contents(kind=Kind.PKCS12, problem=problem)
     if opened is not None:
         return Contents(kind=Kind.PKCS12, items=opened)

@@ -14,6 +14,7 @@ from kzmitm.roots.jks import KeystoreEntry
 from kzmitm.roots.keystore_files import is_keystore
 from kzmitm.roots.keystore_files import read_keystore as read_pkcs12
 from kzmitm.roots.pem import blocks, read_certificates
+from kzmitm.wording import Wording
 
 
 class Form(StrEnum):
@@ -48,7 +49,6 @@ _SALT = 20
 """Octets of salt in a BKS (BcKeyStoreSpi.java)."""
 _PBES2 = bytes.fromhex("06092a864886f70d01050d")
 """The object identifier 1.2.840.113549.1.5.13, which a BCFKS begins with and a PKCS#12 does not."""
-_BOUNCY_CASTLE = "a keystore of the Bouncy Castle library ({}), whose form is not read"
 
 
 def form_of(octets: bytes) -> Form:
@@ -83,11 +83,17 @@ def read_keystore(octets: bytes, password: str | None = None) -> Keystore:
         case Form.PEM:
             return _pem(octets)
         case Form.BKS | Form.BCFKS:
-            return Keystore(form=form, problem=_BOUNCY_CASTLE.format(form.upper()))
+            return Keystore(
+                form=form,
+                problem=Wording(
+                    "a keystore of the Bouncy Castle library ({form}), whose form is not read",
+                    form=form.upper(),
+                ),
+            )
         case Form.EMPTY:
             return Keystore(form=form)
         case Form.UNKNOWN:
-            return Keystore(form=form, problem="no keystore of a form that is known")
+            return Keystore(form=form, problem=Wording("no keystore of a form that is known"))
 
 
 def _pkcs12(octets: bytes, password: str | None) -> Keystore:
@@ -107,7 +113,7 @@ def _pkcs7(octets: bytes) -> Keystore:
     try:
         held = read_signed_data(octets).certificates
     except DERError as exc:
-        return Keystore(form=Form.PKCS7, problem=f"damaged message: {exc}")
+        return Keystore(form=Form.PKCS7, problem=Wording("damaged message: {why}", why=exc))
     return Keystore(form=Form.PKCS7, entries=tuple(KeystoreEntry(der=der) for der in held))
 
 
@@ -118,5 +124,5 @@ def _pem(octets: bytes) -> Keystore:
     held = read_certificates(octets)
     entries = tuple(KeystoreEntry(der=found.der, label=found.label) for found in held.certificates)
     if not entries and not held.problem:
-        return Keystore(form=Form.UNKNOWN, problem="no keystore of a form that is known")
+        return Keystore(form=Form.UNKNOWN, problem=Wording("no keystore of a form that is known"))
     return Keystore(form=Form.PEM, entries=entries, problem=held.problem)

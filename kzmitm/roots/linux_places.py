@@ -11,6 +11,7 @@ from enum import StrEnum
 from kzmitm.roots.certificate_files import MAX_DEPTH, Place, files_in, read_file, read_folder
 from kzmitm.roots.system import System
 from kzmitm.roots.values import Origin, StoredRoot, Trust
+from kzmitm.wording import Wording
 
 
 class Family(StrEnum):
@@ -25,12 +26,12 @@ class Family(StrEnum):
 
 
 _PEOPLE_SAY = {
-    Family.DEBIAN: "this system (Debian, Ubuntu)",
-    Family.ALPINE: "this system (Alpine)",
-    Family.FEDORA: "this system (Fedora, RHEL)",
-    Family.SUSE: "this system (openSUSE)",
-    Family.ARCH: "this system (Arch)",
-    Family.OTHER: "this system",
+    Family.DEBIAN: Wording("this system (Debian, Ubuntu)"),
+    Family.ALPINE: Wording("this system (Alpine)"),
+    Family.FEDORA: Wording("this system (Fedora, RHEL)"),
+    Family.SUSE: Wording("this system (openSUSE)"),
+    Family.ARCH: Wording("this system (Arch)"),
+    Family.OTHER: Wording("this system"),
 }
 
 _MARKS = (

@@ -12,6 +12,7 @@ from enum import IntEnum
 from typing import Any
 from xml.parsers.expat import ExpatError
 
+from kzmitm.errors import WordedError
 from kzmitm.roots.values import Purpose, Trust
 
 MAX_SETTINGS = 1_000
@@ -38,7 +39,7 @@ _HOST = "kSecTrustSettingsPolicyString"
 _CLIENT_SIDE = "sslClient"
 
 
-class TrustSettingsError(ValueError):
+class TrustSettingsError(WordedError, ValueError):
     """Not the property list of trust settings; the message says why, in one line."""
 
 
@@ -61,7 +62,7 @@ def read_trust_settings(octets: bytes) -> Mapping[str, TrustSetting]:
         return {key.upper(): _setting(value) for key, value in listed.items() if isinstance(value, dict)}
     except (ExpatError, ValueError, LookupError, TypeError, OverflowError, RecursionError) as exc:
         why = " ".join(str(exc).split())[:200]
-        raise TrustSettingsError(f"trust settings that cannot be read: {why}") from None
+        raise TrustSettingsError("trust settings that cannot be read: {why}", why=why) from None
     except AttributeError:
         raise TrustSettingsError("trust settings that are no list of certificates") from None
 

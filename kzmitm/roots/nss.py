@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from kzmitm.roots.system import MAX_STORE, System, UnreadableError
 from kzmitm.roots.values import Origin, Purpose, StoredRoot, Trust
+from kzmitm.wording import Wording, joined, one_line
 
 MAX_ROWS = 50_000
 """Objects of one database; a profile used for years has some hundreds."""
@@ -135,7 +136,10 @@ def read_copy(system: System, path: str, read: Callable[[Path], tuple[T, str]]) 
         except (UnreadableError, OSError) as exc:  # of a full disk, too
             why = str(exc)
         else:
-            return found, "; ".join(each for each in (why and f"its last changes: {why}", problem) if each)
+            return found, joined(
+                "; ",
+                (each for each in (why and Wording("its last changes: {why}", why=why), problem) if each),
+            )
     return None, why
 
 
@@ -177,8 +181,12 @@ class Table:
 
     @property
     def problem(self) -> str:
-        more = [f"{len(self.problems) - 3} more like that"] if len(self.problems) > 3 else []
-        return "; ".join(" ".join(each.split())[:200] for each in (*self.problems[:3], *more))
+        more = (
+            [Wording("{count} more like that", count=len(self.problems) - 3)]
+            if len(self.problems) > 3
+            else []
+        )
+        return joined("; ", (one_line(each, 200) for each in (*self.problems[:3], *more)))
 
 
 def read_table(path: Path, name: str, columns: Sequence[str]) -> Table:
@@ -203,10 +211,12 @@ def read_table(path: Path, name: str, columns: Sequence[str]) -> Table:
                 table.rows.append(_take(row, table.problems))
                 octets += sum(len(value) for value in table.rows[-1] if value)
                 if len(table.rows) >= MAX_ROWS or octets > MAX_STORE or time.monotonic() > until:
-                    table.problems.append(f"only its first {len(table.rows)} entries were read")
+                    table.problems.append(
+                        Wording("only its first {count} entries were read", count=len(table.rows))
+                    )
                     break
     except UnicodeError:  # of a message of SQLite, which quotes the file
-        table.problems.append("it is damaged")
+        table.problems.append(Wording("it is damaged"))
     except (sqlite3.Error, OSError, OverflowError, MemoryError) as exc:
         table.problems.append(str(exc) or type(exc).__name__)
     return table
@@ -219,7 +229,7 @@ def _prepare(path: Path, problems: list[str]) -> tuple[str, list[str]]:
     if journal.exists() and journal.read_bytes().endswith(_JOURNAL_OF_SEVERAL):
         # SQLite would look up, and delete, the file that such a journal names, wherever it is.
         journal.unlink()
-        problems.append("its last change, one of several files, was not taken into account")
+        problems.append(Wording("its last change, one of several files, was not taken into account"))
     if journal.exists() or log.exists():
         return "mode=rw", settings
     # Without that one, SQLite refuses all of a file that ends early.
@@ -235,7 +245,7 @@ def _is_cut(path: Path, problems: list[str]) -> bool:
     whole = page * int.from_bytes(header[28:32], "big")
     if not header.startswith(b"SQLite format 3\0") or not page or length >= whole:
         return False
-    problems.append(f"it ends after {length} of {whole} octets")
+    problems.append(Wording("it ends after {length} of {whole} octets", length=length, whole=whole))
     os.truncate(path, length - length % page)
     return True
 
@@ -244,14 +254,14 @@ def _query(connection: sqlite3.Connection, name: str, columns: Sequence[str]) ->
     """What to select; raises sqlite3.Error if that is anything else than a plain table."""
     modules = connection.execute("SELECT count(*) FROM sqlite_master WHERE instr(lower(sql), 'virtual')")
     if modules.fetchone() != (0,):
-        raise sqlite3.DatabaseError("it holds a virtual table, which is not read")
+        raise sqlite3.DatabaseError(Wording("it holds a virtual table, which is not read"))
     kept = connection.execute("SELECT rootpage FROM sqlite_master WHERE type = 'table' AND name = ?", (name,))
     if not any(isinstance(page, int) and page > 0 for (page,) in kept):
-        raise sqlite3.DatabaseError(f"it holds no table {name}")
+        raise sqlite3.DatabaseError(Wording("it holds no table {name}", name=name))
     # Without generated columns, which run what the file says.
     there = {column for _, column, *_ in connection.execute(f"PRAGMA table_info({name})")}
     if "rowid" in map(str.lower, there):
-        raise sqlite3.DatabaseError("a column of it is called rowid")
+        raise sqlite3.DatabaseError(Wording("a column of it is called rowid"))
     connection.set_authorizer(
         lambda action, first, second, _, inside: (
             sqlite3.SQLITE_OK
@@ -264,8 +274,8 @@ def _query(connection: sqlite3.Connection, name: str, columns: Sequence[str]) ->
     )
     # A value that is too long comes as its length. Lengths and types of BLOBs are told without reading them.
     wanted = (
-        f"CASE WHEN typeof({each}) = 'blob' THEN CASE WHEN length({each}) <= {MAX_VALUE} THEN {each}"
-        f" ELSE length({each}) END END"
+        f"CASE WHEN typeof({each}) = 'blob' THEN CASE WHEN length({each}) <= {MAX_VALUE} THEN "
+        f"{each} ELSE length({each}) END END"
         if each in there
         else "NULL"
         for each in columns
@@ -295,5 +305,9 @@ def _walk(connection: sqlite3.Connection, query: str, problems: list[str]) -> It
 
 def _take(row: Sequence[object], problems: list[str]) -> Row:
     if too_long := [value for value in row[1:] if isinstance(value, int)]:
-        problems.append(f"a value of {max(too_long)} octets in entry {row[0]} was not read")
+        problems.append(
+            Wording(
+                "a value of {too_long} octets in entry {row} was not read", too_long=max(too_long), row=row[0]
+            )
+        )
     return [value if isinstance(value, bytes) else None for value in row[1:]]

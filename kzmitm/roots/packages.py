@@ -16,18 +16,22 @@ from kzmitm.roots.keystore_files import is_keystore, read_keystore
 from kzmitm.roots.p11_objects import read_trust_file
 from kzmitm.roots.pem import FoundCertificate, blocks, first_element
 from kzmitm.roots.values import Trust
+from kzmitm.wording import Wording
 
 MAX_FILE = 256 << 20
 """Octets; the largest apps have some 200 MB."""
 
 _BINARY_LIST = b"bplist00"
-_NONE = "no certificate in it"
+_NONE = Wording("no certificate in it")
 
 
 def certificates_in(octets: bytes, *, name: str) -> Contents:
     """What is in a file; `name` is for the labels of what has none. Never raises, whatever the octets are."""
     if len(octets) > MAX_FILE:
-        return Contents(kind=Kind.UNKNOWN, problem=f"larger than {MAX_FILE >> 20} MiB, so it was not read")
+        return Contents(
+            kind=Kind.UNKNOWN,
+            problem=Wording("larger than {max_file} MiB, so it was not read", max_file=MAX_FILE >> 20),
+        )
     is_archive = octets.startswith(apk.MAGIC)
     found = apk.read_archive(octets, read_file=_member) if is_archive else _single(octets)
     label = name.replace("\\", "/").rpartition("/")[2]
@@ -41,7 +45,7 @@ def certificates_in(octets: bytes, *, name: str) -> Contents:
 def _member(octets: bytes) -> Contents:
     """A file in an archive, which may be anything but an archive again."""
     if octets.startswith(apk.MAGIC):
-        return Contents(kind=Kind.ZIP, problem="an archive within an archive was not read")
+        return Contents(kind=Kind.ZIP, problem=Wording("an archive within an archive was not read"))
     return _single(octets)
 
 
@@ -49,7 +53,7 @@ def _single(octets: bytes) -> Contents:
     if profile.looks_like_profile(octets):
         return profile.read_profile(octets, read_file=_certificates, read_keystore=read_keystore)
     if octets.startswith(_BINARY_LIST):
-        return Contents(kind=Kind.PROFILE, problem="a binary property list, which is no profile")
+        return Contents(kind=Kind.PROFILE, problem=Wording("a binary property list, which is no profile"))
     if registry_export.looks_like_export(octets):
         return registry_export.read_export(octets)
     if is_keystore(octets):
@@ -64,7 +68,7 @@ def _message(octets: bytes) -> Contents:
     try:
         message = read_signed_data(octets)
     except DERError as exc:
-        return Contents(kind=Kind.PKCS7, problem=f"damaged message: {exc}")
+        return Contents(kind=Kind.PKCS7, problem=Wording("damaged message: {why}", why=exc))
     if message.content is None or not profile.looks_like_profile(message.content):
         return Contents(kind=Kind.PKCS7, items=_carried(message))
     # Of a signed profile, the certificates beside the content are the signer's; nobody would install them.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from kzmitm.pki import der
 from kzmitm.pki.der import DERError
+from kzmitm.wording import Wording
 
 MAX_CERTIFICATES = 20_000
 """Of one file. All roots that public programmes ever carried are below 1000; intermediates some thousands."""
@@ -60,10 +61,14 @@ class CertificateFile:
     def problem(self) -> str:
         """What is wrong with it in one line, or ""."""
         if self.is_cut:
-            return "more certificates than any store has, so it was not read to its end"
+            return Wording("more certificates than any store has, so it was not read to its end")
         if self.broken == 1:
-            return "1 block is no certificate and was passed over"
-        return f"{self.broken} blocks are no certificates and were passed over" if self.broken else ""
+            return Wording("1 block is no certificate and was passed over")
+        return (
+            Wording("{broken} blocks are no certificates and were passed over", broken=self.broken)
+            if self.broken
+            else ""
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,5 +181,5 @@ def purposes(octets: bytes, start: int, stop: int) -> frozenset[str]:
         oid, start = der.read_oid(octets, start, stop)
         found.add(oid)
         if len(found) > MAX_PURPOSES:
-            raise DERError(f"more than {MAX_PURPOSES} purposes")
+            raise DERError("more than {max_purposes} purposes", max_purposes=MAX_PURPOSES)
     return frozenset(found)

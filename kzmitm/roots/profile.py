@@ -13,6 +13,7 @@ from xml.parsers.expat import ExpatError
 
 from kzmitm.roots.contents import Contents, Item, Kind, Note, told
 from kzmitm.roots.values import Trust
+from kzmitm.wording import Wording, joined
 
 MAX_PROFILE = 8 << 20
 """Octets; those in use have some kilobytes, with fonts and pictures some hundreds of them."""
@@ -48,12 +49,17 @@ def looks_like_profile(octets: bytes) -> bool:
 def read_profile(octets: bytes, *, read_file: ReadFile, read_keystore: ReadKeystore) -> Contents:
     """The certificates that a profile would install; never raises."""
     if len(octets) > MAX_PROFILE:
-        return Contents(kind=Kind.PROFILE, problem=f"larger than {MAX_PROFILE >> 20} MiB, so it was not read")
+        return Contents(
+            kind=Kind.PROFILE,
+            problem=Wording(
+                "larger than {max_profile} MiB, so it was not read", max_profile=MAX_PROFILE >> 20
+            ),
+        )
     try:
         # Entities, which could make it large or read files, are refused by plistlib itself.
         document = plistlib.loads(octets, fmt=plistlib.FMT_XML)
     except _DAMAGE as exc:
-        return Contents(kind=Kind.PROFILE, problem=f"not a property list: {exc}")
+        return Contents(kind=Kind.PROFILE, problem=Wording("not a property list: {why}", why=exc))
     payloads, problems = _payloads(document)
     items: list[Item] = []
     for payload in payloads:
@@ -62,7 +68,7 @@ def read_profile(octets: bytes, *, read_file: ReadFile, read_keystore: ReadKeyst
         problems.extend(filter(None, [found.problem]))
     is_encrypted = isinstance(document, dict) and "EncryptedPayloadContent" in document
     if is_encrypted:
-        problems.append("its content is encrypted for one device")
+        problems.append(Wording("its content is encrypted for one device"))
     return Contents(
         kind=Kind.PROFILE,
         items=tuple(items),
@@ -76,8 +82,12 @@ def _payloads(document: Any) -> tuple[list[dict[Any, Any]], list[str]]:
     if isinstance(content, dict):
         content = [content]
     if not isinstance(content, list):
-        return [], ["no configuration profile: it has no payloads"]
-    problems = [f"more than {MAX_PAYLOADS} payloads"] if len(content) > MAX_PAYLOADS else []
+        return [], [Wording("no configuration profile: it has no payloads")]
+    problems: list[str] = (
+        [Wording("more than {max_payloads} payloads", max_payloads=MAX_PAYLOADS)]
+        if len(content) > MAX_PAYLOADS
+        else []
+    )
     return [one for one in content[:MAX_PAYLOADS] if isinstance(one, dict)], problems
 
 
@@ -87,20 +97,23 @@ def _read(payload: dict[Any, Any], read_file: ReadFile, read_keystore: ReadKeyst
         return Contents(kind=Kind.PROFILE)
     label = _label(payload)
     if not isinstance(content, bytes):
-        return Contents(kind=Kind.PROFILE, problem=f"{label or kind}: a payload without a certificate")
+        return Contents(
+            kind=Kind.PROFILE,
+            problem=Wording("{label}: a payload without a certificate", label=label or kind),
+        )
     if kind == _KEYSTORE:
         password = payload.get("Password")
         found = read_keystore(content, password if isinstance(password, str) else None)
     else:
         found = read_file(content)
         if not found.items and not found.problem:
-            found = replace(found, problem="no certificate in it")
+            found = replace(found, problem=Wording("no certificate in it"))
     # Only a root payload is made an anchor; the others are kept for building chains (and for signing in).
     trust = Trust.TRUSTED if kind == _ROOT else Trust.PRESENT
     return Contents(
         kind=Kind.PROFILE,
         items=tuple(replace(item, label=label or item.label, trust=trust) for item in found.items),
-        problem=f"{label or kind}: {found.problem}" if found.problem else "",
+        problem=joined(": ", (label or kind, found.problem)) if found.problem else "",
     )
 
 

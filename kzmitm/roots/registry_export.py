@@ -10,6 +10,7 @@ import re
 from kzmitm.roots.contents import Contents, Item, Kind
 from kzmitm.roots.values import Trust
 from kzmitm.roots.windows_blob import BlobCertificate, read_blob
+from kzmitm.wording import Wording
 
 MAX_EXPORT = 16 << 20
 """Octets; text has six of them for each of a blob, so these are a thousand certificates."""
@@ -32,7 +33,10 @@ def looks_like_export(octets: bytes) -> bool:
 def read_export(octets: bytes) -> Contents:
     """The certificates of an export; never raises."""
     if len(octets) > MAX_EXPORT:
-        return Contents(kind=Kind.REGISTRY_EXPORT, problem=f"larger than {MAX_EXPORT >> 20} MiB")
+        return Contents(
+            kind=Kind.REGISTRY_EXPORT,
+            problem=Wording("larger than {max_export} MiB", max_export=MAX_EXPORT >> 20),
+        )
     items: dict[tuple[bytes, Trust], Item] = {}
     broken = 0
     trust = Trust.PRESENT
@@ -47,7 +51,9 @@ def read_export(octets: bytes) -> Contents:
                 items.setdefault((found.der, said), Item(der=found.der, label=found.label, trust=said))
             else:
                 broken += 1
-    problem = f"{broken} values are no certificates and were passed over" if broken else ""
+    problem = (
+        Wording("{broken} values are no certificates and were passed over", broken=broken) if broken else ""
+    )
     return Contents(kind=Kind.REGISTRY_EXPORT, items=tuple(items.values()), problem=problem)
 
 

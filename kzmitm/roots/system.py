@@ -15,7 +15,9 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+from kzmitm.errors import WordedError
 from kzmitm.roots.values import Platform
+from kzmitm.wording import reason_of
 
 MAX_STORE = 64 << 20
 """Octets of one file of a store: the largest in use, with all roots that ever were, have 2 MiB."""
@@ -25,7 +27,7 @@ MAX_LINKS = 40
 """Links followed for one path, as Linux has it (path_resolution(7))."""
 
 
-class UnreadableError(Exception):
+class UnreadableError(WordedError):
     """A file that is there and cannot be read; the message says why, in one line."""
 
 
@@ -68,10 +70,14 @@ class System:
         with self._open(path) as descriptor, os.fdopen(os.dup(descriptor), "rb") as file:
             size = os.fstat(descriptor).st_size
             if size > max_octets:
-                raise UnreadableError(f"larger than {max_octets >> 20} MiB, so it was not read")
+                raise UnreadableError(
+                    "larger than {max_octets} MiB, so it was not read", max_octets=max_octets >> 20
+                )
             octets = file.read(max_octets + 1)
         if len(octets) > max_octets:
-            raise UnreadableError(f"larger than {max_octets >> 20} MiB, so it was not read")
+            raise UnreadableError(
+                "larger than {max_octets} MiB, so it was not read", max_octets=max_octets >> 20
+            )
         return octets
 
     def exists(self, path: str) -> bool:
@@ -139,14 +145,14 @@ class System:
         except (FileNotFoundError, NotADirectoryError):
             raise FileNotFoundError(path) from None
         except (OSError, ValueError) as exc:
-            why = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
+            why = reason_of(exc)
             raise UnreadableError(why) from None
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise UnreadableError("not a plain file")
             yield descriptor
         except OSError as exc:
-            raise UnreadableError(exc.strerror or str(exc)) from None
+            raise UnreadableError(reason_of(exc)) from None
         finally:
             os.close(descriptor)
 

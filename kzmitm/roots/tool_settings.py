@@ -8,14 +8,16 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from kzmitm.wording import Wording
+
 VARIABLES: Mapping[str, str] = {
-    "SSL_CERT_FILE": "programs with OpenSSL, Go or Rust",
-    "SSL_CERT_DIR": "programs with OpenSSL, Go or Rust",
-    "NIX_SSL_CERT_FILE": "programs of Nix",
-    "REQUESTS_CA_BUNDLE": "Python requests",
-    "HTTPLIB2_CA_CERTS": "Python httplib2",
+    "SSL_CERT_FILE": Wording("programs with OpenSSL, Go or Rust"),
+    "SSL_CERT_DIR": Wording("programs with OpenSSL, Go or Rust"),
+    "NIX_SSL_CERT_FILE": Wording("programs of Nix"),
+    "REQUESTS_CA_BUNDLE": Wording("Python requests"),
+    "HTTPLIB2_CA_CERTS": Wording("Python httplib2"),
     "PIP_CERT": "pip",
-    "CURL_CA_BUNDLE": "curl, Python requests",
+    "CURL_CA_BUNDLE": Wording("curl, Python requests"),
     "GIT_SSL_CAINFO": "git",
     "GIT_SSL_CAPATH": "git",
     "GIT_PROXY_SSL_CAINFO": "git",
@@ -25,8 +27,8 @@ VARIABLES: Mapping[str, str] = {
     "YARN_HTTPS_CA_FILE_PATH": "Yarn",
     "DENO_CERT": "Deno",
     "CARGO_HTTP_CAINFO": "Cargo",
-    "AWS_CA_BUNDLE": "AWS tools",
-    "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE": "Google Cloud tools",
+    "AWS_CA_BUNDLE": Wording("AWS tools"),
+    "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE": Wording("Google Cloud tools"),
     "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": "gRPC",
     "CONDA_SSL_VERIFY": "conda",
     "COMPOSER_CAFILE": "Composer",
@@ -35,7 +37,7 @@ VARIABLES: Mapping[str, str] = {
     "JULIA_SSL_CA_ROOTS_PATH": "Julia",
     "PERL_LWP_SSL_CA_FILE": "Perl LWP",
     "HTTPS_CA_FILE": "Perl LWP",
-    "SYSTEM_CERTIFICATE_PATH": "programs in Haskell",
+    "SYSTEM_CERTIFICATE_PATH": Wording("programs in Haskell"),
 }
 """Variables that name a file or a folder of roots, and whose they are."""
 
@@ -91,7 +93,7 @@ TOOLS = (
         paths=("/etc/wgetrc", "/usr/local/etc/wgetrc", "~/.wgetrc"),
         keys=frozenset({"ca_certificate", "ca_directory"}),
     ),
-    SettingsFile(tool="AWS tools", paths=("~/.aws/config",), keys=frozenset({"ca_bundle"})),
+    SettingsFile(tool=Wording("AWS tools"), paths=("~/.aws/config",), keys=frozenset({"ca_bundle"})),
     SettingsFile(
         tool="Cargo",
         paths=("~/.cargo/config.toml", "~/.cargo/config"),

@@ -15,14 +15,15 @@ from typing import Any
 from kzmitm.roots.system import System, UnreadableError
 from kzmitm.roots.windows_blob import moment
 from kzmitm.roots.windows_keys import MAX_CERTIFICATES, KeptBlob
+from kzmitm.wording import Wording
 
 MAX_HIVE = 512 << 20
 """Octets of a file; that of the machine has about 100 MiB after years of use."""
 MAX_SUBKEYS = 20_000
 """Keys beside each other that are looked at."""
 
-NOT_INSTALLED = "a file of the registry, which needs the extra `hives`: pip install 'kzmitm[hives]'"
-DAMAGED = "a damaged file of the registry"
+NOT_INSTALLED = Wording("a file of the registry, which needs the extra `hives`: pip install 'kzmitm[hives]'")
+DAMAGED = Wording("a damaged file of the registry")
 
 _BASE = 4096
 """Octets of the base block; all offsets in a hive are from its end (Windows registry file format

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from kzmitm.roots.system import UnreadableError
 from kzmitm.roots.values import Origin, Trust
 from kzmitm.roots.windows_blob import moment
+from kzmitm.wording import Wording, reason_of
 
 MAX_CERTIFICATES = 5_000
 """Certificates of one store; Windows with all roots it knows has some five hundred."""
@@ -38,35 +39,35 @@ class Location:
 LOCATIONS = (
     Location(
         name="user",
-        application="Windows (this user)",
+        application=Wording("Windows (this user)"),
         hive=Hive.USER,
         key=r"Software\Microsoft\SystemCertificates",
         origin=Origin.USER,
     ),
     Location(
         name="user_policy",
-        application="Windows (policy for this user)",
+        application=Wording("Windows (policy for this user)"),
         hive=Hive.USER,
         key=r"Software\Policies\Microsoft\SystemCertificates",
         origin=Origin.POLICY,
     ),
     Location(
         name="machine",
-        application="Windows (this computer)",
+        application=Wording("Windows (this computer)"),
         hive=Hive.MACHINE,
         key=r"SOFTWARE\Microsoft\SystemCertificates",
         origin=Origin.ADMIN,
     ),
     Location(
         name="policy",
-        application="Windows (policy for this computer)",
+        application=Wording("Windows (policy for this computer)"),
         hive=Hive.MACHINE,
         key=r"SOFTWARE\Policies\Microsoft\SystemCertificates",
         origin=Origin.POLICY,
     ),
     Location(
         name="enterprise",
-        application="Windows (from the organisation's directory)",
+        application=Wording("Windows (from the organisation's directory)"),
         hive=Hive.MACHINE,
         key=r"SOFTWARE\Microsoft\EnterpriseCertificates",
         origin=Origin.POLICY,
@@ -142,7 +143,7 @@ class LiveRegistry:
         except FileNotFoundError:
             raise
         except OSError as exc:
-            raise UnreadableError(exc.strerror or str(exc)) from None
+            raise UnreadableError(reason_of(exc)) from None
 
     def _kept(self, opened: Any, name: str) -> KeptBlob:
         reg = self._winreg

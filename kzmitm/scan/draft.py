@@ -7,11 +7,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
 
+from kzmitm.errors import UsageError
 from kzmitm.model.failure import Failure
 from kzmitm.model.local_trust import LocalTrust
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.observation import DNSObservation, Role, TCPObservation, TLSObservation
-from kzmitm.model.target import Endpoint, Target
+from kzmitm.model.target import Endpoint, Target, Vantage
+from kzmitm.model.trace import TraceObservation
+from kzmitm.model.verdict import Outcome
 from kzmitm.netio.clock import Stopwatch, start_stopwatch
 from kzmitm.netio.overrides import Overrides
 from kzmitm.netio.resolve import Resolver, addresses
@@ -20,7 +23,10 @@ from kzmitm.probe.contrast import carry_out
 from kzmitm.probe.dns import look_up
 from kzmitm.probe.tls import SECOND_ENGINE, Conditions, Offer, Probed, needs_second_engine, shake_hands
 from kzmitm.scan.judged import Judged, LocalWitness, Pacer, ScanJudge, ScanObserver
-from kzmitm.scan.options import ScanOptions
+from kzmitm.scan.locating import Ways, intercepted
+from kzmitm.scan.options import MAX_LOCATED, ScanOptions
+from kzmitm.verdict.context import RunContext
+from kzmitm.verdict.engine import judge
 from kzmitm.verdict.facts import Facts, views
 from kzmitm.verdict.followup import FollowUp
 from kzmitm.verdict.handshake import State
@@ -48,6 +54,8 @@ class Network:
     """None only where no name needs resolving; a target that does then has no address."""
     overrides: Overrides = field(default_factory=Overrides)
     control_link: VantageLink | None = None
+    labels: Vantage | None = None
+    """What results say of the vantage, where more is known than the link says."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,6 +72,8 @@ class Run:
     witness: LocalWitness | None = None
     has_ipv6: bool = True
     is_stopping: bool = False
+    located: int = 0
+    """Targets whose ways were traced."""
     faults: list[Exception] = field(default_factory=list)
     """Exceptions of ours, each met with one target."""
     notes: set[str] = field(default_factory=set)
@@ -89,6 +99,7 @@ class Draft:
         "_target",
         "_tcp",
         "_tls",
+        "_trace",
         "_transactions",
         "_watch",
     )
@@ -106,6 +117,7 @@ class Draft:
         self._facts: Facts | None = None
         self._local_trust: LocalTrust | None = None
         self._nonsense = ""
+        self._trace: tuple[TraceObservation, ...] = ()
 
     def __str__(self) -> str:
         return str(self._target)
@@ -126,6 +138,7 @@ class Draft:
         if options.control_every and not self._has_control:
             await self._ask_control()
         await self._ask_witness()
+        await self._trace_interceptor()
         return self.judged()
 
     @property
@@ -265,6 +278,33 @@ class Draft:
             self._run.note("local_roots_unread")
         self._facts = None
 
+    # -- where on the way
+
+    async def _trace_interceptor(self) -> None:
+        """Walk the ways to a target that is intercepted, for the first few of them."""
+        run, sni = self._run, self._target.sni
+        manner = run.options.locate
+        if manner is None or sni is None or run.located >= MAX_LOCATED:
+            return
+        facts = self._derive()
+        # Asked aside: the judge of the run counts a target once, with all that is known of it.
+        if judge(facts, RunContext()).outcome is not Outcome.INTERCEPTION:
+            return
+        run.located += 1
+        watch = self._watch
+        try:
+            ways = Ways(
+                intercepted(facts.measurement), sni, link=run.network.link, stopwatch=watch, manner=manner
+            )
+        except UsageError:  # a route into a tunnel, which only this address takes
+            run.note("not_located")
+            return
+        try:
+            await ways.run()
+        finally:
+            self._trace = ways.observations()
+            self._facts = None
+
     # -- judging
 
     def _derive(self) -> Facts:
@@ -275,7 +315,7 @@ class Draft:
     def _freeze(self) -> Measurement:
         return Measurement(
             target=self._target,
-            vantage=self._run.network.link.vantage,
+            vantage=self._run.network.labels or self._run.network.link.vantage,
             started_at=self._watch.started_at,
             dns=self._dns,
             tcp=tuple(self._tcp),
@@ -283,6 +323,7 @@ class Draft:
             runtime_s=self._watch.elapsed(),
             software_version=self._run.options.software_version,
             local_trust=self._local_trust,
+            trace=self._trace,
         )
 
 

@@ -77,7 +77,7 @@ class ScanObserver(Protocol):
     def on_note(self, code: str) -> None:
         """Of the run itself, each at most once.
 
-        `doh_given_up`, `ipv6_unusable`, `local_roots_unread`, `stopped_early`.
+        `doh_given_up`, `ipv6_unusable`, `local_roots_unread`, `not_located`, `stopped_early`.
         """
         ...
 

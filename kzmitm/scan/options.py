@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from kzmitm.model.observation import Split
 from kzmitm.netio.pump import Limits
+from kzmitm.scan.locating import TraceManner
 
 GENTLE_PAUSE_S = (0.5, 2.5)
 """Seconds between two connections of the default list: about what a person opening pages makes. Connecting
@@ -14,6 +15,11 @@ GENTLE_ENDPOINT_GAP_S = 2.0
 
 STOP_AFTER = 2
 """Independent positives after which the default list has told what it can (`--thorough` goes on)."""
+
+
+MAX_LOCATED = 3
+"""Intercepted targets whose ways are traced: a trace takes a hundred connections, and one box on the way is
+found with the first; two more tell whether there are several."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +46,8 @@ class ScanOptions:
     control_every: bool = False
     """Ask the second vantage for every target and not only for suspicious ones."""
     stop_after: int | None = None
+    locate: TraceManner | None = None
+    """How the ways to intercepted targets are traced; None if they are not."""
     software_version: str = ""
 
     def __post_init__(self) -> None:

@@ -22,6 +22,7 @@ from kzmitm.scan.draft import Network
 from kzmitm.scan.judged import Judged, ScanJudge
 from kzmitm.scan.options import ScanOptions
 from kzmitm.scan.run import scan
+from kzmitm.wording import Wording
 
 _ALTERING = frozenset(
     {Outcome.INTERCEPTION, Outcome.TRUSTED_UNEXPECTED, Outcome.CAPTIVE_PORTAL, Outcome.DNS_HIJACK}
@@ -78,7 +79,7 @@ async def prove(  # noqa: PLR0913 - the world, the judge and the manner, each by
     link comes out without a `locator`.
     """
     if not controls:
-        raise ValueError("a vantage cannot be proven without a control")
+        raise ValueError(Wording("a vantage cannot be proven without a control"))
     at = now()
     try:
         await network.link.ready()
@@ -115,7 +116,7 @@ def _first_failure(seen: Sequence[Judged]) -> str:
         for failure in (o.failure for part in (m.tls, m.tcp, m.dns) for o in part):
             if failure is not None:
                 return failure
-    return "nothing could be asked"
+    return Wording("nothing could be asked")
 
 
 async def _located(proof: VantageProof, network: Network, locator: Locator) -> VantageProof:

@@ -70,12 +70,10 @@ class RunContext:
 
     def add(self, facts: Facts) -> None:
         """Count a target; call it once per target."""
-        self.targets += 1
         if facts.is_plain:
-            self.trusted += 1
-            self.with_chain += 1
-            self._answered = True
+            self.add_plain()
             return
+        self.targets += 1
         self._listen(facts)
         states = {view.state for view in views(facts)}
         self.trusted += State.TRUSTED in states
@@ -84,6 +82,13 @@ class RunContext:
         for view in views(facts):
             if view.focus is not None and view.focus.state is State.UNTRUSTED:
                 self._remember(view, view.focus)
+
+    def add_plain(self) -> None:
+        """Count a target of which nothing else is to be remembered: trusted, with nothing odd about it."""
+        self.targets += 1
+        self.trusted += 1
+        self.with_chain += 1
+        self._answered = True
 
     def _listen(self, facts: Facts) -> None:
         """Note whether a certificate came from anywhere here, under whatever name and by whatever hello.

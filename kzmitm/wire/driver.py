@@ -6,8 +6,8 @@ from kzmitm.model.observation import NetworkEvent, Role, TLSObservation
 from kzmitm.model.target import Endpoint
 
 
-class HandshakeDriver(Protocol):
-    """One handshake as a state machine: octets in, octets out, an observation at the end.
+class Conversation(Protocol):
+    """What is said on one connection, as a state machine: octets in, octets out.
 
     `t` is the caller's clock in seconds. Nothing that a peer sends makes any of these raise.
     """
@@ -32,6 +32,10 @@ class HandshakeDriver(Protocol):
     def done(self) -> bool:
         """Whether there is nothing more to learn: write what `receive` returned, then close."""
         ...
+
+
+class HandshakeDriver(Conversation, Protocol):
+    """One handshake, with an observation at the end."""
 
     def observation(
         self,

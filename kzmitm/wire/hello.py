@@ -37,9 +37,9 @@ def encode_sni(sni: str) -> bytes:
     try:
         name = sni.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as exc:
-        raise UsageError(f"not a server name: {ascii(sni)[:80]}") from exc
+        raise UsageError("not a server name: {sni}", sni=ascii(sni)[:80]) from exc
     if len(name) > MAX_SNI:
-        raise UsageError(f"a server name of {len(name)} octets is too long")
+        raise UsageError("a server name of {count} octets is too long", count=len(name))
     return name
 
 

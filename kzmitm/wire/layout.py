@@ -110,7 +110,7 @@ def _list_body(kind: int, profile: HelloProfile) -> list[_Part]:
         return _numbers(profile.signature_schemes, Gap.GREASE_SUITE, 2)
     if kind == ext.SUPPORTED_VERSIONS:
         return _numbers(profile.versions, Gap.GREASE_VERSION, 1)
-    raise UsageError(f"hello profile {profile.name}: extension {kind} has no body")
+    raise UsageError("hello profile {name}: extension {kind} has no body", name=profile.name, kind=kind)
 
 
 def offered_groups(profile: HelloProfile) -> tuple[int, ...]:

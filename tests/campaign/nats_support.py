@@ -158,7 +158,7 @@ class Sites:
 class NatsServer:
     """A nats-server of our own; `kill` is as hard as a loss of power."""
 
-    def __init__(self, folder, campaign="camp", vantages=("a", "b"), tls=None, max_store=None):
+    def __init__(self, folder, campaign="camp", vantages=("a", "b"), tls=None, max_store=None, workers=4):
         if shutil.which("nats-server") is None:
             pytest.skip("nats-server is not installed")
         folder.mkdir()
@@ -172,7 +172,7 @@ class NatsServer:
             key=str(tls[1]) if tls else "",
             max_store=max_store,
         )
-        users = [ServerUser(each, self.keys[each].public) for each in vantages]
+        users = [ServerUser(each, self.keys[each].public, workers) for each in vantages]
         self.config = folder / "nats.conf"
         self.config.write_text(server_config(campaign, self.keys[""].public, users, settings))
         self.log = folder / "log"
@@ -284,6 +284,18 @@ class Setting:
         self.store = parse_store(self.authority.pem.read_bytes(), name="test", version="", date="")
         self.keys = keys or {}
         self.events = Events()
+        self.network = Network(
+            link=open_vantage("direct:"), overrides=parse_overrides(self.sites.overrides, ())
+        )
+
+    @classmethod
+    def bare(cls, folder, server, authority, network) -> "Setting":
+        """Only what workers need, who measure through this network."""
+        made = object.__new__(cls)
+        made.folder, made.server, made.authority, made.network = folder, server, authority, network
+        made.store = parse_store(authority.pem.read_bytes(), name="test", version="", date="")
+        made.keys = {}
+        return made
 
     def judge(self):
         return Judge(registry=REGISTRY, store=self.store)
@@ -320,9 +332,7 @@ class Setting:
         worker = Worker(
             queue=queue,
             names=Subjects("camp", vantage),
-            network=Network(
-                link=open_vantage("direct:"), overrides=parse_overrides(self.sites.overrides, ())
-            ),
+            network=self.network,
             judge=self.judge,
             key=self.keys.setdefault(vantage, new_key()),
             ceiling=Ceiling(concurrency=4, rate=1000.0),
@@ -355,9 +365,9 @@ class Setting:
 @contextmanager
 def setting(folder, **options):
     """A server and a campaign on it."""
-    max_store = options.pop("max_store", None)
+    server_options = {key: options.pop(key) for key in ("max_store", "workers") if key in options}
     vantages = options.get("vantages", ("a", "b"))
-    with server_for(folder, vantages=vantages, max_store=max_store) as server:
+    with server_for(folder, vantages=vantages, **server_options) as server:
         made = Setting(folder, server, **options)
         try:
             yield made

@@ -40,6 +40,11 @@ uri = "socks5h://127.0.0.1:1080"
 concurrency = 3
 rate = 1.5
 
+[[vantages]]
+name = "far"
+uri = "worker:"
+workers = 2
+
 [rounds]
 count = 4
 every = "7d"
@@ -56,6 +61,8 @@ endpoint_concurrency = 2
 network_concurrency = 3
 timeout = "9s"
 attempts = 3
+as_concurrency = 6
+as_rate = 2.5
 
 [collect]
 follow_ups = false
@@ -67,6 +74,18 @@ max_addresses = 2
 [stop]
 vantage_failures = 5
 findings = 2
+
+[networks]
+table = "pfx2as.txt"
+locate = "https://where.example/cdn-cgi/trace"
+
+[evidence]
+targets = "all"
+level = "partner"
+
+[store]
+raw_rounds = 8
+parquet = true
 
 [hooks]
 on_finding = ["notify-send", "found"]
@@ -92,7 +111,14 @@ def test_every_key_is_read():
     assert campaign.targets.files == ("more.txt",)
     assert campaign.targets.sample == 100
     assert campaign.controls.every == 10
-    assert [each.name for each in campaign.vantages] == ["home", "proxy"]
+    assert [each.name for each in campaign.vantages] == ["home", "proxy", "far"]
+    assert [each.workers for each in campaign.vantages] == [1, 1, 2]
+    assert (campaign.vantages[0].asn, campaign.vantages[0].cc) == ("AS9198", "KZ")
+    assert (campaign.limits.as_concurrency, campaign.limits.as_rate) == (6, 2.5)
+    assert campaign.networks.table == "pfx2as.txt"
+    assert campaign.networks.locate == "https://where.example/cdn-cgi/trace"
+    assert (campaign.evidence.targets, campaign.evidence.level) == ("all", "partner")
+    assert (campaign.store.raw_rounds, campaign.store.parquet) == (8, True)
     assert (campaign.vantages[1].concurrency, campaign.vantages[1].rate) == (3, 1.5)
     assert campaign.rounds.every == 7 * 86400
     assert campaign.rounds.start.isoformat() == "2026-11-30T19:00:00+00:00"
@@ -127,21 +153,40 @@ def test_the_digest_is_of_the_octets():
         ("every = 10", "every = 1.5", 16, "controls.every", "whole number"),
         ('name = "proxy"', 'name = "home"', 26, "vantages[2].name", "twice"),
         ("rate = 1.5", "rate = 0", 29, "vantages[2].rate", "number from"),
-        ('every = "7d"', 'every = "weekly"', 33, "rounds.every", "a time such as"),
-        ("start = 2026-12-01T00:00:00+05:00", "start = 2026-12-01T00:00:00", 34, "rounds.start", "offset"),
-        ('jitter = "2h"', 'jitter = "8d"', 35, "rounds.jitter", "shorter than every"),
+        ('every = "7d"', 'every = "weekly"', 38, "rounds.every", "a time such as"),
+        ("start = 2026-12-01T00:00:00+05:00", "start = 2026-12-01T00:00:00", 39, "rounds.start", "offset"),
+        ('jitter = "2h"', 'jitter = "8d"', 40, "rounds.jitter", "shorter than rounds.every"),
         (
             "vantage_concurrency = 4",
             "vantage_concurrency = 40",
-            40,
+            45,
             "limits.vantage_concurrency",
-            "above concurrency",
+            "above limits.concurrency",
         ),
-        ('profile = "small"', 'profile = "huge"', 50, "collect.profile", "one of"),
-        ("families = [4]", "families = []", 51, "collect.families", "list of 1"),
-        ("families = [4]", "families = [5]", 51, "collect.families", "4 and 6"),
-        ("[stop]", "[stopp]", 55, "stopp", "did you mean stop"),
-        ('on_finding = ["notify-send", "found"]', 'on_finding = ["a", 3]', 60, "hooks.on_finding", "entry 2"),
+        ('profile = "small"', 'profile = "huge"', 57, "collect.profile", "one of"),
+        ("families = [4]", "families = []", 58, "collect.families", "of 1 to"),
+        ("families = [4]", "families = [5]", 58, "collect.families", "4 or 6"),
+        ("[stop]", "[stopp]", 62, "stopp", "did you mean stop"),
+        ('on_finding = ["notify-send", "found"]', 'on_finding = ["a", 3]', 79, "hooks.on_finding", "entry 2"),
+        ("workers = 2", "workers = 0", 34, "vantages[3].workers", "from 1 to 100"),
+        ('asn = "AS9198"', "asn = 9198", 22, "vantages[1].asn", '"AS9198"'),
+        ('cc = "KZ"', 'cc = "Kazakhstan"', 23, "vantages[1].cc", "two letters"),
+        ("as_rate = 2.5", "as_rate = -1", 53, "limits.as_rate", "number from"),
+        ('timeout = "9s"', 'timeout = "0s"', 50, "limits.timeout", 'from "100ms" to "10min"'),
+        ('table = "pfx2as.txt"\n', "", 52, "limits.as_concurrency", "needs networks.table"),
+        ('"https://where', '"http://where', 68, "networks.locate", "begins with https://"),
+        ('"https://where', '"https://u:p@where', 68, "networks.locate", "without a password"),
+        ('targets = "all"', 'targets = "some"', 71, "evidence.targets", "one of findings, all, none"),
+        ('level = "partner"', 'level = "secret"', 72, "evidence.level", "one of public, partner, full"),
+        ('targets = "all"', 'targets = "none"', 75, "store.raw_rounds", "would delete what was found"),
+        ("parquet = true", "parquet = 1", 76, "store.parquet", "true or false"),
+        ('"https://example.org/hook"', '"mailto:a"', 80, "hooks.webhook", "https:// or http://"),
+        ("concurrency = 10", "concurrency = 2", 43, "limits.concurrency", "is below 4"),
+        ('uri = "worker:"', 'uri = "direct:"', 34, "vantages[3].workers", "leave it out"),
+        ("concurrency = 3", "concurrency = 11", 28, "vantages[2].concurrency", "above limits.concurrency"),
+        ("workers = 2", "workers = 5", 34, "vantages[3].workers", "of which each must have one"),
+        ("count = 4", "count = 10000", 37, "rounds.count", "more than a century"),
+        ('every = "7d"', 'every = "999d"', 38, "rounds.every", 'from "1ms" to "366d"'),
     ],
     ids=lambda value: str(value)[:24],
 )
@@ -166,11 +211,16 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_lines():
         (b'[campaign]\nname = "a"\nname = "b"\n', 3, "no TOML"),
         (b"[campaign]\nname = '\xff'\n", 2, "not UTF-8"),
         (b"#" * (MAX_FILE + 1), 1, "larger"),
+        (b"[campaign]\nname = a\n", 2, 'a text stands in quotes, as "this"'),
+        (b'[campaign]\nname = "a\n', 2, "ends on its line with the quote"),
+        (b"[campaign]\n[campaign]\n", 2, "stands there twice"),
+        (b"[campaign]\n\nname", 3, "write KEY = VALUE"),
+        (b"[campaign]\nname = [1,\n", 2, "a list ends with ]"),
         (b"campaign = 3\n", 1, "must be a table"),
         (b"vantages = 3\n", 1, "must be tables"),
         (b"[targets]\n", 1, "names no targets"),
     ],
-    ids=["bracket", "twice", "utf8", "large", "table", "vantages", "empty"],
+    ids=lambda value: str(value)[:20],
 )
 def test_what_is_no_campaign_at_all(octets, line, what):
     found = mistakes(octets)

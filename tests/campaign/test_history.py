@@ -62,7 +62,7 @@ def test_an_alarm_as_a_document():
 
 def test_spans_are_of_interception_only():
     results = [*rounds("ciic"), seen(2, "interception", target="u", authority="", at=50.0)]
-    found = spans(results, {"v": "AS1"})
+    found = spans(results, lambda _seen: "AS1")
     assert set(found["domain"]) == {"t", "u"}
     assert set(found["authority"]) == {"kz", "unknown"}
     span = found["domain"]["t"]

@@ -167,6 +167,110 @@ def test_a_rate_of_none_is_no_wait(time):
     assert time.now == 0
 
 
+def in_a_network(ip):
+    return "AS64500" if ip.startswith(("192.0.2.", "198.51.100.")) else "AS0"
+
+
+def test_a_network_is_limited_over_all_its_blocks_where_it_is_known(time):
+    places = endpoints(8) + endpoints(8, "198.51.100.") + endpoints(8, "203.0.113.")
+
+    async def work():
+        politeness = Politeness(limits(as_concurrency=3), time, in_a_network)
+        meter = Meter(time)
+        await asyncio.gather(
+            *(
+                meter.connect(politeness.pacer(), place, in_a_network(place.ip))
+                for place in (*places, Endpoint("name.test", 443))
+            )
+        )
+        return meter
+
+    meter = run(time, work())
+    assert meter.most["AS64500"] == 3
+    assert meter.most["AS0"] == 9, "of what nobody knows nothing is held back"
+
+
+def test_a_network_has_a_rate_of_its_own(time):
+    places = endpoints(5) + endpoints(5, "198.51.100.")
+
+    async def work():
+        politeness = Politeness(limits(as_rate=2), time, in_a_network)
+        meter = Meter(time)
+        await asyncio.gather(*(meter.connect(politeness.pacer(), place) for place in places))
+        return meter
+
+    starts = sorted(at for at, _ in run(time, work()).starts)
+    assert all(later - earlier >= 0.5 - 1e-9 for earlier, later in pairwise(starts))
+    assert starts[-1] == pytest.approx(4.5)
+
+
+def test_a_pause_counts_from_where_the_connection_begins_and_not_from_where_it_was_waited_for(time):
+    """The first waits for the rate longer than the pause lasts."""
+    place = endpoints(1)[0]
+
+    async def work():
+        politeness = Politeness(limits(endpoint_gap=2.0, rate=0.2), time)
+        meter, pacer = Meter(time), politeness.pacer()
+        others = [meter.connect(pacer, each) for each in endpoints(3, "198.51.100.")]
+        await asyncio.gather(*others, *(meter.connect(pacer, place) for _ in range(3)))
+        return meter
+
+    starts = [at for at, each in run(time, work()).starts if each == place]
+    assert all(later - earlier >= 2 for earlier, later in pairwise(starts))
+
+
+def test_a_vantages_own_rate_holds_though_it_waits_for_that_of_all(time):
+    async def work():
+        politeness = Politeness(limits(rate=4), time)
+        meter = Meter(time)
+        slow, quick = politeness.pacer(rate=2), politeness.pacer()
+        await asyncio.gather(
+            *(meter.connect(quick, place) for place in endpoints(6)),
+            *(meter.connect(slow, place) for place in endpoints(6, "198.51.100.")),
+        )
+        return meter
+
+    starts = run(time, work()).starts
+    slow = sorted(at for at, place in starts if place.ip.startswith("198."))
+    assert all(later - earlier >= 0.5 - 1e-9 for earlier, later in pairwise(slow))
+    every = sorted(at for at, _ in starts)
+    assert all(later - earlier >= 0.25 - 1e-9 for earlier, later in pairwise(every))
+
+
+def test_who_comes_as_another_leaves_and_a_third_is_woken_is_no_fourth(time):
+    """The place is empty for a moment, and is not to be forgotten by who waited for it."""
+
+    async def work():
+        politeness = Politeness(limits(endpoint_concurrency=1), time)
+        meter, place = Meter(time), endpoints(1)[0]
+        async with politeness.pacer().turn(place):
+            waiting = asyncio.ensure_future(meter.connect(politeness.pacer(), place))
+            await _yield()
+        newcomer = asyncio.ensure_future(meter.connect(politeness.pacer(), place))
+        await asyncio.gather(waiting, newcomer)
+        return meter
+
+    assert run(time, work()).most[endpoints(1)[0]] == 1
+
+
+def test_one_that_is_broken_off_as_its_turn_comes_gives_it_to_the_next(time):
+    """Without this, another vantage would wait for ever."""
+
+    async def work():
+        politeness = Politeness(limits(endpoint_concurrency=1), time)
+        meter, place = Meter(time), endpoints(1)[0]
+        async with politeness.pacer().turn(place):
+            second = asyncio.ensure_future(meter.connect(politeness.pacer(), place))
+            third = asyncio.ensure_future(meter.connect(politeness.pacer(), place))
+            await _yield()
+        second.cancel()  # in the very step in which its turn has come
+        await third
+        await asyncio.gather(second, return_exceptions=True)
+        return meter
+
+    assert len(run(time, work()).starts) == 1
+
+
 def test_one_that_gives_up_waiting_holds_nothing(time):
     async def work():
         politeness = Politeness(limits(endpoint_concurrency=1), time)
@@ -199,3 +303,36 @@ def test_blocks_are_neighbourhoods():
     assert block_of("192.0.2.77") == "192.0.2.0/24"
     assert block_of("2001:db8:1:2::3") == "2001:db8:1::/48"
     assert block_of("name.test") == "name.test"
+
+
+def test_who_was_woken_and_who_comes_anew_are_not_inside_together(time):
+    """The place was forgotten as the first left, and the one that it had woken did not know the new one."""
+
+    async def work():
+        politeness = Politeness(limits(endpoint_concurrency=1), time)
+        meter = Meter(time)
+        pacer, place = politeness.pacer(), endpoints(1)[0]
+
+        async def come_when(condition):
+            while not condition():
+                await _yield()
+            await meter.connect(pacer, place)
+
+        async def leave_and_come_back():
+            await meter.connect(pacer, place)
+            await meter.connect(pacer, place)  # before who was woken has its turn
+
+        await asyncio.gather(leave_and_come_back(), come_when(lambda: meter.inside[place]))
+        return meter
+
+    meter = run(time, work())
+    assert len(meter.starts) == 3
+    assert meter.most[endpoints(1)[0]] == 1
+
+
+@pytest.mark.parametrize(
+    ("ip", "block"),
+    [("192.0.2.77", "192.0.2.0/24"), ("2001:db8::1", "2001:db8::/48"), ("a.test", "a.test")],
+)
+def test_blocks_of_neighbours(ip, block):
+    assert block_of(ip) == block

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 FILE = """\
 [campaign]
 name = "weekly"
@@ -86,6 +88,29 @@ def test_check_explains_and_sends_nothing(kzmitm, write):
     assert told["vantages"] == [{"name": "here", "kind": "direct"}]
 
 
+def test_check_tells_what_holds_who_hears_of_it_and_what_is_kept(kzmitm):
+    told = kzmitm("campaign", "check", EXAMPLES / "two-continents.toml")
+    assert "Of these limits each of 4 places has an equal part" in told.out
+    assert "To one network at once at most 6." in told.out
+    assert "To one network at most 3 a second." in told.out
+    assert "What is found is put into signed bundles, level full." in told.out
+    assert "Measurements of the last 2 rounds are kept" in told.out
+    document = kzmitm("campaign", "check", EXAMPLES / "two-continents.toml", "--json").json
+    assert document["places"] == 4
+    assert document["asked_besides"] == {"resolver": "1.1.1.1", "location": None, "webhook": None}
+
+
+def test_check_tells_the_hosts_that_hear_of_it_and_no_secret_of_theirs(kzmitm, write):
+    more = (
+        '[hooks]\nwebhook = "https://hook.example/secret-token"\n'
+        '[networks]\nlocate = "https://where.example/trace"\n'
+    )
+    told = kzmitm("campaign", "check", write(more=more)).out
+    assert "hook.example is told of what changed" in told
+    assert "where.example is asked through every vantage" in told
+    assert "secret" not in told
+
+
 def test_check_names_every_mistake_by_line(kzmitm, write):
     path = write(more="\n[limitz]\n")
     path.write_text(path.read_text().replace("seed = 3", "seed = true"))
@@ -150,6 +175,23 @@ def test_every_target_has_one_result_in_each_round(kzmitm, write, serve, forger,
     assert len(lines_of(out)) == 9
     assert kzmitm("campaign", "status", out).code == done.code
     assert kzmitm("campaign", "diff", out, 1, 2).out == "nothing changed\n"
+
+
+def test_a_folder_tells_of_its_targets_when_their_file_is_gone_or_another(kzmitm, write, serve, tmp_path):
+    path, out, targets = write(), tmp_path / "out", tmp_path / "sites.txt"
+    path.write_text(path.read_text().replace('names = ["a.test", "b.test"]', 'files = ["sites.txt"]'))
+    targets.write_text("a.test\nb.test\n")
+    kzmitm("campaign", "run", path, "--out", out, "--i-understand", *resolve(serve()))
+    for change in (lambda: targets.write_text("c.test\n"), targets.unlink):
+        change()
+        assert kzmitm("campaign", "status", out, "--json").json["shares"][0]["jobs"] == 3
+        assert kzmitm("campaign", "pause", out).code == 0
+    (out / "targets.txt").write_text("c.test\n")
+    altered = kzmitm("campaign", "status", out)
+    assert (altered.code, altered.out) == (2, "")
+    assert "not those that it began with" in altered.err
+    (out / "targets.txt").write_text("not a host\n")
+    assert "cannot be read" in kzmitm("campaign", "status", out).err
 
 
 def test_interception_is_found_told_and_dated(kzmitm, write, serve, forger, tmp_path):
@@ -360,14 +402,50 @@ def test_a_folder_without_a_campaign(kzmitm, tmp_path, action):
     assert "no campaign is there" in done.err
 
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
 @pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.toml")))
 def test_the_examples_are_right(kzmitm, name):
     done = kzmitm("campaign", "check", EXAMPLES / name)
     assert done.code == 0, done.err
     assert f"{name.removesuffix('.toml')}" in done.out
+
+
+QUICKER = {
+    r'endpoint_gap = "\d+s"': 'endpoint_gap = "0s"',
+    r"(?m)^rate = \d+": "rate = 500",
+    r"as_rate = \d+": "as_rate = 500",
+    r"count = \d+": "count = 1",
+    r"start = \S+\n": "",
+}
+"""What would take days; all else of an example is run as it stands."""
+
+
+@pytest.mark.parametrize(
+    ("name", "vantage"),
+    [
+        ("one-round", "here"),
+        ("large-list", "measurement-host"),
+        ("weekly", "home"),
+        ("two-continents", "almaty"),
+    ],
+)
+def test_the_examples_run(kzmitm, tmp_path, serve, genuine, name, vantage):
+    """Every name is a server of ours, so nothing is sent elsewhere."""
+    for path in EXAMPLES.iterdir():
+        text = path.read_text()
+        for old, new in QUICKER.items():
+            text = re.sub(old, new, text)
+        if path.suffix == ".toml" and "[limits]" not in text:
+            text += '[limits]\nendpoint_gap = "0s"\n'
+        (tmp_path / path.name).write_text(text)
+    done = kzmitm(
+        "campaign", "run", tmp_path / f"{name}.toml", "--vantage", vantage, "--out", tmp_path / "out",
+        "--i-understand", "--store", genuine.pem, *resolve(serve(genuine.site("www.example.com"))), "--json",
+    )  # fmt: skip
+    (share,) = done.json["shares"]
+    assert (share["vantage"], share["left"], share["failed"]) == (vantage, 0, 0)
+    assert share["done"] == share["jobs"] > 0
+    told = json.loads((tmp_path / "out/rounds/0001/manifest.json").read_text())
+    assert told["shares"][0]["jobs"]["done"] == share["done"]
 
 
 def test_watch_shows_it_once_or_until_the_end(kzmitm, write, serve, forger, tmp_path):

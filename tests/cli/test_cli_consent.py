@@ -1,5 +1,6 @@
 """Consent is asked of a person, kept as a version and a day, and taken back; purge removes what we keep."""
 
+import fcntl
 import json
 
 import pytest
@@ -57,9 +58,9 @@ def kept(home):
         "results/bundle-0123456789abcdef.age", "results/bundle-0123456789abcdef/bagit.txt",
         "results/.journal-0123456789abcdef/measurements.jsonl", "results/.part-0123456789abcdef",
         "results/demo-0123456789abcdef/scan.zip", "keys/default.key", "keys/.part-1", "known_signers",
-        ".part-2",
+        ".part-2", "campaigns/kz_weekly/lock", "campaigns/kz_weekly/rounds/0001/here/results.log",
     ]  # fmt: skip
-    for name in (*ours, "results/notes of the user.txt"):
+    for name in (*ours, "results/notes of the user.txt", "campaigns/notes/mine.txt"):
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_text("{}")
     consent.record(__import__("datetime").date(2026, 1, 1))
@@ -76,11 +77,22 @@ def test_purge_asks_before_it_deletes(process, kept):
 def test_purge_lists_and_deletes_only_what_is_ours(kzmitm, kept):
     listed = kzmitm("purge", "--dry-run")
     assert listed.code == 0
-    assert len(listed.out.splitlines()) == 12
+    assert len(listed.out.splitlines()) == 13
     done = kzmitm("purge", "--yes")
     assert done.code == 0
     assert "SSD" in done.err
-    assert [path.name for path in kept.rglob("*")] == ["results", "notes of the user.txt"]
+    assert {path.name for path in kept.rglob("*") if path.is_file()} == {"notes of the user.txt", "mine.txt"}
+
+
+def test_purge_leaves_a_campaign_alone_that_is_running(kzmitm, home):
+    place = home / "campaigns" / "weekly"
+    place.mkdir(parents=True)
+    with (place / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = kzmitm("purge", "--yes")
+    assert done.code == 2
+    assert "weekly is of a scan or campaign that is running" in done.err
+    assert place.is_dir()
 
 
 def test_purge_at_a_terminal(terminal, kept):

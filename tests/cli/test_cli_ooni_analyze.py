@@ -4,6 +4,7 @@ import io
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from kzmitm.cli.ooni import reading
 from kzmitm.cli.ooni.actions import analyze
 from kzmitm.evidence.schema import schema_text
 from kzmitm.model.verdict import Outcome
-from kzmitm.ooni.archive import findings
+from kzmitm.ooni.archive import findings, work
 from kzmitm.report import archive as report
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "ooni" / "archive"))
@@ -99,7 +100,7 @@ def test_nothing_found(kzmitm, innocent, grounds):
     ended = kzmitm("ooni", "analyze", innocent, *grounds, "--jobs", 1)
     assert (ended.code, ended.out.splitlines()[0]) == (
         Exit.OK,
-        "No interception was found in 1 measurements.",
+        "No interception was found in 1 measurement.",
     )
     ended = analyzed(kzmitm, innocent, *grounds)
     assert (ended.code, ended.json["share_of_users"]) == (Exit.OK, None)
@@ -358,7 +359,8 @@ def test_ctrl_c_leaves_no_half_part(archive, grounds, tmp_path):
     child.stdin.write((json.dumps(archive.documents[0]).encode() + b"\n") * 100)
     child.stdin.flush()
     until = time.monotonic() + 30
-    while not list(out.glob("extract/.unfinished-*/measurements")) and time.monotonic() < until:
+    while not list(out.glob("extract/.unfinished-*")):
+        assert time.monotonic() < until
         time.sleep(0.02)
     child.send_signal(signal.SIGINT)
     said = child.communicate(timeout=30)
@@ -477,3 +479,19 @@ def test_long_lists_are_cut():
     assert "2 lines could not be read." in text
     assert "\x1b" not in text
     assert "The rest" not in text
+
+
+def test_files_that_are_added_are_read_and_no_others(kzmitm, archive, grounds, tmp_path, monkeypatch):
+    raw, out = tmp_path / "raw", tmp_path / "out"
+    shutil.copytree(archive.raw, raw)
+    first = analyzed(kzmitm, raw, "--out", out, "--jobs", "1", *grounds).json
+    # Before all others, so that what is behind it would be cut into other tasks.
+    (raw / "0.jsonl").write_bytes(json.dumps(archive.documents[0]).encode().replace(b"2024", b"2023") + b"\n")
+    opened = []
+    really = work._read
+    monkeypatch.setattr(
+        work, "_read", lambda source, *more: (opened.append(source.shown), really(source, *more))
+    )
+    again = analyzed(kzmitm, raw, "--out", out, "--jobs", "1", *grounds).json
+    assert opened == ["0.jsonl"]
+    assert again["read"]["measurements"] == first["read"]["measurements"] + 1

@@ -6,6 +6,7 @@ import re
 import resource
 import subprocess
 import sys
+from dataclasses import replace
 
 import html5lib
 import pytest
@@ -16,6 +17,9 @@ from weasyprint.urls import FatalURLFetchingError
 
 from kzmitm.cli import report_kinds
 from kzmitm.model.observation import Role
+from kzmitm.model.target import Endpoint
+from kzmitm.model.trace import Answer as StepAnswer
+from kzmitm.model.trace import Step, TraceMethod, TraceObservation, Walk, WalkKind
 from kzmitm.model.verdict import Confidence, Outcome, Scope
 from kzmitm.report.document import Answer, Document, Picture, Section, Tone
 from kzmitm.report.format import format_named
@@ -308,7 +312,6 @@ def test_the_pdf_says_what_the_page_says(kzmitm, scan, tmp_path):
     assert result.code == 1, result.err
     done = subprocess.run(["pdftotext", out, "-"], capture_output=True, check=True, text=True)
     words = re.sub(r"\s+", " ", done.stdout)
-    assert "INTERCEPTION" in words
     assert HOST in words
     assert "№ 1241" in words
     assert "қағидалары" in words
@@ -345,7 +348,10 @@ def test_without_weasyprint_the_user_is_told_what_to_do(kzmitm, scan, tmp_path, 
 
 @pytest.mark.parametrize("language", ["en", "ru", "kk"])
 def test_the_language_is_that_of_the_page(report, scan, language):
-    assert f'<html lang="{language}">' in report(scan, "--lang", language)
+    page = report(scan, "--lang", language)
+    assert f'<html lang="{language}">' in page
+    word = {"en": "INTERCEPTION", "ru": "ПЕРЕХВАТ", "kk": "ТРАФИКТІ ҰСТАП АЛУ"}
+    assert f'<span class="word">{word[language]}</span>' in page
 
 
 def test_the_file_lies_beside_the_result_and_only_its_owner_reads_it(kzmitm, scan):
@@ -446,6 +452,30 @@ def test_a_place_on_the_path_is_shown_where_it_is_known(tmp_path):
     )
     told = format_named("md").render(report_module.results_document([view])).decode()
     assert "*The way to the site:* behind hop 4" in told
+
+
+def traced(hostname):
+    """A measurement with the way to its address: somebody behind the second hop answers for the site."""
+    near = tuple(
+        Step(ttl=n, flow=40_000 + n, answer=StepAnswer.EXPIRED, address=f"10.{n}.0.1") for n in (1, 2)
+    )
+    shown = Step(ttl=3, flow=40_003, answer=StepAnswer.HANDSHAKE, address=here.ADDRESS)
+    walks = tuple(
+        Walk(kind=kind, port=443, name=name, steps=(*near, shown))
+        for kind, name in ((WalkKind.HELLO_CONTROL, "ok.example"), (WalkKind.HELLO_WATCHED, hostname))
+    )
+    way = TraceObservation(endpoint=Endpoint(here.ADDRESS, 443), method=TraceMethod.SOCKETS, walks=walks)
+    return replace(here.measured(hostname, here.forged_chain(hostname)), trace=(way,))
+
+
+def test_a_traced_way_is_drawn_for_partners_and_not_for_the_public(report, tmp_path):
+    scan = here.result(tmp_path / "r", [here.row(traced(HOST), here.FORGED)])
+    page = report(scan, "--level", "partner")
+    assert page.count("<svg ") == 1
+    assert "10.2.0.1" in page
+    told = report(scan)
+    assert "<svg " not in told
+    assert "10.2.0.1" not in told
 
 
 def test_an_empty_scan_is_no_all_clear(report, tmp_path):

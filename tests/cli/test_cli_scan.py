@@ -338,12 +338,12 @@ def test_judge_says_what_changed(scan, serve, forger, genuine, kzmitm, tmp_path)
     assert scan("video.test", *to("video.test", serve(forger.site("video.test"))), "--out", folder).code == 3
     same = kzmitm("judge", folder, "--store", genuine.pem)
     assert same.code == 3
-    assert same.out.endswith("0 of 1 verdicts changed\n")
+    assert same.out.endswith("0 of 1 verdict changed\n")
     assert same.err == ""
     other = kzmitm("judge", folder, "--store", genuine.pem, "--fingerprints", forger.overlay())
     assert other.code == 1
     assert "(before: INCONCLUSIVE)" in other.out.splitlines()[0]
-    assert other.out.endswith("1 of 1 verdicts changed\n")
+    assert other.out.endswith("1 of 1 verdict changed\n")
     assert "another registry" in other.err
     document = kzmitm("judge", folder, "--store", genuine.pem, "--json").json
     SCHEMA.validate(document)

@@ -137,7 +137,8 @@ def test_every_member_of_a_document_is_decided_about():
         "started_at", "finished_at", "bundle", "salt", "level", "vantage.id", "options.judged_at",
     }  # fmt: skip
     assert set(paths(full_frame())) == FRAME | private
-    assert set(paths(full_row())) == ROW | CHAIN | {"address", "explanation", "ruled_out.detail"}
+    traits = {f"traits.{key}" for key in full_row()["traits"]}
+    assert set(paths(full_row())) == ROW | CHAIN | traits | {"address", "explanation", "ruled_out.detail"}
 
 
 def test_of_roots_that_the_user_gave_only_that_they_were():

@@ -1,9 +1,11 @@
 """A laboratory in memory that behaves as a real session does, with real certificates, for the console."""
 
+import re
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
+from gettext import NullTranslations
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -273,3 +275,10 @@ def console(session, **more):
         session.hold.set()
         stop.set()
         thread.join()
+
+
+class Capitals(NullTranslations):
+    """A language of capitals; places keep their names."""
+
+    def gettext(self, message):
+        return re.sub(r"(\{[^}]*\})|([^{]+)", lambda part: part[1] or part[2].upper(), message)

@@ -1,5 +1,6 @@
 """Who may speak to the console, and what it answers, over HTTP on loopback."""
 
+import re
 from urllib.parse import urlsplit
 
 import console_lab as here
@@ -7,7 +8,10 @@ import pytest
 from console_client import ask, order, settled
 
 from kzmitm.lab.console.app import MAX_BODY
+from kzmitm.lab.console.page import page
+from kzmitm.lab.console.words import texts
 from kzmitm.lab.errors import LaboratoryError
+from kzmitm.report.language import speaking
 
 ON = {"profile": "kz-inline", "given": {}}
 
@@ -56,6 +60,22 @@ def test_the_laboratory_tells_what_can_be_switched_on(idle):
     assert "squid-openssl" in offers["squid"]["needs"]
     assert offers["kz-inline"]["needs"] == ""
     assert [one["choices"] for one in offers["kz-inline"]["parameters"]][2] == ["early-2019", "late-2019"]
+
+
+def test_the_page_gets_the_words_of_the_language_spoken(idle):
+    assert ask(idle, idle.path + "words")[2] == {"language": "en", "words": {}}
+    with speaking(here.Capitals(), in_threads=True):
+        told = ask(idle, idle.path + "words")[2]["words"]
+    assert told["Scan again"] == "SCAN AGAIN"
+    assert told["The same as at {site}."] == "THE SAME AS AT {site}."
+    assert set(told) <= set(texts())
+
+
+def test_every_text_of_the_page_can_be_said_in_another_language():
+    """What the script says stands in t("…"), but for names of elements and keys."""
+    script = page().decode().partition("<script>")[2]
+    said = {text for text in re.findall(r'(?<!t\()"([A-Z][a-z]+ [a-z][^"]*)"', script) if text not in texts()}
+    assert not said
 
 
 @pytest.mark.parametrize(

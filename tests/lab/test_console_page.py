@@ -9,6 +9,7 @@ import pytest
 
 from kzmitm.lab.browser import Browser
 from kzmitm.lab.errors import LaboratoryError
+from kzmitm.report.language import speaking
 
 SAID = "document.querySelector('#said').textContent"
 READY = f"{SAID}.startsWith('Ready.')"
@@ -268,3 +269,21 @@ def test_headings_and_labels_are_in_order(browser):
     assert browser.evaluate(unnamed) == 0
     ids = browser.evaluate("[...document.querySelectorAll('[id]')].map((e) => e.id)")
     assert len(ids) == len(set(ids))
+
+
+def test_the_page_speaks_the_language_of_the_console(chromium, session):
+    """A language of capitals stands for any other: then no small letter of ours is left on the page."""
+    with speaking(here.Capitals(), in_threads=True), here.console(session) as url:
+        chromium.complaints.clear()
+        chromium.look_as(1366, 768)
+        chromium.visit(url)
+        chromium.wait_until(f"{SAID}.startsWith('READY.')")
+        chromium.press("s")
+        chromium.wait_until(f"{SAID}.startsWith('SCANNED.')")
+        assert text(chromium, "h2") == "THE WAY TO THE SITES"
+        assert text(chromium, "#verdict-title") == "WHAT THE SCAN SAYS"
+        assert text(chromium, "#caption") == "NOTHING STANDS IN THE WAY: EVERY SITE ANSWERS FOR ITSELF."
+        assert "THE CERTIFICATE THAT CAME IS THE GENUINE ONE" in text(chromium, "caption")
+        assert "WHAT THAT MEANS" in text(chromium, "#found")
+        assert chromium.complaints == []
+        chromium.visit("about:blank")

@@ -105,7 +105,7 @@ NONSENSE = {
 def test_nonsense_is_an_error_and_no_more(name: str, line: bytes):
     with connected(name) as sock:
         told = ask(sock, line)
-        assert set(told) <= {"error", "hint", "kind"}
+        assert set(told) <= {"error", "hint", "kind", "parts"}
         assert told["error"]
         assert told["kind"] in ("usage", "laboratory")
         assert "\n" not in told["error"]

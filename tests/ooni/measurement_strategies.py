@@ -22,6 +22,7 @@ from kzmitm.model.observation import (
     TLSObservation,
 )
 from kzmitm.model.target import Endpoint, Target, Vantage
+from kzmitm.model.trace import Answer, Step, TraceMethod, TraceObservation, Walk, WalkKind
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 WORDS = TEXT.filter(lambda text: scrub(text) == text)
@@ -118,6 +119,37 @@ LOCAL_TRUST = st.builds(
     applications=st.lists(TEXT, max_size=2).map(tuple),
     stores_read=st.integers(0, 99),
 )
+STEPS = st.builds(
+    Step,
+    ttl=st.integers(0, 255),
+    flow=st.integers(0, 65535),
+    answer=st.sampled_from(Answer),
+    address=st.none() | IPS,
+    reply_ttl=st.none() | st.integers(0, 255),
+    quoted_ttl=st.none() | st.integers(0, 255),
+    opened_ttl=st.none() | st.integers(0, 255),
+    failure=FAILURES,
+    tls=st.none() | TLS,
+    t0=SECONDS,
+    t=SECONDS,
+)
+WALKS = st.builds(
+    Walk,
+    kind=st.sampled_from(WalkKind),
+    port=st.integers(0, 65535),
+    name=st.none() | TEXT,
+    steps=st.lists(STEPS, max_size=2).map(tuple),
+)
+TRACES = st.builds(
+    TraceObservation,
+    endpoint=ENDPOINTS,
+    method=st.sampled_from(TraceMethod),
+    walks=st.lists(WALKS, max_size=2).map(tuple),
+    is_on_link=st.booleans(),
+    is_complete=st.booleans(),
+    t0=SECONDS,
+    t=SECONDS,
+)
 MEASUREMENTS = st.builds(
     Measurement,
     target=TARGETS,
@@ -133,4 +165,5 @@ MEASUREMENTS = st.builds(
     runtime_s=SECONDS,
     software_version=TEXT,
     local_trust=st.none() | LOCAL_TRUST,
+    trace=st.lists(TRACES, max_size=1).map(tuple),
 )

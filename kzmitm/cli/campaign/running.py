@@ -3,61 +3,65 @@
 import argparse
 import asyncio
 import fcntl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from itertools import islice
-from random import SystemRandom
+from pathlib import Path
 
 from kzmitm import __version__
+from kzmitm.campaign.allotment import WORKER_URI
 from kzmitm.campaign.hooks import tell
 from kzmitm.campaign.plan import Job, Share
-from kzmitm.campaign.remote_setup import WORKER_URI
 from kzmitm.campaign.runner import Runner
 from kzmitm.campaign.state import CampaignFolder
 from kzmitm.campaign.world import World
 from kzmitm.cli import clock
+from kzmitm.cli.campaign.evidence import means_of
 from kzmitm.cli.campaign.opening import Opened
+from kzmitm.cli.campaign.proving import PROVEN_WITH, Proving
+from kzmitm.cli.folders import CAMPAIGN_LOCK
 from kzmitm.cli.sources import pinned_pem
 from kzmitm.cli.terminal import say
 from kzmitm.errors import UsageError
 from kzmitm.evidence.control import read_control
-from kzmitm.model.target import Target
 from kzmitm.model.verdict import Outcome
 from kzmitm.netio.doh import DEFAULT_SERVERS
 from kzmitm.netio.overrides import parse_overrides
+from kzmitm.netio.places import read_table
 from kzmitm.netio.pump import Limits
 from kzmitm.netio.resolve import open_resolver
 from kzmitm.netio.vantage import open_vantage
 from kzmitm.netio.webhook import post
 from kzmitm.pki.registry import Registry
 from kzmitm.pki.store import TrustStore
-from kzmitm.report.language import _
+from kzmitm.report.language import N_, Words, _
 from kzmitm.report.safe import harmless
 from kzmitm.scan import Judged, Network, ScanOptions
-from kzmitm.scan.proving import prove
+from kzmitm.scan.proving import Locator
 from kzmitm.verdict.judge import Judge
 
-PROVEN_WITH = 2
-"""Controls that a vantage is proven with: one may be out of order."""
-
-NOTES: Mapping[str, str] = {
-    "vantage_down": _("the vantage fails; its share waits"),
-    "vantage_up": _("the vantage works again"),
-    "vantage_unusable": _("the vantage cannot be used"),
-    "disk_full": _("the disk is full; waiting for room"),
-    "disk_free": _("there is room again"),
-    "paused": _("paused"),
-    "resumed": _("going on"),
-    "hook_failed": _("nobody could be told of a change"),
-    "offered": _("its jobs are on the server, for a worker to take"),
-    "server_refuses": _("trying again"),
-    "worker_key": _("results come signed by the key"),
-    "worker_absent": _("no worker asks for work"),
-    "worker_present": _("a worker is there again"),
-    "refused": _("a result was refused"),
-}
+NOTES: Mapping[str, str] = Words(
+    {
+        "vantage_down": N_("the vantage fails; its share waits"),
+        "vantage_up": N_("the vantage works again"),
+        "vantage_unusable": N_("the vantage cannot be used"),
+        "disk_full": N_("the disk is full; waiting for room"),
+        "disk_free": N_("there is room again"),
+        "paused": N_("paused"),
+        "resumed": N_("going on"),
+        "hook_failed": N_("nobody could be told of a change"),
+        "offered": N_("its jobs are on the server, for a worker to take"),
+        "server_refuses": N_("trying again"),
+        "worker_key": N_("results come signed by the key"),
+        "worker_absent": N_("no worker asks for work"),
+        "worker_present": N_("a worker is there again"),
+        "refused": N_("a result was refused"),
+        "evidence": N_("its evidence is in"),
+        "evidence_failed": N_("no bundle could be made of its evidence"),
+        "store_failed": N_("what was measured is there, but could not be put in order"),
+    }
+)
 
 
 class Telling:
@@ -80,7 +84,7 @@ class Telling:
 
     def on_note(self, share: Share | None, code: str, detail: str = "") -> None:
         where = f"{share.vantage}: " if share is not None else ""
-        what = NOTES.get(code, code)
+        what = _(NOTES.get(code, code))
         say(f"{where}{what}{': ' + harmless(detail) if detail else ''}")
 
 
@@ -89,7 +93,7 @@ def world_of(args: argparse.Namespace, opened: Opened, registry: Registry, store
     campaign = opened.campaign
     control = read_control(args.file.parent / campaign.controls.file) if campaign.controls.file else None
     overrides = parse_overrides(args.connect_to, args.resolve)
-    networks = {}
+    networks: dict[str, Network] = {}
     for part in campaign.vantages:
         if part.uri == WORKER_URI:
             continue
@@ -99,6 +103,10 @@ def world_of(args: argparse.Namespace, opened: Opened, registry: Registry, store
             servers = DEFAULT_SERVERS if campaign.collect.doh else ()
             resolver = open_resolver(root_pem=pinned_pem(), doh_servers=servers, link=link)
         networks[part.name] = Network(link=link, resolver=resolver, overrides=overrides)
+    table = read_table(args.file.parent / campaign.networks.table) if campaign.networks.table else None
+    where = campaign.networks.locate
+    roots = Path(args.store).read_text(encoding="utf-8", errors="replace") if args.store else pinned_pem()
+    locator = Locator(url=where, root_pem=roots, networks=table) if where else None
     limits, collect, hooks = campaign.limits, campaign.collect, campaign.hooks
     options = ScanOptions(
         limits=Limits(*(limits.timeout,) * 3),
@@ -115,43 +123,37 @@ def world_of(args: argparse.Namespace, opened: Opened, registry: Registry, store
     def judge() -> Judge:
         return Judge(registry=registry, store=store, control=control)
 
-    controls = list(islice(opened.plan.controls, PROVEN_WITH))
+    proving = Proving(
+        networks=networks,
+        vantages={each.name: each for each in campaign.vantages},
+        controls=list(islice(opened.plan.controls, PROVEN_WITH)),
+        judge=judge,
+        options=options,
+        locator=locator,
+    )
     return World(
         networks=networks,
         judge=judge,
         options=options,
         now=clock.now,
-        prove=lambda vantage: proven(networks[vantage], controls, judge(), options),
+        prove=proving.prove,
         tell=partial(tell, hooks=hooks, post=post) if hooks.on_finding or hooks.webhook else None,
+        means=means_of(campaign, judge),
+        network_of=table.asn_of if table is not None else None,
     )
-
-
-async def proven(network: Network, controls: Sequence[Target], judge: Judge, options: ScanOptions) -> str:
-    """Why a vantage is not used; nothing if names that nobody should touch come unaltered through it.
-
-    This computer itself needs no proof: what it sees of the controls is a result.
-    """
-    if network.link.is_direct:
-        return ""
-    gentle = replace(options, follow_ups=False, concurrency=1, stop_after=None)
-    proof = await prove(network, controls, judge=judge, options=gentle, rng=SystemRandom(), now=clock.now)
-    if proof.is_usable:
-        return ""
-    if proof.alters_tls:
-        return _("it alters TLS by itself")
-    return proof.failure or _("no control could be verified through it")
 
 
 @contextmanager
 def alone(folder: CampaignFolder) -> Iterator[None]:
     """One run of a campaign at a time; raises UsageError if there is another."""
-    with (folder.folder / "lock").open("w", encoding="utf-8") as file:
+    with (folder.folder / CAMPAIGN_LOCK).open("w", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise UsageError(
-                f"{folder.folder}: the campaign is running already",
+                "{folder}: the campaign is running already",
                 hint="kzmitm campaign status tells how far",
+                folder=folder.folder,
             ) from None
         yield
 

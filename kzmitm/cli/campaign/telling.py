@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from kzmitm.campaign.bundles import bundles_of
 from kzmitm.campaign.state import CampaignFolder
 
 
@@ -22,6 +23,7 @@ def state_document(folder: CampaignFolder) -> dict[str, Any]:
                     "done": state.done,
                     "failed": state.failed,
                     "left": state.left,
+                    "evidence": [path.name for path in bundles_of(folder.place(share))],
                     "outcomes": dict(sorted(state.outcomes.items())),
                 }
             )

@@ -12,10 +12,14 @@ def demand_known(key: PublicKey, namespace: str, expected: str | None, *, name: 
     """Raise UsageError unless the key is the one expected (`SHA256:…` or `ssh-ed25519 …`), or a known one."""
     if expected is not None:
         if expected.strip() not in (key.fingerprint, key.line):
-            raise UsageError(f"{name}: signed by another key, {key.fingerprint}")
+            raise UsageError(
+                "{name}: signed by another key, {fingerprint}", name=name, fingerprint=key.fingerprint
+            )
         return
     if not read_known_signers(known_signers_file()).names_of(key, namespace, now):
         raise UsageError(
-            f"{name}: signed by a key that is not known here, {key.fingerprint}",
+            "{name}: signed by a key that is not known here, {fingerprint}",
             hint="ask its owner by another way whether that is theirs, then give --signer with it",
+            name=name,
+            fingerprint=key.fingerprint,
         )

@@ -19,6 +19,7 @@ from kzmitm.evidence.bundle_reader import read_bundle
 from kzmitm.lab.check import Row
 from kzmitm.lab.loopback.demo import Stage, run_demo
 from kzmitm.lab.products import Products
+from kzmitm.report.language import _
 from kzmitm.report.line import Line
 
 
@@ -39,7 +40,7 @@ class LoopbackDemo:
         if self._json:
             sys.stdout.write(self._document)
         for line in wrong:
-            say(f"misjudged: {line}")
+            say(_("misjudged: {what}").format(what=_(line)))
         return Exit.FAULT if wrong else self._code
 
     def _scan(self, words: Sequence[str], *, out: Path, shown: bool) -> Sequence[Row]:

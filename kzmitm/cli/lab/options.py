@@ -55,9 +55,13 @@ def settings_of(words: Sequence[str]) -> Mapping[str, str]:
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not name:
-            raise UsageError(f"--set: not NAME=VALUE: {harmless(word, 60)}", hint="such as --set rule=2024")
+            raise UsageError(
+                "--set: not NAME=VALUE: {word}", hint="such as --set rule=2024", word=harmless(word, 60)
+            )
         if name in given:
-            raise UsageError(f"--set: {harmless(name, 40)} is given twice", hint="give a list with commas")
+            raise UsageError(
+                "--set: {name} is given twice", hint="give a list with commas", name=harmless(name, 40)
+            )
         given[name] = value
     return given
 
@@ -78,7 +82,11 @@ def wants_network(products: Products, *, loopback: bool) -> bool:
         return False
     why = why_no_network(products)
     if why is not None:
-        say(_("no network of namespaces here, so the smaller laboratory on loopback: {why}").format(why=why))
+        say(
+            _("no network of namespaces here, so the smaller laboratory on loopback: {why}").format(
+                why=_(why)
+            )
+        )
     return why is None
 
 

@@ -27,7 +27,7 @@ def _lines(status: Mapping[str, Any]) -> Iterator[Line]:
     else:
         profile = profile_named(status["profile"])
         style = Style.ALARM if profile.intercepts else Style.WARNING
-        yield Line(profile.title, lead=f"{profile.name}: ", style=style)
+        yield Line(_(profile.title), lead=f"{profile.name}: ", style=style)
         for name, value in status["settings"].items():
             if value:
                 yield Line(f"  {name}={value}")

@@ -29,6 +29,7 @@ from kzmitm.ooni.importing import (
 from kzmitm.report.language import _
 from kzmitm.report.text import JudgedTarget
 from kzmitm.verdict.judge import MAX_KEPT, Judge
+from kzmitm.wording import reason_of
 
 MAX_TOLD = 10
 """Bad records that are named; the rest is counted."""
@@ -162,8 +163,10 @@ def opened(path: str) -> Iterator[BinaryIO]:
     try:
         file = open(path, "rb")  # noqa: PTH123, SIM115 - closed below; errors of reading are others
     except (OSError, ValueError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
-        raise UsageError(f"{path}: {reason}", hint=_("name a file that can be read")) from None
+        reason = reason_of(exc)
+        raise UsageError(
+            "{path}: {reason}", hint=_("name a file that can be read"), path=path, reason=reason
+        ) from None
     with file:
         yield file
 
@@ -177,7 +180,9 @@ def importer_of(source: Source, format_name: str | None) -> tuple[str, Importer]
     if len(found) == 1:
         return found[0], known[found[0]]
     if source.damage:
-        raise UsageError(f"{source.name}: {source.damage}", hint=_("name a file that can be read"))
+        raise UsageError(
+            "{name}: {damage}", hint=_("name a file that can be read"), name=source.name, damage=source.damage
+        )
     if found:
         message = _("{file}: it could be {formats}").format(file=source.name, formats=", ".join(found))
     else:

@@ -11,4 +11,8 @@ def demand_archive() -> None:
     """Raises UsageError if a library that reads archives is missing."""
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
-        raise UsageError(f"reading archives needs {', '.join(missing)}", hint="pip install 'kzmitm[archive]'")
+        raise UsageError(
+            "reading archives needs {missing}",
+            hint="pip install 'kzmitm[archive]'",
+            missing=", ".join(missing),
+        )

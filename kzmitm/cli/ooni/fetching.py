@@ -25,6 +25,7 @@ from kzmitm.ooni.archive_listing import (
     plain_etag,
 )
 from kzmitm.report.language import _
+from kzmitm.wording import Wording
 
 MAX_PAGES = 200
 """Of one prefix, so that a listing without end ends: an hour of the largest country has some dozen files."""
@@ -129,11 +130,11 @@ class ArchiveFetch:
                 if token is None:
                     return tuple(found.values())
                 if token in seen or len(seen) >= MAX_PAGES:
-                    self.unlisted[prefix] = _("the listing has no end")
+                    self.unlisted[prefix] = Wording("the listing has no end")
                     return None
                 seen.add(token)
         except ListingError as exc:
-            self.unlisted[prefix] = _("the listing cannot be read: {why}").format(why=exc)
+            self.unlisted[prefix] = Wording("the listing cannot be read: {why}", why=exc)
         except ServiceError as exc:
             self.unlisted[prefix] = str(exc)
         return None

@@ -14,7 +14,7 @@ from kzmitm.netio.ooni_api import OONIAPI, ROWS, RefusedError
 from kzmitm.netio.patience import ServiceError
 from kzmitm.ooni.candidates import Candidate, candidates
 from kzmitm.pki.registry import Registry
-from kzmitm.report.language import _
+from kzmitm.report.language import _, ngettext
 
 FOLDER = "measurements"
 """Below the folder of the archive."""
@@ -77,9 +77,11 @@ class Lookups:
                     self.unknown[f"{day} {test}"] = str(exc)
                 self.candidates += found.values()
                 say(
-                    _("{day} {test}: of {rows} rows {count} may show interception").format(
-                        day=day, test=test, count=len(found), rows=rows
-                    )
+                    ngettext(
+                        "{day} {test}: of {rows} row {count} may show interception",
+                        "{day} {test}: of {rows} rows {count} may show interception",
+                        rows,
+                    ).format(day=day, test=test, count=len(found), rows=rows)
                 )
 
     async def _pages(self, cc: str, test: str, day: date) -> AsyncIterator[Sequence[Any]]:

@@ -5,6 +5,7 @@ import re
 from datetime import date
 
 from kzmitm.cli.parser import filled
+from kzmitm.report.language import _
 
 MAX_PARALLEL = 16
 """Connections to a server that others pay for."""
@@ -19,7 +20,7 @@ def country(text: str) -> str:
     """Two letters, as OONI writes them."""
     code = filled(text).upper()
     if not _COUNTRY.fullmatch(code):
-        raise argparse.ArgumentTypeError(f"not a country: {text!r} (two letters: KZ)")
+        raise argparse.ArgumentTypeError(_("not a country: {text} (two letters: KZ)").format(text=repr(text)))
     return code
 
 
@@ -28,13 +29,17 @@ def day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"not a day: {text!r} (write it like 2024-03-01)") from None
+        raise argparse.ArgumentTypeError(
+            _("not a day: {text} (write it like 2024-03-01)").format(text=repr(text))
+        ) from None
 
 
 def test_name(text: str) -> str:
     """The name of a test, as measurements have it."""
     if not _TEST.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"not the name of a test: {text!r} (like web_connectivity)")
+        raise argparse.ArgumentTypeError(
+            _("not the name of a test: {text} (like web_connectivity)").format(text=repr(text))
+        )
     return text
 
 
@@ -43,7 +48,9 @@ def rate(text: str) -> float:
     found = _RATE.fullmatch(text)
     octets = int(found[1]) << _UNITS[found[2].lower()] if found else 0
     if not octets:
-        raise argparse.ArgumentTypeError(f"not a rate: {text!r} (octets per second: 500k, 2M)")
+        raise argparse.ArgumentTypeError(
+            _("not a rate: {text} (octets per second: 500k, 2M)").format(text=repr(text))
+        )
     return float(octets)
 
 
@@ -51,7 +58,11 @@ def parallel(text: str) -> int:
     """How many connections."""
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0
     if not 1 <= number <= MAX_PARALLEL:
-        raise argparse.ArgumentTypeError(f"{text!r} is not possible: from 1 to {MAX_PARALLEL}")
+        raise argparse.ArgumentTypeError(
+            _("{text} is not possible: from 1 to {max_parallel}").format(
+                text=repr(text), max_parallel=MAX_PARALLEL
+            )
+        )
     return number
 
 

@@ -49,8 +49,11 @@ def outgoing(path: Path, *, anonymous_network: bool = False) -> Iterator[Outgoin
         why = complaint(told)
         if why:
             raise UsageError(
-                f"{path}:{number}: {why}",
+                "{path}:{number}: {why}",
                 hint=_("only what kzmitm measured and wrote can be given on; nothing was"),
+                path=path,
+                number=number,
+                why=why,
             )
         yield Outgoing(number, told, canonical(told, floats=True))
 
@@ -75,13 +78,19 @@ def _of_lines(path: Path) -> Iterator[Mapping[str, Any]]:
             number += 1
             if len(line) > MAX_READ:
                 raise UsageError(
-                    f"{path}:{number}: longer than {MAX_READ} octets", hint=_("is it the right file?")
+                    "{path}:{number}: longer than {max_read} octets",
+                    hint=_("is it the right file?"),
+                    path=path,
+                    number=number,
+                    max_read=MAX_READ,
                 )
             try:
                 yield parse_object(line, f"{path}:{number}")
             except BundleError as exc:
                 raise UsageError(
-                    str(exc), hint=_("give the file that `kzmitm ooni emit` wrote, or the result of a scan")
+                    "{why}",
+                    hint=_("give the file that `kzmitm ooni emit` wrote, or the result of a scan"),
+                    why=exc,
                 ) from None
 
 

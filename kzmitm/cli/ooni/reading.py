@@ -9,7 +9,7 @@ from typing import Any, Self
 from kzmitm.cli.progress import SPARSE_INTERVAL_S
 from kzmitm.cli.terminal import is_plain, say
 from kzmitm.ooni.archive.planning import Task
-from kzmitm.report.language import _
+from kzmitm.report.language import _, ngettext
 from kzmitm.report.safe import harmless
 
 MAX_NAMED = 10
@@ -34,7 +34,11 @@ class Reading:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._bad > self._named:
-            say(_("{n} more could not be read").format(n=self._bad - self._named))
+            say(
+                ngettext(
+                    "{n} more could not be read", "{n} more could not be read", self._bad - self._named
+                ).format(n=self._bad - self._named)
+            )
 
     def advance(self, summary: Mapping[str, Any]) -> None:
         """One more task is done."""
@@ -44,7 +48,7 @@ class Reading:
         self._bad += summary["bad"]
         for problem in summary["problems"][: MAX_NAMED - self._named]:
             self._named += 1
-            told = _("{source}:{line}: {why}").format(**problem)
+            told = _("{source}:{line}: {why}").format(**problem | {"why": _(problem["why"])})
             say(harmless(told, MAX_NAME))
         now = time.monotonic()
         if now - self._said >= (1.0 if not is_plain(sys.stderr) else SPARSE_INTERVAL_S):
@@ -55,7 +59,11 @@ class Reading:
         elapsed = now - self._started
         left = elapsed / self._done * (self._tasks - self._done)
         say(
-            _("{done} of {tasks} pieces, {n} measurements, {rate:.0f} MB/s, {left:.0f} s left").format(
+            ngettext(
+                "{done} of {tasks} pieces, {n} measurement, {rate:.0f} MB/s, {left:.0f} s left",
+                "{done} of {tasks} pieces, {n} measurements, {rate:.0f} MB/s, {left:.0f} s left",
+                self._measurements,
+            ).format(
                 done=self._done,
                 tasks=self._tasks,
                 n=self._measurements,

@@ -11,7 +11,7 @@ from kzmitm.cli.ooni.fetching import Fetched, State, Window
 from kzmitm.cli.ooni.lookups import Single
 from kzmitm.cli.ooni.options import size_text
 from kzmitm.ooni.candidates import Candidate
-from kzmitm.report.language import _
+from kzmitm.report.language import _, ngettext
 from kzmitm.report.line import Line, Style
 from kzmitm.report.safe import harmless
 
@@ -56,7 +56,11 @@ class Report:
             yield _sum_line(_("measurements"), ((each.state, 0) for each in self.measurements))
         if self.passed_over:
             yield Line(
-                _("{count} other files of the archive were passed over").format(count=self.passed_over)
+                ngettext(
+                    "{count} other file of the archive was passed over",
+                    "{count} other files of the archive were passed over",
+                    self.passed_over,
+                ).format(count=self.passed_over)
             )
 
     def document(self) -> dict[str, Any]:

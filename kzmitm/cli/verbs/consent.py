@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _ask() -> int:
     for question, right in consent.QUESTIONS:
-        if consent.ask(question).lower() != right:
+        if consent.ask(_(question)).lower() != right:
             say(
                 _("The answer is {right}. Please read the text again; nothing was agreed.").format(
                     right=right

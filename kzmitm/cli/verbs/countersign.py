@@ -64,5 +64,5 @@ def _key(args: argparse.Namespace) -> SigningKey:
         return load_key(args.key)
     except FileNotFoundError:
         raise UsageError(
-            f"--key: {args.key}: no such file", hint=_("name the file of a private key")
+            "--key: {key}: no such file", hint=_("name the file of a private key"), key=args.key
         ) from None

@@ -18,7 +18,7 @@ from kzmitm.pki.cache import CertificateCache
 from kzmitm.pki.entries import KnownAuthority
 from kzmitm.pki.kinds import INTERCEPTION_KINDS
 from kzmitm.pki.registry import Registry
-from kzmitm.report.language import _
+from kzmitm.report.language import N_, _
 from kzmitm.report.line import Line
 
 MAX_CERTIFICATES_OCTETS = 64 << 20
@@ -29,13 +29,13 @@ MAX_BASELINE_OCTETS = 16 << 20
 
 def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
-    _action(actions, "list", _list, _("every authority: id, kind, country, name"))
-    show = _action(actions, "show", _show, _("everything about an authority, by its id or a hash"))
+    _action(actions, "list", _list, N_("every authority: id, kind, country, name"))
+    show = _action(actions, "show", _show, N_("everything about an authority, by its id or a hash"))
     show.add_argument("id", metavar="ID|HASH", help="an id of `list`, or eight or more digits of a hash")
-    match = _action(actions, "match", _match, _("whose these certificates are"))
+    match = _action(actions, "match", _match, N_("whose these certificates are"))
     match.add_argument("files", metavar="FILE", nargs="+", help="PEM or DER; - for stdin")
-    _action(actions, "check", _check, _("read every file strictly and say what is in them"))
-    baseline = _action(actions, "baseline", _baseline, _("the list of all roots that were ever public"))
+    _action(actions, "check", _check, N_("read every file strictly and say what is in them"))
+    baseline = _action(actions, "baseline", _baseline, N_("the list of all roots that were ever public"))
     baseline.add_argument("--check", action="store_true", help="exit with 3 if it is older than nine months")
     baseline.add_argument(
         "--from", dest="other", metavar="FILE", help="what a newer public-roots.json says beyond ours"
@@ -98,7 +98,9 @@ def _wanted(word: str, registry: Registry) -> KnownAuthority:
             if found
             else _("no authority has this id or hash")
         )
-        raise UsageError(f"{word}: {reason}", hint=_("`kzmitm fingerprints list` shows the ids"))
+        raise UsageError(
+            "{word}: {reason}", hint=_("`kzmitm fingerprints list` shows the ids"), word=word, reason=reason
+        )
     return next(iter(found.values()))
 
 

@@ -14,7 +14,7 @@ from kzmitm.cli.terminal import print_json, print_lines
 from kzmitm.errors import UsageError
 from kzmitm.pki.cache import CertificateCache
 from kzmitm.pki.root_class import RootClass
-from kzmitm.report.language import _
+from kzmitm.report.language import N_, Words, _
 from kzmitm.report.line import Line, Style
 from kzmitm.report.root_lines import what_it_is
 from kzmitm.report.safe import harmless
@@ -22,17 +22,20 @@ from kzmitm.roots.contents import Contents, Note
 from kzmitm.roots.examination import Examination, examine
 from kzmitm.roots.packages import MAX_FILE, certificates_in
 from kzmitm.roots.values import Origin, Store, StoredRoot, StoreReading, Trust
+from kzmitm.wording import reason_of
 
 SCHEMA = "kzmitm.inspection/1.0"
 
-NOTES = {
-    Note.NETWORK_SECURITY_CONFIG: _("this program has rules of its own for whom it trusts"),
-    Note.OWN_TRUST_ANCHORS: _("its rules name the roots that it trusts"),
-    Note.SIGNED: _("it is in a signed message; whose signature that is was not checked"),
-    Note.ENCRYPTED: _("a part of it is encrypted for one device"),
-}
-DO_NOT_INSTALL = _("Do not install it: whoever holds its key could read and change your connections.")
-ASK_FIRST = _(
+NOTES = Words(
+    {
+        Note.NETWORK_SECURITY_CONFIG: N_("this program has rules of its own for whom it trusts"),
+        Note.OWN_TRUST_ANCHORS: N_("its rules name the roots that it trusts"),
+        Note.SIGNED: N_("it is in a signed message; whose signature that is was not checked"),
+        Note.ENCRYPTED: N_("a part of it is encrypted for one device"),
+    }
+)
+DO_NOT_INSTALL = N_("Do not install it: whoever holds its key could read and change your connections.")
+ASK_FIRST = N_(
     "Before you install a root, know who holds its key: it can vouch for any site to your programs."
 )
 
@@ -43,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="a certificate, .pem, .cer, .p7b, .p12, .jks, .mobileconfig, .apk, .zip or .reg")  # fmt: skip
     add("--fingerprints", metavar="DIR", type=filled_path, action="append", default=[],
         help="lay the files of DIR over our registry; may be repeated")  # fmt: skip
-    add("--json", action="store_true", help=f"one document ({SCHEMA}) on stdout")
+    add("--json", action="store_true", help=_("one document ({schema}) on stdout").format(schema=SCHEMA))
     parser.epilog = (
         "Nothing is installed, sent or changed. Exit code 1: a root of an interceptor, or one whose key\n"
         "anybody has; 3: a file that could not be read to its end."
@@ -73,7 +76,9 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(MAX_FILE + 1)
     except OSError as exc:
-        raise UsageError(f"{path}: {exc.strerror}", hint=_("name a file that can be read")) from None
+        raise UsageError(
+            "{path}: {why}", hint=_("name a file that can be read"), path=path, why=reason_of(exc)
+        ) from None
 
 
 def _reading(path: Path, contents: Contents) -> StoreReading:
@@ -97,9 +102,9 @@ def _lines(path: Path, contents: Contents, found: Examination) -> Iterator[Line]
     alarms = [root for root in found.roots if root.finding.is_alarm]
     quiet = all(root.finding.root_class is RootClass.PUBLIC for root in found.roots)
     if alarms:
-        yield Line(DO_NOT_INSTALL, style=Style.ALARM)
+        yield Line(_(DO_NOT_INSTALL), style=Style.ALARM)
     elif found.roots and not quiet:
-        yield Line(ASK_FIRST)
+        yield Line(_(ASK_FIRST))
     yield Line()
 
 

@@ -22,7 +22,7 @@ from kzmitm.evidence.scan_document import summary_of, target_row
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.verdict import Verdict
 from kzmitm.report import texts
-from kzmitm.report.language import _
+from kzmitm.report.language import _, ngettext
 from kzmitm.report.line import Line
 from kzmitm.report.text import JudgedTarget, explanation_sentence, target_line
 from kzmitm.verdict.engine import RULES_VERSION
@@ -191,7 +191,11 @@ def _text(again: Sequence[_Again], tally: Tally) -> Iterator[Line]:
             line = replace(line, text=f"{line.text}  ({_('before')}: {was}{_sure(each.before)})")
         yield line
     yield from tally.closing_lines()
-    yield Line(_("{changed} of {total} verdicts changed").format(changed=changed, total=len(again)))
+    yield Line(
+        ngettext(
+            "{changed} of {total} verdict changed", "{changed} of {total} verdicts changed", len(again)
+        ).format(changed=changed, total=len(again))
+    )
 
 
 def _sure(verdict: Verdict | None) -> str:

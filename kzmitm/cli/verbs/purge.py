@@ -9,7 +9,9 @@ from pathlib import Path
 from kzmitm.cli import consent
 from kzmitm.cli.exits import Exit
 from kzmitm.cli.folders import (
+    CAMPAIGN_LOCK,
     DEMO_PREFIX,
+    campaigns_folder,
     consent_file,
     home,
     keys_folder,
@@ -22,20 +24,21 @@ from kzmitm.evidence.files import PART_PREFIX
 from kzmitm.evidence.journal import BEGIN, PREFIX
 from kzmitm.evidence.locking import is_locked
 from kzmitm.evidence.signing.keys import SUFFIX
-from kzmitm.report.language import _
+from kzmitm.report.language import N_, _, ngettext
 from kzmitm.report.line import Line
 from kzmitm.report.safe import harmless
 
-CAUTION = _(
+CAUTION = N_(
     "Deleted is not gone: SSDs, flash cards and phones keep old copies for a while; snapshots, backups and "
     "cloud folders keep them longer. Only encryption of the whole disk, set up before, protects against that."
 )
-ELSEWHERE = _(
+ELSEWHERE = N_(
     "What was saved elsewhere with --out, shared or sent on is not among it, and is yours to delete."
 )
-RUNNING = _("{folder} is of a scan that is running; stop it first")
+RUNNING = N_("{folder} is of a scan or campaign that is running; stop it first")
 
 _RESULT = re.compile(r"bundle-[0-9a-f]{16}(?:-public|-partner)?(?:\.zip|\.age)?", re.ASCII)
+_CAMPAIGN = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
 _DEMO = re.compile(rf"{DEMO_PREFIX}[0-9a-f]{{16}}", re.ASCII)
 
 
@@ -44,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="list what would be deleted, and delete nothing"
     )
-    parser.epilog = f"{CAUTION}\n{ELSEWHERE}"
+    parser.epilog = f"{_(CAUTION)}\n{_(ELSEWHERE)}"
 
 
 def run(args: argparse.Namespace) -> int:
@@ -61,16 +64,17 @@ def run(args: argparse.Namespace) -> int:
         return Exit.OK
     for path in found:
         _delete(path)
-    for folder in (results_folder(), keys_folder(), home()):
+    for folder in (results_folder(), campaigns_folder(), keys_folder(), home()):
         _remove_empty(folder)
-    say(_("{count} deleted. ").format(count=len(found)) + CAUTION)
-    say(ELSEWHERE)
+    say(ngettext("{count} deleted. ", "{count} deleted. ", len(found)).format(count=len(found)) + _(CAUTION))
+    say(_(ELSEWHERE))
     return Exit.OK
 
 
 def _kept() -> Iterator[Path]:
     """What we made ourselves; a file that somebody else put there is left alone."""
     yield from _inside(results_folder(), _is_result)
+    yield from _inside(campaigns_folder(), _is_campaign)
     yield from _inside(keys_folder(), _is_key)
     yield from _inside(home(), _is_own)
 
@@ -83,6 +87,10 @@ def _inside(folder: Path, is_ours: Callable[[str], bool]) -> Iterator[Path]:
 def _is_result(name: str) -> bool:
     ours = _RESULT.fullmatch(name) or _DEMO.fullmatch(name)
     return ours is not None or name.startswith((PREFIX, PART_PREFIX))
+
+
+def _is_campaign(name: str) -> bool:
+    return _CAMPAIGN.fullmatch(name) is not None and (campaigns_folder() / name / CAMPAIGN_LOCK).exists()
 
 
 def _is_key(name: str) -> bool:
@@ -98,8 +106,10 @@ def _is_own(name: str) -> bool:
 def _refuse_running(found: list[Path]) -> None:
     """A scan that runs would write on into nothing."""
     for path in found:
-        if path.name.startswith(PREFIX) and is_locked(path / BEGIN):
-            raise UsageError(RUNNING.format(folder=path), hint=_("Ctrl-C ends it, and keeps what it has"))
+        lock = path / (CAMPAIGN_LOCK if path.parent == campaigns_folder() else BEGIN)
+        is_written = path.name.startswith(PREFIX) or path.parent == campaigns_folder()
+        if is_written and is_locked(lock):
+            raise UsageError(_(RUNNING).format(folder=path), hint=_("Ctrl-C ends it, and keeps what it has"))
 
 
 def _agreed(count: int) -> bool:
@@ -107,7 +117,14 @@ def _agreed(count: int) -> bool:
         raise UsageError(
             _("purge asks before it deletes, and nobody is at the terminal"), hint=_("give --yes")
         )
-    return consent.ask(_("Delete these {count} for good? Type YES:").format(count=count)) == consent.AGREEMENT
+    return (
+        consent.ask(
+            ngettext(
+                "Delete this {count} for good? Type YES:", "Delete these {count} for good? Type YES:", count
+            ).format(count=count)
+        )
+        == consent.AGREEMENT
+    )
 
 
 def _delete(path: Path) -> None:

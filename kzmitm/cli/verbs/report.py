@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from gettext import NullTranslations
 from pathlib import Path
 
 from kzmitm.cli import clock
@@ -13,11 +12,10 @@ from kzmitm.errors import UsageError
 from kzmitm.evidence.files import replace_file
 from kzmitm.evidence.layout import LEVELS, Level
 from kzmitm.report.format import format_names, rendered
-from kzmitm.report.language import _, speaking
+from kzmitm.report.language import _, language_spoken
 from kzmitm.report.locale_forms import written_in
 from kzmitm.report.safe import harmless
 
-LANGUAGES = ("en", "ru", "kk")
 STDOUT = "-"
 
 
@@ -34,7 +32,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=Level.PUBLIC.value,
         help="for whom it is: everybody (default), partners whom you trust, or only you",
     )
-    add("--lang", choices=LANGUAGES, default="en", help="the language of the report")
     add("--out", metavar="FILE", help="the new file (default: beside the result); - for stdout")
     for kind in kinds():
         kind.configure(parser)
@@ -48,12 +45,12 @@ def run(args: argparse.Namespace) -> int:
     request = Request(
         paths=tuple(args.paths),
         level=Level(args.level),
-        language=args.lang,
+        language=language_spoken(),
         now=clock.now(),
         options=args,
     )
     kind = kind_of(request.paths)
-    with speaking(catalogue_of(args.lang)), written_in(args.lang):
+    with written_in(request.language):
         made = kind.make(request)
         out = None if args.out == STDOUT else _place(args, made)
         content, beside = rendered(args.format, made.document, stem=out.stem if out is not None else None)
@@ -65,12 +62,6 @@ def run(args: argparse.Namespace) -> int:
     replace_file(out, [content])
     say(_("written: {out}").format(out=harmless(str(out), 4096)))
     return made.exit_code
-
-
-def catalogue_of(language: str) -> NullTranslations:
-    """The catalogue of a language; English stands in the code and needs none."""
-    del language
-    return NullTranslations()
 
 
 def _place(args: argparse.Namespace, made: Made) -> Path:

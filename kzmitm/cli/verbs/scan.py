@@ -22,19 +22,26 @@ from kzmitm.cli.ways import check_ways
 from kzmitm.errors import ConsentError, UsageError
 from kzmitm.netio.capture import Capture
 from kzmitm.netio.descriptors import make_room
-from kzmitm.report.language import _
+from kzmitm.probe.trace_way import check_link
+from kzmitm.report.language import N_, Words, _, ngettext
 from kzmitm.report.line import Line
 from kzmitm.report.safe import harmless
 from kzmitm.scan import Network
+from kzmitm.wording import reason_of
 
 STOPPED_EARLY = "stopped_early"
 
-NOTES = {
-    "doh_given_up": _("encrypted DNS did not answer and was left out"),
-    "ipv6_unusable": _("this network has no IPv6; it was left out"),
-    "local_roots_unread": _("the trust stores of this computer could not be read; this is a fault of kzmitm"),
-    STOPPED_EARLY: _("two independent interceptions were found, so the scan ended (--thorough goes on)"),
-}
+NOTES = Words(
+    {
+        "doh_given_up": N_("encrypted DNS did not answer and was left out"),
+        "ipv6_unusable": N_("this network has no IPv6; it was left out"),
+        "local_roots_unread": N_(
+            "the trust stores of this computer could not be read; this is a fault of kzmitm"
+        ),
+        "not_located": N_("the way to an intercepted target leads into a tunnel, and was not traced"),
+        STOPPED_EARLY: N_("two independent interceptions were found, so the scan ended (--thorough goes on)"),
+    }
+)
 
 configure = scan_options.configure
 
@@ -56,6 +63,8 @@ def run(args: argparse.Namespace) -> int:
             setup.options.concurrency
         )  # this and the next three may fail, so before anything is written
         check_ways(setup.link, setup.control_link)
+        if args.locate:
+            check_link(setup.link)
         network = setup.network()
         capture = stack.enter_context(capturing(wanted=args.pcap))
         return _scan(args, checked, setup, targets, network, capture)
@@ -96,11 +105,17 @@ def _say_the_rest(scanning: ScanRun, results: Results, targets: Selection, *, en
         say(NOTES.get(code, code.replace("_", " ")))
     for what, failure in ((_("result"), results.failure), (_("control"), scanning.control_failure)):
         if failure is not None:
-            why = harmless(failure.strerror or str(failure))
+            why = harmless(reason_of(failure))
             say(_("the {what} could not be written: {why}").format(what=what, why=why))
     if not ended:
         done = scanning.tally.counts.total()
-        say(_("stopped; {done} of {total} targets were measured").format(done=done, total=targets.count))
+        say(
+            ngettext(
+                "stopped; {done} of {total} target was measured",
+                "stopped; {done} of {total} targets were measured",
+                targets.count,
+            ).format(done=done, total=targets.count)
+        )
     if results.path is not None:
         if results.failure is None:
             for words in results.closing_words():
@@ -121,7 +136,9 @@ def _dry_run(targets: Selection, *, as_json: bool) -> int:
 
 def _check_folder(path: Path | None) -> None:
     if path is not None and not path.parent.is_dir():
-        raise UsageError(f"--record-control: {path.parent} is no folder", hint=_("make it first"))
+        raise UsageError(
+            "--record-control: {parent} is no folder", hint=_("make it first"), parent=path.parent
+        )
 
 
 def _allow_sensitive(targets: Selection, *, allowed: bool) -> None:

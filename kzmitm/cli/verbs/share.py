@@ -13,22 +13,24 @@ from kzmitm.evidence.container import Container, open_container
 from kzmitm.evidence.layout import Level
 from kzmitm.evidence.sharing import SharedFile, shared_files, write_shared
 from kzmitm.evidence.verification.bag_check import check_bag
-from kzmitm.report.language import _
+from kzmitm.report.language import N_, Words, _
 from kzmitm.report.line import Line, Style
 from kzmitm.report.safe import harmless
 
 SCHEMA = "kzmitm.sharing/1.0"
 
-TOLD = {
-    Level.PUBLIC: _(
-        "For everyone: sites and verdicts, the week, and the network and country if you gave them. No "
-        "address, time, certificate made for you, or anything of this computer."
-    ),
-    Level.PARTNER: _(
-        "For partners you trust: also exact times, addresses and forged certificates. Whoever runs the "
-        "interceptor could find your connection by them."
-    ),
-}
+TOLD = Words(
+    {
+        Level.PUBLIC: N_(
+            "For everyone: sites and verdicts, the week, and the network and country if you gave them. No "
+            "address, time, certificate made for you, or anything of this computer."
+        ),
+        Level.PARTNER: N_(
+            "For partners you trust: also exact times, addresses and forged certificates. Whoever runs the "
+            "interceptor could find your connection by them."
+        ),
+    }
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="at public level too, though a timestamp tells the hour",
     )
     add("--dry-run", action="store_true", help="show what it would contain, and write nothing")
-    add("--json", action="store_true", help=f"one document ({SCHEMA}) on stdout")
+    add("--json", action="store_true", help=_("one document ({schema}) on stdout").format(schema=SCHEMA))
     parser.epilog = "Nothing is sent. The signature stays valid: files are left out, none is changed."
 
 

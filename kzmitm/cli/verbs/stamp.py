@@ -20,7 +20,7 @@ from kzmitm.evidence.timestamps import accept_response, check_token, is_availabl
 from kzmitm.evidence.token_check import TokenCheck, TokenReason, TokenStatus
 from kzmitm.model.codec import format_time
 from kzmitm.netio.timestamping import AuthorityError, fetch_token, parse_authority
-from kzmitm.report.language import _
+from kzmitm.report.language import N_, Words, _
 from kzmitm.report.line import Line, Style
 from kzmitm.report.safe import harmless
 
@@ -34,22 +34,24 @@ MAX_NAME = layout.MAX_ATTESTATION_NAME - len("attest-.unchecked.tsr")
 
 MAX_COMPLAINT = 400
 
-REASONS = {
-    TokenReason.TOO_LARGE: _("it is too large"),
-    TokenReason.DAMAGED: _("it is cut short or damaged"),
-    TokenReason.WRONG_MESSAGE: _("it is a timestamp of something else"),
-    TokenReason.WRONG_NONCE: _("it is not the answer to our request, but an older one"),
-    TokenReason.BAD_SIGNATURE: _("its signature is wrong"),
-    TokenReason.BAD_CHAIN: _("its certificates do not hold at its time, or are not for timestamps"),
-    TokenReason.UNREADABLE: _("it breaks the rules of its encoding, as those of some authorities do"),
-    TokenReason.UNKNOWN_ALGORITHM: _("it is signed in a way that is not known here"),
-    TokenReason.GRANTED_WITH_MODS: _("the authority changed something about the request"),
-    TokenReason.NO_LIBRARY: _("rfc3161-client is missing or too old: pip install 'kzmitm[stamp]'"),
-    TokenReason.NOT_GRANTED: _("the authority refused to make one"),
-    TokenReason.OPENTIMESTAMPS: _("it is one of OpenTimestamps, which is told by Bitcoin's blocks"),
-    TokenReason.NO_ROOT: _("there is no root to check it against"),
-    TokenReason.UNTRUSTED_ROOT: _("its authority is not among the pinned roots; verify with --tsa-root"),
-}
+REASONS = Words(
+    {
+        TokenReason.TOO_LARGE: N_("it is too large"),
+        TokenReason.DAMAGED: N_("it is cut short or damaged"),
+        TokenReason.WRONG_MESSAGE: N_("it is a timestamp of something else"),
+        TokenReason.WRONG_NONCE: N_("it is not the answer to our request, but an older one"),
+        TokenReason.BAD_SIGNATURE: N_("its signature is wrong"),
+        TokenReason.BAD_CHAIN: N_("its certificates do not hold at its time, or are not for timestamps"),
+        TokenReason.UNREADABLE: N_("it breaks the rules of its encoding, as those of some authorities do"),
+        TokenReason.UNKNOWN_ALGORITHM: N_("it is signed in a way that is not known here"),
+        TokenReason.GRANTED_WITH_MODS: N_("the authority changed something about the request"),
+        TokenReason.NO_LIBRARY: N_("rfc3161-client is missing or too old: pip install 'kzmitm[stamp]'"),
+        TokenReason.NOT_GRANTED: N_("the authority refused to make one"),
+        TokenReason.OPENTIMESTAMPS: N_("it is one of OpenTimestamps, which is told by Bitcoin's blocks"),
+        TokenReason.NO_ROOT: N_("there is no root to check it against"),
+        TokenReason.UNTRUSTED_ROOT: N_("its authority is not among the pinned roots; verify with --tsa-root"),
+    }
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -82,8 +84,9 @@ def run(args: argparse.Namespace) -> int:
     name = _name(host) if args.name is None else args.name
     if not 0 < args.timeout <= MAX_TIMEOUT_S:  # refuses NaN too
         raise UsageError(
-            f"--timeout: {args.timeout:g} is not possible",
+            "--timeout: {timeout} is not possible",
             hint=_("give a number of seconds up to {most:g}").format(most=MAX_TIMEOUT_S),
+            timeout=f"{args.timeout:g}",
         )
     check_attachment(args.bundle, _file_name(name, is_checkable=False))
     roots = timestamp_roots(args.tsa_root)
@@ -94,7 +97,9 @@ def run(args: argparse.Namespace) -> int:
     try:
         token = fetch_token(args.tsa, request.der, timeout_s=args.timeout)
     except AuthorityError as exc:
-        complaint = _("kzmitm: {what}; nothing was changed; {hint}").format(what=exc, hint=exc.hint)
+        complaint = _("kzmitm: {what}; nothing was changed; {hint}").format(
+            what=_(str(exc)), hint=_(exc.hint)
+        )
         say(harmless(complaint, MAX_COMPLAINT))
         return Exit.UNDECIDED
     check = accept_response(request, token, stamped, roots)
@@ -117,8 +122,10 @@ def _attach_file(args: argparse.Namespace) -> int:
         file = _file_name(name, is_checkable=_is_checkable(check))
     if check.status is TokenStatus.INVALID:
         raise UsageError(
-            f"--token: {args.token}: {REASONS[TokenReason(check.reason)]}",
+            "--token: {token}: {reasons}",
             hint=_("stamp the file {file} of this very result").format(file=layout.SIGNATURE),
+            token=args.token,
+            reasons=REASONS[TokenReason(check.reason)],
         )
     return _keep(args, file, octets, check)
 

@@ -43,7 +43,9 @@ def run(args: argparse.Namespace) -> int:
     known_file = args.known_signers or known_signers_file()
     if args.known_signers is not None and not known_file.is_file():
         raise UsageError(
-            f"--known-signers: {known_file}: no such file", hint=_("name a file that can be read")
+            "--known-signers: {known_file}: no such file",
+            hint=_("name a file that can be read"),
+            known_file=known_file,
         )
     trust = Trust(
         expected=_fingerprint(args.signer),
@@ -74,8 +76,9 @@ def _fingerprint(text: str | None) -> str:
     match = _FINGERPRINT.fullmatch(text)
     if match is None:
         raise UsageError(
-            f"--signer: no fingerprint: {text[:80]!r}",
+            "--signer: no fingerprint: {text}",
             hint=_("it looks like SHA256: and 43 letters and digits"),
+            text=repr(text[:80]),
         )
     return f"SHA256:{match[1]}"
 

@@ -21,21 +21,24 @@ from kzmitm.evidence.signing.keys import SigningKey, campaign_key, check_campaig
 from kzmitm.netio.descriptors import make_room
 from kzmitm.netio.doh import DEFAULT_SERVERS
 from kzmitm.netio.overrides import parse_overrides
+from kzmitm.netio.places import read_table
 from kzmitm.netio.queue_access import Credentials, ServerAddress
 from kzmitm.netio.resolve import open_resolver
 from kzmitm.netio.vantage import open_vantage
-from kzmitm.report.language import _
+from kzmitm.report.language import N_, Words, _, ngettext
 from kzmitm.report.safe import harmless
 from kzmitm.scan import Network
 from kzmitm.verdict.judge import Judge
 
 MAX_CONCURRENCY, MAX_RATE = 1000, 1000.0
-NOTES = {
-    "refused": _("a job was refused"),
-    "too_long": _("a result is too long to be sent"),
-    "full": _("the server takes no more results for now; waiting"),
-    "lost": _("the server does not answer; trying again"),
-}
+NOTES = Words(
+    {
+        "refused": N_("a job was refused"),
+        "too_long": N_("a result is too long to be sent"),
+        "full": N_("the server takes no more results for now; waiting"),
+        "lost": N_("the server does not answer; trying again"),
+    }
+)
 EVERY = 25
 """Results after which their number is told."""
 
@@ -73,6 +76,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="lay the files of DIR over our registry; may be repeated")  # fmt: skip
     add("--connect-to", metavar="HOST:PORT:ADDR:PORT", action="append", default=[], help="as for scan")
     add("--resolve", metavar="HOST:PORT:ADDR", action="append", default=[], help="as for scan")
+    add("--networks", metavar="FILE", type=filled_path,
+        help="lines PREFIX ASN: which network an address is of, for the limits of each")  # fmt: skip
     add("--local-targets", action="store_true",
         help="take addresses of this network as targets, too (for laboratories)")  # fmt: skip
     add("--i-understand", action="store_true", help="I know what `kzmitm consent` says; run without asking")
@@ -88,6 +93,7 @@ def run(args: argparse.Namespace) -> int:
     ceiling = _ceiling(args)
     link, overrides = open_vantage(args.via), parse_overrides(args.connect_to, args.resolve)
     registry, store = registry_of(args.fingerprints), store_of(args.store)
+    table = read_table(args.networks) if args.networks else None
     consent.demand(understood=args.i_understand)
     make_room(ceiling.concurrency)
     key = _key(args.key, names.campaign)
@@ -108,6 +114,7 @@ def run(args: argparse.Namespace) -> int:
                 ceiling=ceiling,
                 now=clock.now,
                 told=told.hear,
+                network_of=table.asn_of if table is not None else None,
             )
             try:
                 await worker.run(stop)
@@ -119,7 +126,11 @@ def run(args: argparse.Namespace) -> int:
     _say_what(server, names, ceiling, key)
     stop = asyncio.Event()
     run_until_stopped(work(), stop)
-    say(_("stopped; {count} results were given").format(count=told.given))
+    say(
+        ngettext(
+            "stopped; {count} result was given", "stopped; {count} results were given", told.given
+        ).format(count=told.given)
+    )
     return Exit.OK
 
 
@@ -136,9 +147,14 @@ def _names(args: argparse.Namespace, credentials: Credentials) -> Subjects:
         ("--vantage", vantage, credentials.vantage),
     ):
         if own and own != name:
-            raise UsageError(f"{option}: these credentials are for {own}", hint="use those of your own place")
+            raise UsageError(
+                "{option}: these credentials are for {own}",
+                hint="use those of your own place",
+                option=option,
+                own=own,
+            )
         if not _is_name(name):
-            raise UsageError(f"{option}: not a name: {name[:60]!r}")
+            raise UsageError("{option}: not a name: {name}", option=option, name=repr(name[:60]))
     return Subjects(campaign, vantage)
 
 
@@ -154,9 +170,11 @@ def _is_name(text: str) -> bool:
 
 def _ceiling(args: argparse.Namespace) -> Ceiling:
     if not 1 <= args.concurrency <= MAX_CONCURRENCY:
-        raise UsageError(f"--concurrency: must be from 1 to {MAX_CONCURRENCY}")
+        raise UsageError(
+            "--concurrency: must be from 1 to {max_concurrency}", max_concurrency=MAX_CONCURRENCY
+        )
     if not 0.001 <= args.rate <= MAX_RATE:
-        raise UsageError(f"--rate: must be from 0.001 to {MAX_RATE:g}")
+        raise UsageError("--rate: must be from 0.001 to {max_rate}", max_rate=f"{MAX_RATE:g}")
     return Ceiling(concurrency=args.concurrency, rate=args.rate, local_targets=args.local_targets)
 
 
@@ -165,7 +183,7 @@ def _key(path: Path | None, campaign: str) -> SigningKey:
         try:
             return load_key(path)
         except FileNotFoundError:
-            raise UsageError(f"--key: {path}: no such file", hint="ssh-keygen -t ed25519") from None
+            raise UsageError("--key: {path}: no such file", hint="ssh-keygen -t ed25519", path=path) from None
     name = check_campaign(f"worker-{campaign}"[:40].rstrip("-_").replace("_", "-"))
     key, is_new = campaign_key(keys_folder(), name)
     if is_new:
@@ -201,9 +219,13 @@ class _Telling:
             self.given += 1
             self._last = ""
             if self.given == 1 or self.given % EVERY == 0:
-                say(_("{count} results given").format(count=self.given))
+                say(
+                    ngettext("{count} result given", "{count} results given", self.given).format(
+                        count=self.given
+                    )
+                )
             return
-        words = f"{NOTES.get(code, code)}: {harmless(detail)}"
+        words = f"{_(NOTES.get(code, code))}: {harmless(detail)}"
         if words != self._last:
             say(words)
         self._last = words

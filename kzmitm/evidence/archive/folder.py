@@ -11,6 +11,7 @@ from kzmitm.evidence.archive.zip_format import MAX_ARCHIVE
 from kzmitm.evidence.archive.zip_writer import BLOCK
 from kzmitm.evidence.damage import Code, DamagedError
 from kzmitm.evidence.files import PART_PREFIX, open_regular
+from kzmitm.wording import Wording
 
 MAX_DEPTH = 4
 """Folders below each other; ours go two deep."""
@@ -31,7 +32,7 @@ class FolderContainer:
         self.root = self._path.resolve().name
         self._sizes = dict(_files(self._path))
         if sum(self._sizes.values()) > MAX_ARCHIVE:  # a sparse file costs its maker nothing
-            raise DamagedError(Code.ARCHIVE_BOMB, "", "more than 4 GiB")
+            raise DamagedError(Code.ARCHIVE_BOMB, "", Wording("more than 4 GiB"))
         self.names = tuple(sorted(self._sizes))
 
     def size(self, name: str) -> int:
@@ -54,7 +55,7 @@ class FolderContainer:
                     break
                 yield block
         if left:
-            raise DamagedError(Code.FILE_CHANGED, name, "it was written to while we read")
+            raise DamagedError(Code.FILE_CHANGED, name, Wording("it was written to while we read"))
 
     def close(self) -> None: ...
 
@@ -86,7 +87,11 @@ def _files(root: Path) -> Iterator[tuple[str, int]]:
                     continue  # what a killed writer of ours left beside the files
                 count += 1
                 if count > layout.MAX_FILES:
-                    raise DamagedError(Code.ARCHIVE_TOO_MANY_FILES, "", f"at most {layout.MAX_FILES}")
+                    raise DamagedError(
+                        Code.ARCHIVE_TOO_MANY_FILES,
+                        "",
+                        Wording("at most {max_files}", max_files=layout.MAX_FILES),
+                    )
                 if not layout.is_safe_path(name) or depth >= MAX_DEPTH:
                     raise DamagedError(Code.ARCHIVE_UNSAFE_NAME, shown(name))
                 if entry.is_dir(follow_symlinks=False):
@@ -94,4 +99,4 @@ def _files(root: Path) -> Iterator[tuple[str, int]]:
                 elif entry.is_file(follow_symlinks=False):
                     yield name, entry.stat(follow_symlinks=False).st_size
                 else:
-                    raise DamagedError(Code.ARCHIVE_SPECIAL_FILE, name, "a link or device")
+                    raise DamagedError(Code.ARCHIVE_SPECIAL_FILE, name, Wording("a link or device"))

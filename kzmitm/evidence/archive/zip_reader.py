@@ -25,6 +25,7 @@ from kzmitm.evidence.archive.zip_format import Member
 from kzmitm.evidence.archive.zip_writer import BLOCK
 from kzmitm.evidence.damage import Code, DamagedError
 from kzmitm.evidence.files import open_regular
+from kzmitm.wording import Wording
 
 
 class ZipContainer:
@@ -62,7 +63,7 @@ class ZipContainer:
             size += len(block)
             yield block
         if size != member.size or crc != member.crc:
-            raise DamagedError(Code.ARCHIVE_DAMAGED, name, "its content has another checksum")
+            raise DamagedError(Code.ARCHIVE_DAMAGED, name, Wording("its content has another checksum"))
 
     def close(self) -> None:
         self._file.close()
@@ -90,15 +91,15 @@ class ZipContainer:
                     piece = inflate.decompress(data, most)
                     left -= len(piece)
                     if left < 0:
-                        raise DamagedError(Code.ARCHIVE_DAMAGED, name, "longer than it says")
+                        raise DamagedError(Code.ARCHIVE_DAMAGED, name, Wording("longer than it says"))
                     yield piece
                     data, is_full = inflate.unconsumed_tail, len(piece) == most
                 if data or inflate.unused_data:
                     break
         except zlib.error:
-            raise DamagedError(Code.ARCHIVE_DAMAGED, name, "its compression is broken") from None
+            raise DamagedError(Code.ARCHIVE_DAMAGED, name, Wording("its compression is broken")) from None
         if not inflate.eof or inflate.unused_data:
-            raise DamagedError(Code.ARCHIVE_DAMAGED, name, "its compression has no end")
+            raise DamagedError(Code.ARCHIVE_DAMAGED, name, Wording("its compression has no end"))
 
 
 def _starts(file: BinaryIO, members: Sequence[Member], directory: int) -> dict[int, int]:
@@ -107,14 +108,14 @@ def _starts(file: BinaryIO, members: Sequence[Member], directory: int) -> dict[i
     for member in sorted(members, key=lambda each: each.offset):
         if member.offset != at:
             code = Code.ARCHIVE_EXTRA_BYTES if member.offset > at else Code.ARCHIVE_DAMAGED
-            raise DamagedError(code, shown_path(member), "its record is not where it should be")
+            raise DamagedError(code, shown_path(member), Wording("its record is not where it should be"))
         start = at + _local_size(file, member)
         starts[at] = start
         at = start + member.packed + _descriptor_size(file, member, start + member.packed)
     if at > directory:
-        raise DamagedError(Code.ARCHIVE_DAMAGED, "", "its files reach into its directory")
+        raise DamagedError(Code.ARCHIVE_DAMAGED, "", Wording("its files reach into its directory"))
     if at < directory:
-        raise DamagedError(Code.ARCHIVE_EXTRA_BYTES, "", "between the files and the directory")
+        raise DamagedError(Code.ARCHIVE_EXTRA_BYTES, "", Wording("between the files and the directory"))
     return starts
 
 
@@ -122,7 +123,9 @@ def _local_size(file: BinaryIO, member: Member) -> int:
     """Octets of the local header, which must tell what the central one does."""
     file.seek(member.offset)
     header = file.read(form.LOCAL.size + len(member.name))
-    wrong = DamagedError(Code.ARCHIVE_DAMAGED, shown_path(member), "its two records contradict each other")
+    wrong = DamagedError(
+        Code.ARCHIVE_DAMAGED, shown_path(member), Wording("its two records contradict each other")
+    )
     if len(header) != form.LOCAL.size + len(member.name):
         raise wrong
     extra: int = form.LOCAL.unpack_from(header)[-1]
@@ -152,7 +155,9 @@ def _descriptor_size(file: BinaryIO, member: Member, at: int) -> int:
         return 16
     if found[:12] == told:
         return 12
-    raise DamagedError(Code.ARCHIVE_DAMAGED, shown_path(member), "its two records contradict each other")
+    raise DamagedError(
+        Code.ARCHIVE_DAMAGED, shown_path(member), Wording("its two records contradict each other")
+    )
 
 
 def _relative(member: Member, root: str) -> str:

@@ -61,7 +61,9 @@ def check_campaign(text: str) -> str:
     """The name of a campaign, which names a file; raises UsageError."""
     if not _CAMPAIGN.fullmatch(text) or not is_safe_path(text):
         raise UsageError(
-            f"not a name of a campaign: {text[:60]!r}", hint="use up to 40 of a-z, 0-9 and - inside"
+            "not a name of a campaign: {text}",
+            hint="use up to 40 of a-z, 0-9 and - inside",
+            text=repr(text[:60]),
         )
     return text
 
@@ -86,17 +88,19 @@ def load_key(path: Path) -> SigningKey:
     try:
         octets = read_regular(path, max_bytes=MAX_KEY_FILE)
     except BundleError as exc:
-        raise UsageError(f"{path}: {exc}", hint="name the file of a private key") from None
+        raise UsageError("{path}: {why}", hint="name the file of a private key", path=path, why=exc) from None
     if os.name != "nt" and path.stat().st_mode & 0o077:
-        raise UsageError(f"{path}: others can read this key", hint=f"chmod 600 {path}")
+        raise UsageError("{path}: others can read this key", hint="chmod 600 {path}", path=path)
     try:
         private = load_ssh_private_key(octets, None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise UsageError(
-            f"{path}: no private key in OpenSSH's format without a passphrase", hint="ssh-keygen -t ed25519"
+            "{path}: no private key in OpenSSH's format without a passphrase",
+            hint="ssh-keygen -t ed25519",
+            path=path,
         ) from None
     if not isinstance(private, Ed25519PrivateKey):
-        raise UsageError(f"{path}: no Ed25519 key", hint="ssh-keygen -t ed25519")
+        raise UsageError("{path}: no Ed25519 key", hint="ssh-keygen -t ed25519", path=path)
     return SigningKey(private)
 
 

@@ -74,7 +74,7 @@ def read_known_signers(path: Path) -> KnownSigners:
     except FileNotFoundError:
         return KnownSigners()
     except BundleError as exc:
-        raise UsageError(str(exc), hint="name a file of known signers") from None
+        raise UsageError("{why}", hint="name a file of known signers", why=exc) from None
     lines = octets.decode("utf-8", "replace").split("\n")
     found = (_parse(line, f"{path}:{number}") for number, line in enumerate(lines, 1))
     return KnownSigners(tuple(each for each in found if each is not None))
@@ -85,7 +85,9 @@ def remember(path: Path, names: Iterable[str], key: PublicKey, namespace: str) -
     told = tuple(names)
     for name in told:
         if not _NAME.fullmatch(name):
-            raise UsageError(f"not a name of a signer: {name[:60]!r}", hint="use letters, digits and . _ @ -")
+            raise UsageError(
+                "not a name of a signer: {name}", hint="use letters, digits and . _ @ -", name=repr(name[:60])
+            )
     before = read_regular(path, max_bytes=MAX_FILE) if path.exists() else b""
     if before and not before.endswith(b"\n"):
         before += b"\n"
@@ -101,14 +103,16 @@ def _parse(line: str, where: str) -> KnownSigner | None:
         return None
     found = _LINE.fullmatch(text)
     if found is None:
-        raise UsageError(f"{where}: no line of a signer", hint="NAME ssh-ed25519 AAAA…")
+        raise UsageError("{where}: no line of a signer", hint="NAME ssh-ed25519 AAAA…", where=where)
     options = _options(found["options"] or "", where)
     if found["kind"] != KEY_TYPE.decode() or "cert-authority" in options:
         return None
     try:
         key = parse_public_key(base64.b64decode(found["key"], validate=True))
     except (ValueError, SignatureError):
-        raise UsageError(f"{where}: a broken key", hint="copy the line again, as a whole") from None
+        raise UsageError(
+            "{where}: a broken key", hint="copy the line again, as a whole", where=where
+        ) from None
     return KnownSigner(
         names=tuple(filter(None, (found["quoted"] or found["names"] or "").split(","))),
         key=key,
@@ -131,7 +135,9 @@ def _options(text: str, where: str) -> dict[str, str]:
             or name in found
             or (match["value"] is not None) != needs_value
         ):
-            raise UsageError(f"{where}: unknown option {part[:40]!r}", hint="see ssh-keygen(1)")
+            raise UsageError(
+                "{where}: unknown option {part}", hint="see ssh-keygen(1)", where=where, part=repr(part[:40])
+            )
         found[name] = match["value"] or ""
     return found
 
@@ -153,11 +159,18 @@ def _time(text: str | None, where: str) -> datetime | None:
         return None
     digits = text.removesuffix("UTC").removesuffix("Z")
     if not (digits.isascii() and digits.isdigit()):
-        raise UsageError(f"{where}: not a time: {text[:30]!r}", hint="YYYYMMDD or YYYYMMDDHHMMSSZ")
+        raise UsageError(
+            "{where}: not a time: {text}",
+            hint="YYYYMMDD or YYYYMMDDHHMMSSZ",
+            where=where,
+            text=repr(text[:30]),
+        )
     for form in _TIME_FORMS:
         if len(digits) == len(datetime(2000, 1, 1, tzinfo=UTC).strftime(form)):
             try:
                 return datetime.strptime(digits, form).replace(tzinfo=UTC)
             except ValueError:
                 break
-    raise UsageError(f"{where}: not a time: {text[:30]!r}", hint="YYYYMMDD or YYYYMMDDHHMMSSZ")
+    raise UsageError(
+        "{where}: not a time: {text}", hint="YYYYMMDD or YYYYMMDDHHMMSSZ", where=where, text=repr(text[:30])
+    )

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from kzmitm.errors import WordedError
+
 KEY_TYPE = b"ssh-ed25519"
 MAX_SIGNATURE = 1_000
 """Characters of an armoured signature: ours have 311 with their longest namespace."""
@@ -30,7 +32,7 @@ _WIDTH = 70
 """Characters of base64 in a line, as OpenSSH breaks it."""
 
 
-class SignatureError(ValueError):
+class SignatureError(WordedError, ValueError):
     """No signature in this form, or one that does not verify; the message says which."""
 
 
@@ -106,7 +108,7 @@ def _parse(armoured: bytes, namespace: bytes) -> tuple[PublicKey, bytes]:
     key = parse_public_key(blob[head + 4 : head + 4 + key_size])
     signature = blob[-64:]
     if _armoured(key, namespace, signature) != armoured:
-        raise SignatureError(f"not in our form, or not for {namespace.decode()}")
+        raise SignatureError("not in our form, or not for {namespace}", namespace=namespace.decode())
     return key, signature
 
 

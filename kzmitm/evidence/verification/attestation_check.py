@@ -12,6 +12,7 @@ from kzmitm.evidence.signing.known_signers import KnownSigners
 from kzmitm.evidence.signing.sshsig import PublicKey, SignatureError, verify
 from kzmitm.evidence.token_check import TokenReason, TokenStatus
 from kzmitm.evidence.verification.bag_check import attestations
+from kzmitm.wording import Wording
 
 _LACKING = (TokenReason.NO_LIBRARY, TokenReason.NO_ROOT, TokenReason.UNTRUSTED_ROOT)
 """Why a token that is good may be unchecked: the reader lacks something."""
@@ -95,5 +96,7 @@ def _countersignature(
     partner = layout.plain_attestation(name).removeprefix("attest-").removesuffix(".sig")
     names = known.names_of(key, namespace, now)
     if partner not in names and known.keys_of(partner, namespace, now):
-        return Problem(Code.COUNTERSIGNER_CHANGED, name, f"signed by {key.fingerprint}")
+        return Problem(
+            Code.COUNTERSIGNER_CHANGED, name, Wording("signed by {fingerprint}", fingerprint=key.fingerprint)
+        )
     return Countersignature(name, key, names[0] if names else "")

@@ -8,6 +8,7 @@ from kzmitm.evidence import bag, layout
 from kzmitm.evidence.container import Container
 from kzmitm.evidence.damage import Code, DamagedError, Problem
 from kzmitm.evidence.signing.sshsig import PublicKey, SignatureError, verify
+from kzmitm.wording import Wording
 
 MAX_PROBLEMS = 100
 """Kinds of damage that are told; a bag of another kind altogether would have thousands."""
@@ -102,10 +103,12 @@ class _Examination:
         octets = tags[layout.TAG_MANIFEST]
         listed = bag.parse_manifest(octets, layout.TAG_MANIFEST)
         if tuple(listed) != layout.TAGGED:
-            raise DamagedError(Code.MANIFEST_SYNTAX, layout.TAG_MANIFEST, "it lists other files")
+            raise DamagedError(Code.MANIFEST_SYNTAX, layout.TAG_MANIFEST, Wording("it lists other files"))
         self._id = bag.sha256(octets)
         if self._container.root != layout.bundle_name(self._id):
-            self._add(Code.BUNDLE_RENAMED, "", f"the folder should be {layout.bundle_name(self._id)}")
+            self._add(
+                Code.BUNDLE_RENAMED, "", Wording("the folder should be {id}", id=layout.bundle_name(self._id))
+            )
         for name in layout.TAGGED:
             if name in tags and bag.sha256(tags[name]) != listed[name]:
                 self._add(Code.FILE_CHANGED, name)
@@ -118,7 +121,7 @@ class _Examination:
                 self._add(Code.FILE_ADDED, name)
         for name, sha256 in self._hashes.items():
             if not layout.is_payload(name):
-                self._add(Code.MANIFEST_SYNTAX, layout.MANIFEST, f"it lists {name}")
+                self._add(Code.MANIFEST_SYNTAX, layout.MANIFEST, Wording("it lists {name}", name=name))
             elif name not in self._container:
                 if layout.level_of(name) in (layout.Level.PARTNER, layout.Level.FULL):
                     self._withheld.append(name)

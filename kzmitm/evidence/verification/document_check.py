@@ -20,6 +20,7 @@ from kzmitm.evidence.scan_reader import ScanReader
 from kzmitm.evidence.verification.proof_check import ProofCheck, ProofCount
 from kzmitm.evidence.verification.row_check import check_row
 from kzmitm.model.measurement import Measurement
+from kzmitm.wording import Wording
 
 MAX_CERTIFICATE = 1 << 24
 """Octets of an entry of a chain: what its length field can say (RFC 8446, 4.4.2)."""
@@ -65,9 +66,9 @@ def _environment(container: Container) -> Iterator[Problem]:
         elif name == layout.ENVIRONMENT.path and not str(document["schema"]).startswith(
             "kzmitm.environment/1."
         ):
-            yield Problem(Code.SCHEMA_UNKNOWN, name, "of a newer kzmitm?")
+            yield Problem(Code.SCHEMA_UNKNOWN, name, Wording("of a newer kzmitm?"))
         elif layout.level_of(name) is not layout.Level.PUBLIC and not _is_salt(document.get("salt")):
-            yield Problem(Code.DOCUMENT_INVALID, name, "no salt")
+            yield Problem(Code.DOCUMENT_INVALID, name, Wording("no salt"))
 
 
 def _scans(container: Container) -> Iterator[Problem]:
@@ -79,12 +80,12 @@ def _scans(container: Container) -> Iterator[Problem]:
         return
     partner = ScanReader(container, layout.PARTNER_SCAN.path)
     if not _is_salt(partner.frame.get("salt")):
-        yield Problem(Code.DOCUMENT_INVALID, layout.PARTNER_SCAN.path, "no salt")
+        yield Problem(Code.DOCUMENT_INVALID, layout.PARTNER_SCAN.path, Wording("no salt"))
     if not _covers(public.frame, public_frame(partner.frame)):
-        yield _disagree("what surrounds the rows")
+        yield _disagree(Wording("what surrounds the rows"))
     for number, (mine, row) in enumerate(zip_longest(public.rows(), partner.rows()), 1):
         if row is None or mine is None:
-            yield _disagree("not as many rows")
+            yield _disagree(Wording("not as many rows"))
             return
         check_row(row, partner.frame, f"{layout.PARTNER_SCAN.path}:{number + 1}")
         if not _covers(mine, _reduced(row, partner.frame)):
@@ -93,7 +94,9 @@ def _scans(container: Container) -> Iterator[Problem]:
 
 def _disagree(what: str) -> Problem:
     return Problem(
-        Code.DOCUMENTS_DISAGREE, layout.PUBLIC_SCAN.path, f"{what}: not what the partner level says"
+        Code.DOCUMENTS_DISAGREE,
+        layout.PUBLIC_SCAN.path,
+        Wording("{what}: not what the partner level says", what=what),
     )
 
 
@@ -134,16 +137,20 @@ def _measurements(container: Container, count: ProofCount) -> Iterator[Problem]:
                 yield Problem(
                     Code.DOCUMENTS_DISAGREE,
                     layout.MEASUREMENTS.path,
-                    "not as many lines as rows in scan.json",
+                    Wording("not as many lines as rows in scan.json"),
                 )
                 return
             if row is not None and not _is_of(measurement, row):
                 yield Problem(
-                    Code.DOCUMENTS_DISAGREE, layout.MEASUREMENTS.path, f"line {number} is of another target"
+                    Code.DOCUMENTS_DISAGREE,
+                    layout.MEASUREMENTS.path,
+                    Wording("line {number} is of another target", number=number),
                 )
             elif partner and row is not None and not _is_shown(measurement, row):
                 yield Problem(
-                    Code.DOCUMENTS_DISAGREE, layout.MEASUREMENTS.path, f"line {number} has another handshake"
+                    Code.DOCUMENTS_DISAGREE,
+                    layout.MEASUREMENTS.path,
+                    Wording("line {number} has another handshake", number=number),
                 )
             broken = count.add(measurement, row)
             if broken:
@@ -160,7 +167,13 @@ def _check_lines(container: Container) -> None:
         if length >= MAX_LINE or commas > MAX_COMMAS:
             where = f"{layout.MEASUREMENTS.path}:{number}"
             raise DamagedError(
-                Code.FILE_TOO_LONG, where, f"{MAX_LINE} octets or {MAX_COMMAS} values and more"
+                Code.FILE_TOO_LONG,
+                where,
+                Wording(
+                    "{max_line} octets or {max_commas} values and more",
+                    max_line=MAX_LINE,
+                    max_commas=MAX_COMMAS,
+                ),
             )
         if newline:
             number += 1 + rest.count(b"\n")
@@ -168,7 +181,9 @@ def _check_lines(container: Container) -> None:
             length, commas = len(last), last.count(b",")
     if length:
         # We would pass over it, other readers would not.
-        raise DamagedError(Code.JSON_SYNTAX, f"{layout.MEASUREMENTS.path}:{number}", "its end is missing")
+        raise DamagedError(
+            Code.JSON_SYNTAX, f"{layout.MEASUREMENTS.path}:{number}", Wording("its end is missing")
+        )
 
 
 def _is_of(measurement: Measurement, row: Row) -> bool:

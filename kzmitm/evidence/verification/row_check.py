@@ -6,6 +6,7 @@ from typing import Any
 from kzmitm.errors import BundleError
 from kzmitm.evidence.damage import Code, DamagedError
 from kzmitm.evidence.scan_document import Row, row_verdict
+from kzmitm.wording import Wording
 
 _ROW: Mapping[str, Any] = {
     "address": str | None,
@@ -54,4 +55,6 @@ def _check(found: Any, kinds: Mapping[str, Any], where: str) -> None:
     for key, kind in kinds.items():
         value = found.get(key, _ABSENT) if isinstance(found, dict) else _ABSENT
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise DamagedError(Code.DOCUMENT_INVALID, where, f"{key}: missing or of a wrong type")
+            raise DamagedError(
+                Code.DOCUMENT_INVALID, where, Wording("{key}: missing or of a wrong type", key=key)
+            )

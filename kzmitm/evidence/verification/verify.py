@@ -16,6 +16,7 @@ from kzmitm.evidence.verification.attestation_check import Attestations, examine
 from kzmitm.evidence.verification.bag_check import Bag, examine_bag
 from kzmitm.evidence.verification.document_check import examine_documents
 from kzmitm.evidence.verification.proof_check import ProofCheck
+from kzmitm.wording import Wording, reason_of
 
 
 class SignerStatus(StrEnum):
@@ -86,7 +87,7 @@ def verify_bundle(path: Path, *, trust: Trust, now: datetime) -> Verification:
         with container:
             return _verify(container, trust, now)
     except OSError as exc:
-        raise BundleError(f"{path}: cannot be read: {exc.strerror}") from exc
+        raise BundleError("{path}: cannot be read: {why}", path=path, why=reason_of(exc)) from exc
 
 
 def _verify(container: Container, trust: Trust, now: datetime) -> Verification:
@@ -94,7 +95,13 @@ def _verify(container: Container, trust: Trust, now: datetime) -> Verification:
     signer = _signer(found, trust, now)
     problems = [*found.problems]
     if signer is not None and signer.status is SignerStatus.CHANGED:
-        problems.append(Problem(Code.SIGNER_CHANGED, layout.SIGNATURE, f"signed by {signer.key.fingerprint}"))
+        problems.append(
+            Problem(
+                Code.SIGNER_CHANGED,
+                layout.SIGNATURE,
+                Wording("signed by {fingerprint}", fingerprint=signer.key.fingerprint),
+            )
+        )
     attached, proof = Attestations(), ProofCheck(withheld=True)
     if not found.problems:  # else what is inside is nobody's word
         told, proof = examine_documents(container)

@@ -14,6 +14,7 @@ from kzmitm.lab.browser.page import LOOK, PageState, page_state
 from kzmitm.lab.browser.pipe import BrowserError, Message
 from kzmitm.lab.browser.program import FOLDERS, NO_SANDBOX, Process, command_line, environment_of
 from kzmitm.report.safe import harmless
+from kzmitm.wording import Wording
 
 START_TIMEOUT_S = 30.0
 """Chromium is there after 0.7 s on an idle machine; the rest is for a busy one."""
@@ -78,7 +79,7 @@ class Browser:
             self.close()
             if not isinstance(exc, BrowserError):
                 raise
-            raise BrowserError(f"the browser did not start: {words or exc}") from exc
+            raise BrowserError("the browser did not start: {words}", words=words or exc) from exc
         return self
 
     def __exit__(
@@ -97,7 +98,9 @@ class Browser:
         deadline = time.monotonic() + LOAD_TIMEOUT_S
         answer = self.call("Page.navigate", {"url": url}, deadline=deadline)
         if "loaderId" in answer:  # else only another place of the same document
-            self._wait_for(lambda: self._loaded, deadline, f"{harmless(url, 80)} did not load")
+            self._wait_for(
+                lambda: self._loaded, deadline, Wording("{url} did not load", url=harmless(url, 80))
+            )
             self._wait_briefly(lambda: self._security is not None)
         return page_state(url, answer.get("errorText"), self.evaluate(LOOK), self._security or {})
 
@@ -108,7 +111,9 @@ class Browser:
             {"expression": js, "returnByValue": True, "awaitPromise": True, "userGesture": True},
         )
         if "exceptionDetails" in answer:
-            raise BrowserError(f"the page refuses: {harmless(_thrown(answer['exceptionDetails']))}")
+            raise BrowserError(
+                "the page refuses: {answer}", answer=harmless(_thrown(answer["exceptionDetails"]))
+            )
         return answer["result"].get("value")
 
     def wait_until(self, js_condition: str, timeout: float = COMMAND_TIMEOUT_S) -> None:
@@ -116,7 +121,11 @@ class Browser:
         deadline = time.monotonic() + timeout
         while not self._holds(js_condition):
             if time.monotonic() > deadline:
-                raise BrowserError(f"in {timeout:g} s it did not come true: {harmless(js_condition)}")
+                raise BrowserError(
+                    "in {timeout} s it did not come true: {js_condition}",
+                    timeout=f"{timeout:g}",
+                    js_condition=harmless(js_condition),
+                )
             self._listen(min(deadline, time.monotonic() + POLL_S))
 
     def press(self, key: str) -> None:
@@ -128,7 +137,7 @@ class Browser:
         """Click the middle of the first element of a CSS selector."""
         place = self.evaluate(CENTRE.format(json.dumps(selector)))
         if place is None:
-            raise BrowserError(f"the page has no {harmless(selector)}")
+            raise BrowserError("the page has no {selector}", selector=harmless(selector))
         x, y = place
         for kind in ("mousePressed", "mouseReleased"):
             event = {"type": kind, "x": x, "y": y, "button": "left", "clickCount": 1}
@@ -160,11 +169,13 @@ class Browser:
         while (answer := self._running().pipe.receive(deadline)) is not None:
             if answer.get("id") == number:
                 if "error" in answer:
-                    raise BrowserError(f"{method}: {harmless(str(answer['error'].get('message')))}")
+                    raise BrowserError(
+                        "{method}: {get}", method=method, get=harmless(str(answer["error"].get("message")))
+                    )
                 result: Message = answer["result"]
                 return result
             self._note(answer)
-        raise BrowserError(f"the browser did not answer to {method}")
+        raise BrowserError("the browser did not answer to {method}", method=method)
 
     def _attach(self, deadline: float) -> None:
         """Take hold of the page that the browser opened with."""
@@ -245,5 +256,7 @@ class Browser:
 
 
 def _thrown(details: Mapping[str, Any]) -> str:
-    text = str(details.get("exception", {}).get("description") or details.get("text", "an exception"))
+    text = str(
+        details.get("exception", {}).get("description") or details.get("text", Wording("an exception"))
+    )
     return text.partition("\n")[0]

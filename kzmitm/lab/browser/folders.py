@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kzmitm.lab.browser.pipe import BrowserError
 from kzmitm.report.safe import harmless
+from kzmitm.wording import reason_of
 
 TIMEOUT_S = 15.0
 """mkdir and id take a millisecond; the rest is for a busy computer."""
@@ -27,10 +28,12 @@ def _said(prefix: Sequence[str], words: Sequence[str], environment: Mapping[str,
     try:
         done = subprocess.run(argv, env=environment, capture_output=True, timeout=TIMEOUT_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as exc:
-        raise BrowserError(f"the browser's place could not be made ready: {harmless(str(exc))}") from exc
+        raise BrowserError(
+            "the browser's place could not be made ready: {why}", why=harmless(str(exc))
+        ) from exc
     if done.returncode:
         said = " ".join(done.stderr.decode("utf-8", "replace").split())
-        raise BrowserError(f"the browser's place could not be made ready: {harmless(said)}")
+        raise BrowserError("the browser's place could not be made ready: {said}", said=harmless(said))
     return done.stdout.decode("ascii", "replace").strip()
 
 
@@ -45,4 +48,6 @@ def write_whole(path: Path, data: bytes) -> None:
     except OSError as exc:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-        raise BrowserError(f"{harmless(str(path))} could not be written: {exc.strerror}") from exc
+        raise BrowserError(
+            "{path} could not be written: {why}", path=harmless(str(path)), why=reason_of(exc)
+        ) from exc

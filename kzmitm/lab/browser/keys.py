@@ -35,9 +35,9 @@ def key_events(key: str) -> tuple[dict[str, Any], dict[str, Any]]:
         code, text, shown = ord(name.upper()), name, name
         physical = f"Digit{name}" if name.isdigit() else f"Key{name.upper()}" if name.isalpha() else ""
     else:
-        raise UsageError(f"no key is called {name[:40]!r}")
+        raise UsageError("no key is called {name}", name=repr(name[:40]))
     if not MODIFIERS.keys() >= set(held):
-        raise UsageError(f"no such key can be held: {key[:40]!r}")
+        raise UsageError("no such key can be held: {key}", key=repr(key[:40]))
     common = {
         "key": shown,
         "code": physical,

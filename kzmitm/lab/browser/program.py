@@ -14,6 +14,7 @@ from typing import IO
 
 from kzmitm.lab.browser.pipe import CHUNK, BrowserError, Pipe
 from kzmitm.report.safe import harmless
+from kzmitm.wording import reason_of
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -111,7 +112,9 @@ def command_line(program: Path, home: Path, *, headed: bool, flags: Sequence[str
     Raises BrowserError for a home whose name is too long.
     """
     if len(str(home)) > MAX_HOME:
-        raise BrowserError(f"the browser's home has a name of more than {MAX_HOME} characters")
+        raise BrowserError(
+            "the browser's home has a name of more than {max_home} characters", max_home=MAX_HOME
+        )
     mode = () if headed else HEADLESS
     return [str(program), *FLAGS, *mode, f"--user-data-dir={home / PROFILE}", *flags, "about:blank"]
 
@@ -141,7 +144,7 @@ class Process:
             for end in (our_end, answers, life):
                 os.close(end)
             self._words.close()
-            raise BrowserError(f"{argv[0]} did not start: {exc.strerror}") from exc
+            raise BrowserError("{argv} did not start: {why}", argv=argv[0], why=reason_of(exc)) from exc
         finally:
             for end in (commands, their_end, their_life):
                 os.close(end)

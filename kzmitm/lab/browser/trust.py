@@ -8,6 +8,7 @@ from kzmitm.lab.browser.folders import make_folders
 from kzmitm.lab.browser.pipe import BrowserError
 from kzmitm.lab.browser.program import environment_of
 from kzmitm.report.safe import harmless
+from kzmitm.wording import Wording
 
 CERTUTIL = "certutil"
 PACKAGE = "libnss3-tools"
@@ -17,7 +18,7 @@ TIMEOUT_S = 15.0
 """certutil takes 0.1 s, and 0.5 s to make a database."""
 SERVERS_ONLY = "C,,"
 """Trusted to issue certificates of TLS servers, and for nothing else (certutil, -t)."""
-NOT_FOUND = "could not find"
+NOT_FOUND = Wording("could not find")
 """certutil says so in English whatever the locale is."""
 
 
@@ -31,10 +32,13 @@ def install_root(
     database = home / DATABASE
     if _certutil(prefix, home, environment, "-L").returncode:
         make_folders(prefix, [home / DATABASE], environment_of(environment, home))
-        _done(_certutil(prefix, home, environment, "-N", "--empty-password"), f"{database} could not be made")
+        _done(
+            _certutil(prefix, home, environment, "-N", "--empty-password"),
+            Wording("{database} could not be made", database=database),
+        )
     remove_root(prefix, home, name, environment)
     added = _certutil(prefix, home, environment, "-A", "-a", "-t", SERVERS_ONLY, "-n", name, given=pem)
-    _done(added, f"the root {harmless(name)} could not be installed")
+    _done(added, Wording("the root {name} could not be installed", name=harmless(name)))
 
 
 def remove_root(prefix: Sequence[str], home: Path, name: str, environment: Mapping[str, str]) -> None:
@@ -46,7 +50,7 @@ def remove_root(prefix: Sequence[str], home: Path, name: str, environment: Mappi
         return  # no database, so nothing is trusted
     removed = _certutil(prefix, home, environment, "-D", "-n", name)
     if removed.returncode and NOT_FOUND not in removed.stderr.decode("utf-8", "replace"):
-        _done(removed, f"the root {harmless(name)} could not be removed")
+        _done(removed, Wording("the root {name} could not be removed", name=harmless(name)))
 
 
 def _certutil(
@@ -64,12 +68,16 @@ def _certutil(
             check=False,
         )
     except FileNotFoundError as exc:
-        raise BrowserError(f"{CERTUTIL} is not installed", hint=f"install {PACKAGE}") from exc
+        raise BrowserError(
+            "{certutil} is not installed", hint="install {package}", certutil=CERTUTIL, package=PACKAGE
+        ) from exc
     except (OSError, subprocess.TimeoutExpired) as exc:
-        raise BrowserError(f"{CERTUTIL} did not do its work: {harmless(str(exc))}") from exc
+        raise BrowserError(
+            "{certutil} did not do its work: {why}", certutil=CERTUTIL, why=harmless(str(exc))
+        ) from exc
 
 
 def _done(process: "subprocess.CompletedProcess[bytes]", failure: str) -> None:
     if process.returncode:
         said = " ".join(process.stderr.decode("utf-8", "replace").split())
-        raise BrowserError(f"{failure}: {harmless(said)}")
+        raise BrowserError("{failure}: {said}", failure=failure, said=harmless(said))

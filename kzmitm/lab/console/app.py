@@ -11,10 +11,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route, Router
 
+from kzmitm.errors import WordedError
 from kzmitm.lab.console.desk import Desk
 from kzmitm.lab.console.guard import Guard, line
 from kzmitm.lab.console.page import page
+from kzmitm.lab.console.words import words
 from kzmitm.lab.settings import MAX_NAMES
+from kzmitm.report.language import _, language_spoken
 
 WAIT_S = 20.0
 """A question for what has changed is answered after this time at the latest, then the page asks again."""
@@ -24,11 +27,11 @@ MAX_BODY = 16_384
 """Octets of an order; every parameter of a profile filled takes two thousand."""
 
 
-class RefusedError(Exception):
+class RefusedError(WordedError):
     """An order that is none; its text is told."""
 
-    def __init__(self, text: str, status: int = 400) -> None:
-        super().__init__(text)
+    def __init__(self, text: str, /, status: int = 400, **values: object) -> None:
+        super().__init__(text, **values)
         self.status = status
 
 
@@ -40,6 +43,9 @@ class Console:
 
     async def page(self, _request: Request) -> Response:
         return Response(page(), media_type="text/html; charset=utf-8")
+
+    async def words(self, _request: Request) -> Response:
+        return JSONResponse({"language": language_spoken(), "words": words()})
 
     async def laboratory(self, _request: Request) -> Response:
         return JSONResponse(self._desk.laboratory)
@@ -68,9 +74,9 @@ class Console:
             body = await _body(request)
             taken = self._give(request.scope["path"].rpartition("/")[2], body)
         except RefusedError as exc:
-            return line(str(exc), exc.status)
+            return line(_(str(exc)), exc.status)
         if not taken:
-            return line("Something is still being done; order again when it has ended.", 409)
+            return line(_("Something is still being done; order again when it has ended."), 409)
         return JSONResponse({"version": self._desk.state.version}, 202)
 
     def _give(self, order: str, body: dict[str, Any]) -> bool:
@@ -102,7 +108,7 @@ async def _body(request: Request) -> dict[str, Any]:
             async for chunk in request.stream():
                 received += chunk
                 if len(received) > MAX_BODY:
-                    raise RefusedError(f"An order has up to {MAX_BODY} octets.", 413)
+                    raise RefusedError("An order has up to {most} octets.", 413, most=MAX_BODY)
         body = json.loads(received)
     except TimeoutError as exc:
         raise RefusedError("The order did not come to its end.", 408) from exc
@@ -118,6 +124,7 @@ def console_app(desk: Desk, *, token: str, hosts: Collection[str]) -> Guard:
     console = Console(desk)
     routes = [
         Route("/", console.page, methods=["GET"]),
+        Route("/words", console.words, methods=["GET"]),
         Route("/laboratory", console.laboratory, methods=["GET"]),
         Route("/state", console.state, methods=["GET"]),
         *(Route(f"/{order}", console.order, methods=["POST"]) for order in ("on", "off", "scan")),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kzmitm.lab.console.fields import fields_of
+from kzmitm.lab.console.fields import codes, fields_of
 from kzmitm.pki.parse import parse_certificate
 from kzmitm.pki.relations import relate
 from kzmitm.report.reasons import MEASURED, NAMED, RELATIONS, relation_text
@@ -26,6 +26,8 @@ class Row:
     presented: tuple[Part, ...]
     genuine: tuple[Part, ...]
     differs: bool
+    is_code: bool
+    """True for hexadecimal digits, which are read one by one."""
 
 
 def compare(presented: Sequence[bytes], genuine: Sequence[bytes]) -> tuple[Row, ...]:
@@ -42,6 +44,7 @@ def compare(presented: Sequence[bytes], genuine: Sequence[bytes]) -> tuple[Row, 
                     _marked(here, there, comparable=comparable),
                     _marked(there, here, comparable=comparable),
                     differs=comparable and here != there,
+                    is_code=label in codes(),
                 )
             )
     return tuple(rows)

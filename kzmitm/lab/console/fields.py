@@ -81,6 +81,11 @@ def fields_of(chain: Sequence[bytes]) -> Mapping[str, tuple[str, ...]]:
     return {label: _shown(parts) for label, parts in found.items()}
 
 
+def codes() -> frozenset[str]:
+    """The labels of the fields that hold hexadecimal digits."""
+    return frozenset({_("Serial number"), _("SHA-256 of key"), _("SHA-256 of certificate")})
+
+
 def _shown(parts: Sequence[str]) -> tuple[str, ...]:
     shown = [harmless(part) for part in parts[:MAX_PARTS] if part]
     more = len(parts) - MAX_PARTS

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kzmitm.lab.console.page import policy
+from kzmitm.report.language import _
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 JSON_TYPE = "application/json"
@@ -54,16 +55,16 @@ class Guard:
         """What is answered in place of the console; None if it may answer."""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         if headers.get("host", "") not in self._hosts:
-            return PlainTextResponse("This is not the address of the console.\n", 403)
+            return PlainTextResponse(_("This is not the address of the console.\n"), 403)
         token = scope["path"].partition("/")[2].partition("/")[0]
         if not secrets.compare_digest(token.encode("utf-8", "replace"), self._token):
-            return PlainTextResponse("There is nothing here.\n", 404)
+            return PlainTextResponse(_("There is nothing here.\n"), 404)
         if scope["method"] in SAFE_METHODS:
             return None
         if not _is_own(headers):
-            return line("Only the console's own page may order.", 403)
+            return line(_("Only the console's own page may order."), 403)
         if headers.get("content-type", "").partition(";")[0].strip().lower() != JSON_TYPE:
-            return line(f"An order is {JSON_TYPE}.", 415)
+            return line(_("An order is {json_type}.").format(json_type=JSON_TYPE), 415)
         return None
 
 

@@ -84,7 +84,9 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         address = ipaddress.ip_address("127.0.0.1" if host == LOCALHOST else host)
     except ValueError as exc:
-        raise UsageError(f"not an address of this computer: {host[:60]!r}", hint="127.0.0.1 is one") from exc
+        raise UsageError(
+            "not an address of this computer: {host}", hint="127.0.0.1 is one", host=repr(host[:60])
+        ) from exc
     if not address.is_loopback:
         raise UsageError("the console is for this computer only", hint="leave the host at 127.0.0.1")
     family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
@@ -95,7 +97,9 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.listen(BACKLOG)
     except (OSError, OverflowError) as exc:
         listener.close()
-        raise UsageError(f"the console cannot listen on {address} port {port}: {exc}") from exc
+        raise UsageError(
+            "the console cannot listen on {address} port {port}: {why}", address=address, port=port, why=exc
+        ) from exc
     return listener
 
 

@@ -11,7 +11,7 @@ from kzmitm.lab.profile import Expected
 from kzmitm.lab.session import Finding
 from kzmitm.model.verdict import Confidence, Outcome, Verdict
 from kzmitm.report import texts
-from kzmitm.report.language import _
+from kzmitm.report.language import N_, _
 from kzmitm.report.line import Line, Style
 from kzmitm.report.rows import judged_of_row
 from kzmitm.report.safe import harmless
@@ -22,7 +22,7 @@ JSON = dict[str, Any]
 _NO_DOCUMENT = {"rules_version": "", "registry": {"version": ""}, "store": {"version": ""}}
 """The versions are of no interest to a class."""
 
-NOBODY = _("nobody")
+NOBODY = N_("nobody")
 
 
 def told(finding: Finding) -> JSON:
@@ -99,15 +99,15 @@ def _checks(verdict: Verdict, expected: Expected) -> Iterator[JSON]:
             met=verdict.confidence is expected.confidence,
         )
     if expected.scope is not None:
-        got = texts.SCOPES[verdict.scope] if verdict.scope else NOBODY
+        got = texts.SCOPES[verdict.scope] if verdict.scope else _(NOBODY)
         yield _check(_("whose"), texts.SCOPES[expected.scope], got, met=verdict.scope is expected.scope)
     authority = verdict.authority.id if verdict.authority else None
     if expected.authority or authority:
         met = authority == expected.authority
-        yield _check(_("authority named"), expected.authority or NOBODY, authority or NOBODY, met=met)
+        yield _check(_("authority named"), expected.authority or _(NOBODY), authority or _(NOBODY), met=met)
     if expected.forger is not None:
         forgers = [forger.id for forger in verdict.forgers]
-        got = ", ".join(forgers) or NOBODY
+        got = ", ".join(forgers) or _(NOBODY)
         yield _check(_("manner of forging"), expected.forger, got, met=expected.forger in forgers)
 
 

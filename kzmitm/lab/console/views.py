@@ -39,7 +39,7 @@ def laboratory(session: Session, offers: Sequence[Offer]) -> JSON:
 def _hop(hop: Hop) -> JSON:
     return {
         "name": harmless(hop.name),
-        "title": harmless(hop.title),
+        "title": harmless(_(hop.title)),
         "place": str(hop.place),
         "addresses": [harmless(address) for address in hop.addresses],
     }
@@ -50,8 +50,8 @@ def _offer(offer: Offer) -> JSON:
     needs = how_to_get(offer.missing) if offer.missing else ""
     return {
         "name": profile.name,
-        "title": harmless(profile.title),
-        "lesson": harmless(" ".join(profile.lesson.split()), MAX_TEXT),
+        "title": harmless(_(profile.title)),
+        "lesson": harmless(" ".join(_(profile.lesson).split()), MAX_TEXT),
         "place": str(profile.place),
         "intercepts": profile.intercepts,
         "needs": _("needs {}").format(harmless(needs)) if needs else "",
@@ -62,7 +62,7 @@ def _offer(offer: Offer) -> JSON:
 def _parameter(parameter: Parameter) -> JSON:
     return {
         "name": parameter.name,
-        "about": harmless(parameter.about),
+        "about": harmless(_(parameter.about)),
         "default": parameter.default,
         "choices": list(parameter.choices),
         "is_list": parameter.is_list,
@@ -76,8 +76,8 @@ def switched_on(active: Active | None) -> JSON | None:
     profile, settings = active.profile, active.settings
     return {
         "name": profile.name,
-        "title": harmless(profile.title),
-        "lesson": harmless(" ".join(profile.lesson.split()), MAX_TEXT),
+        "title": harmless(_(profile.title)),
+        "lesson": harmless(" ".join(_(profile.lesson).split()), MAX_TEXT),
         "place": str(profile.place),
         "intercepts": profile.intercepts,
         "selective": profile.selective,

@@ -14,6 +14,7 @@ from typing import Any
 
 from kzmitm.errors import KzmitmError, UsageError
 from kzmitm.lab.errors import LaboratoryError
+from kzmitm.wording import Wording, put_together
 
 MAX_LINE = 1 << 20
 """Octets of a request or an answer; the largest holds the certificates of twenty sites."""
@@ -56,7 +57,7 @@ class Channel:
             raise LaboratoryError("the laboratory is gone", hint="kzmitm lab up") from exc
         if "error" in answer:
             kind = ERRORS.get(answer["kind"], LaboratoryError)
-            raise kind(answer["error"], hint=answer.get("hint", ""))
+            raise kind(put_together(answer, "error"), hint=put_together(answer, "hint"))
         return dict(answer)
 
     def close(self) -> None:
@@ -69,17 +70,17 @@ class Channel:
                 65_536, socket.CMSG_SPACE(_CREDENTIALS.size)
             )
             if not data:
-                raise ConnectionError("end of file")
+                raise ConnectionError(Wording("end of file"))
             for level, kind, content in ancillary:
                 if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
                     self._learn(*_CREDENTIALS.unpack(content[: _CREDENTIALS.size]))
             self._rest += data
             if len(self._rest) > MAX_LINE:
-                raise ValueError("too long")
+                raise ValueError(Wording("too long"))
         line, _, self._rest = self._rest.partition(b"\n")
         return line
 
     def _learn(self, pid: int, uid: int, _gid: int) -> None:
         if uid != os.getuid():
-            raise ConnectionError("a stranger answers")
+            raise ConnectionError(Wording("a stranger answers"))
         self.pid = pid

@@ -18,6 +18,7 @@ from kzmitm.lab.control.channel import Channel, address, peer_uid
 from kzmitm.lab.control.commands import environment_inside, module_command, module_environment, search_path
 from kzmitm.lab.errors import LaboratoryError
 from kzmitm.lab.network.namespaces import UNSHARE, entering
+from kzmitm.wording import Wording, put_together
 
 NETWORK = (*UNSHARE, *module_command("kzmitm.lab.network.labd"))
 LOOPBACK = tuple(module_command("kzmitm.lab.loopback.labd"))
@@ -85,7 +86,12 @@ class Lab:
         """The words before a command that run it in a host; raises UsageError for an unknown one."""
         hosts = self.status["hosts"]
         if host not in hosts:
-            raise UsageError(f"no host is called {host[:40]!r}", hint=f"there is: {', '.join(hosts)}")
+            raise UsageError(
+                "no host is called {host}",
+                hint="there is: {hosts}",
+                host=repr(host[:40]),
+                hosts=", ".join(hosts),
+            )
         if not self.is_network:
             return []
         # Set inside, as what is preloaded must touch nothing on this side.
@@ -159,7 +165,9 @@ def start_lab(name: str, now: datetime, *, is_network: bool) -> Lab:
         try:
             sock.bind(address(_checked(name), os.getuid()))
         except OSError as exc:
-            raise UsageError(f"the laboratory {name} is up already", hint="kzmitm lab down") from exc
+            raise UsageError(
+                "the laboratory {name} is up already", hint="kzmitm lab down", name=name
+            ) from exc
         command = NETWORK if is_network else LOOPBACK
         _start(command, now, ("--listen", str(sock.fileno())), sock.fileno())
     return find_lab(name)
@@ -173,7 +181,7 @@ def find_lab(name: str) -> Lab:
         try:
             sock.connect(where)
             if peer_uid(sock) != os.getuid():
-                raise ConnectionError("a stranger listens there")
+                raise ConnectionError(Wording("a stranger listens there"))
         except OSError as exc:
             raise UsageError("no laboratory is up", hint="kzmitm lab up") from exc
         return Lab(Channel(sock))
@@ -191,7 +199,9 @@ def _hung_up_on_failure(sock: socket.socket) -> Iterator[None]:
 def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise UsageError(
-            f"--name: not possible: {name[:40]!r}", hint="letters, digits, dot, dash, underscore"
+            "--name: not possible: {name}",
+            hint="letters, digits, dot, dash, underscore",
+            name=repr(name[:40]),
         )
     return name
 
@@ -217,11 +227,11 @@ def _start(command: Sequence[str], now: datetime, words: Sequence[str], fd: int)
             words_of = b"" if ready == [] else process.stderr.read(MAX_WORD)
             process.wait()
             last = " ".join(words_of.decode(errors="replace").split())[-400:]
-            raise LaboratoryError(f"the laboratory did not come up: {last or 'no answer'}")
+            raise LaboratoryError("the laboratory did not come up: {last}", last=last or Wording("no answer"))
     answer = json.loads(line)
     if "error" in answer:
         process.wait()
-        raise LaboratoryError(answer["error"], hint=answer["hint"])
+        raise LaboratoryError(put_together(answer, "error"), hint=put_together(answer, "hint"))
     return process
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from kzmitm.errors import KzmitmError, UsageError
 from kzmitm.lab.control.channel import MAX_LINE, peer_uid
+from kzmitm.wording import parts
 
 PATIENCE_S = 1.0
 """How long somebody who does not read may hold up all others."""
@@ -119,9 +120,9 @@ class Daemon:
                 return {}, False
             return self._orders[order["do"]](order), True
         except UsageError as exc:
-            return {"error": str(exc), "hint": exc.hint, "kind": "usage"}, True
+            return parts(exc, exc.hint) | {"kind": "usage"}, True
         except KzmitmError as exc:
-            return {"error": str(exc), "hint": exc.hint, "kind": "laboratory"}, True
+            return parts(exc, exc.hint) | {"kind": "laboratory"}, True
         except Exception as exc:  # noqa: BLE001 - one bad request must not end the laboratory
             return {"error": f"{type(exc).__name__}: {exc}", "kind": "laboratory"}, True
 

@@ -89,7 +89,7 @@ def parse_config(text: str) -> Config:
 
 def _object(text: str) -> Mapping[str, Any]:
     if len(text) > MAX_CONFIG:
-        raise UsageError(f"a configuration of more than {MAX_CONFIG} characters")
+        raise UsageError("a configuration of more than {max_config} characters", max_config=MAX_CONFIG)
     try:
         given = json.loads(text)
     except (ValueError, RecursionError):
@@ -99,35 +99,35 @@ def _object(text: str) -> Mapping[str, Any]:
     given = dict.fromkeys(OPTIONAL) | given
     if given.keys() != FIELDS:
         wrong = sorted(FIELDS ^ given.keys())
-        raise UsageError(f"missing or unknown fields: {', '.join(map(ascii, wrong))[:200]}")
+        raise UsageError("missing or unknown fields: {ascii}", ascii=", ".join(map(ascii, wrong))[:200])
     return given
 
 
 def _choice(given: Mapping[str, Any], name: str, choices: type[E]) -> E:
     value = given[name]
     if not isinstance(value, str) or value not in set(choices):
-        raise UsageError(f"{name}: one of {', '.join(choices)}")
+        raise UsageError("{name}: one of {choices}", name=name, choices=", ".join(choices))
     return choices(value)
 
 
 def _text(given: Mapping[str, Any], name: str) -> str:
     value = given[name]
     if not isinstance(value, str):
-        raise UsageError(f"{name}: text")
+        raise UsageError("{name}: text", name=name)
     return value
 
 
 def _boolean(given: Mapping[str, Any], name: str) -> bool:
     value = given[name]
     if not isinstance(value, bool):
-        raise UsageError(f"{name}: true or false")
+        raise UsageError("{name}: true or false", name=name)
     return value
 
 
 def _number(given: Mapping[str, Any], name: str, least: int, most: int) -> int:
     value = given[name]
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise UsageError(f"{name}: a number from {least} to {most}")
+        raise UsageError("{name}: a number from {least} to {most}", name=name, least=least, most=most)
     return value
 
 

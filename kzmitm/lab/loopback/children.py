@@ -16,6 +16,7 @@ from typing import Any
 from kzmitm.lab.errors import LaboratoryError
 from kzmitm.lab.loopback import supervisor
 from kzmitm.model.target import Endpoint
+from kzmitm.wording import Wording
 
 START_TIMEOUT_S = 10.0
 """mitmproxy listens after half a second on an idle machine; the rest is for a busy one."""
@@ -44,7 +45,7 @@ class Children:
         """Start a program; raises LaboratoryError if it cannot be executed."""
         answer = self._ask(do="start", name=name, argv=list(argv))
         if "error" in answer:
-            raise LaboratoryError(f"{name} did not start: {answer['error']}")
+            raise LaboratoryError("{name} did not start: {answer}", name=name, answer=answer["error"])
 
     def wait_for(self, name: str, endpoints: Sequence[Endpoint]) -> None:
         """Return once the program listens on all `endpoints`; raises LaboratoryError if it does not."""
@@ -53,9 +54,19 @@ class Children:
             while not _listens(endpoint):
                 exit_code = self._ask(do="poll", name=name)["exit"]
                 if exit_code is not None:
-                    raise LaboratoryError(f"{name} ended with {exit_code}: {self._last_words(name)}")
+                    raise LaboratoryError(
+                        "{name} ended with {exit_code}: {name_2}",
+                        name=name,
+                        exit_code=exit_code,
+                        name_2=self._last_words(name),
+                    )
                 if time.monotonic() > deadline:
-                    raise LaboratoryError(f"{name} does not listen on {endpoint}: {self._last_words(name)}")
+                    raise LaboratoryError(
+                        "{name} does not listen on {endpoint}: {name_2}",
+                        name=name,
+                        endpoint=endpoint,
+                        name_2=self._last_words(name),
+                    )
 
     def stop(self, name: str) -> None:
         """End a program and all that it started; return when they are gone."""
@@ -83,7 +94,7 @@ class Children:
         try:
             text = (self.directory / f"{name}.log").read_text(errors="replace")
         except OSError:
-            return "(no log)"
+            return Wording("(no log)")
         return " ".join(text[-LOG_TAIL:].split())
 
 

@@ -16,6 +16,7 @@ from kzmitm.lab.profile import Expected, Profile, all_profiles, on_loopback
 from kzmitm.lab.scanning import how_to_report, leave_beside
 from kzmitm.model.target import Endpoint
 from kzmitm.model.verdict import Outcome
+from kzmitm.report.language import _, ngettext
 from kzmitm.report.texts import WORDS
 
 TIMEOUT_S = 1.5
@@ -48,7 +49,8 @@ def placement(products: Products) -> Mapping[str, tuple[str, ...]]:
         missing = tuple(dict.fromkeys(need for profile in interceptors for need in profile.needs))
         raise UsageError(
             "the demo needs a real interceptor, and this computer has none",
-            hint=f"install one of: {how_to_get(missing)}",
+            hint="install one of: {missing}",
+            missing=how_to_get(missing),
         )
     placed = {profile.name: _sites(profile) for profile in usable}
     for number, orphan in enumerate(site for p in interceptors if p not in usable for site in _sites(p)):
@@ -99,7 +101,7 @@ class Demo:
 
     def _start_path(self, pool: ThreadPoolExecutor) -> list[Future[None]]:
         """Begin to start all that stands in the path; the interceptors take up to a second."""
-        _ = self._lab.look_alike  # made once, before threads ask for it
+        self._lab.look_alike  # noqa: B018 - made once, before threads ask for it
         for profile in self._profiles():
             if not profile.seen_by_control:
                 self._lab.switch_on(profile.name)
@@ -107,18 +109,24 @@ class Demo:
 
     def _introduce(self) -> None:
         self._step(
-            "1. A small Internet on this computer",
-            f"{len(self._lab.sites)} sites answer on loopback addresses, with certificates of a public "
-            "authority that was made for this run and that the scan takes for the only trusted one. Five of "
-            "them are broken by themselves: expired, not valid yet, another name, self-signed, and without "
-            "the intermediate certificate. Nothing of this demo leaves the computer.",
+            _("1. A small Internet on this computer"),
+            _(
+                "{count} sites answer on loopback addresses, with certificates of a public authority "
+                "that was made for this run and that the scan takes for the only trusted one. Five "
+                "of them are broken by themselves: expired, not valid yet, another name, "
+                "self-signed, and without the intermediate certificate. Nothing of this demo leaves "
+                "the computer."
+            ).format(count=len(self._lab.sites)),
         )
 
     def _record_control(self) -> None:
         self._step(
-            "2. What a clean network sees",
-            "First the sites are scanned with nothing in the way, and what they show is kept as the control: "
-            "kzmitm scan --record-control. A trainer would do this at home, before the journey.",
+            _("2. What a clean network sees"),
+            _(
+                "First the sites are scanned with nothing in the way, and what they show is kept as "
+                "the control: "
+                "kzmitm scan --record-control. A trainer would do this at home, before the journey."
+            ),
         )
         words = self._words(self._sites, self._lab.clean_routes())
         self._stage.scan(
@@ -129,29 +137,38 @@ class Demo:
 
     def _explain_path(self) -> None:
         stands = [
-            f"  {all_profiles()[name].title} ({', '.join(map(self._described, sites))})"
+            f"  {_(all_profiles()[name].title)} ({', '.join(map(self._described, sites))})"
             for name, sites in self._interceptors.items()
         ]
         self._step(
-            "3. An interceptor in the path",
-            "Real interceptors now stand in front of some sites and forge certificates with a look-alike of "
-            "the Kazakh chain of 2019 (Qaznet Trust Network, Security Certificate), valid for this week and "
-            "for .test names only. In front of others stand filters that reset, swallow, or answer in the "
-            "clear.\n" + "\n".join(stands),
+            _("3. An interceptor in the path"),
+            _(
+                "Real interceptors now stand in front of some sites and forge certificates with a "
+                "look-alike of "
+                "the Kazakh chain of 2019 (Qaznet Trust Network, Security Certificate), valid for "
+                "this week and "
+                "for .test names only. In front of others stand filters that reset, swallow, or "
+                "answer in the "
+                "clear."
+            )
+            + "\n"
+            + "\n".join(stands),
         )
 
     def _described(self, site: str) -> str:
         """The site, and that it is let through if it is."""
         expected = self._lab.expected_of(site)
         passes = expected.outcomes == {Outcome.CLEAN}
-        return f"{site}, which is not watched and passes" if passes else site
+        return _("{site}, which is not watched and passes").format(site=site) if passes else site
 
     def _scan_path(self, out: Path) -> Sequence[str]:
         self._step(
-            "4. The scan",
-            "This is the ordinary scan: it opens TLS sessions, keeps the whole chain presented, holds it "
-            "against the pinned store, the known authorities and the control, and looks again at what is "
-            "suspicious.",
+            _("4. The scan"),
+            _(
+                "This is the ordinary scan: it opens TLS sessions, keeps the whole chain presented, holds it "
+                "against the pinned store, the known authorities and the control, and looks again at what is "
+                "suspicious."
+            ),
         )
         words = self._words(self._sites, self._lab.routes())
         rows = self._stage.scan([*words, "--control", str(self._control)], out=out, shown=True)
@@ -160,21 +177,28 @@ class Demo:
 
     def _explain_others(self) -> None:
         lines = [
-            f"  {_words(self._lab.expected_of(name))}: {self._lab.profile_of(name).title} ({name})"
+            f"  {_words(self._lab.expected_of(name))}: {_(self._lab.profile_of(name).title)} ({name})"
             for name in self._sites
             if self._lab.profile_of(name).name not in self._interceptors
         ]
         self._step(
-            "5. What only looks like it",
-            "Not every certificate that fails is forged. This is what stood in front of the other sites, and "
-            "what the scan had to say of it:\n" + "\n".join(lines),
+            _("5. What only looks like it"),
+            _(
+                "Not every certificate that fails is forged. This is what stood in front of the "
+                "other sites, and "
+                "what the scan had to say of it:"
+            )
+            + "\n"
+            + "\n".join(lines),
         )
 
     def _scan_portal(self) -> Sequence[str]:
         self._step(
-            "6. The same computer in a hotel",
-            "A captive portal answers for every site with one certificate, that names none of them. An "
-            "interceptor copies the names; a portal wants a login.",
+            _("6. The same computer in a hotel"),
+            _(
+                "A captive portal answers for every site with one certificate, that names none of them. An "
+                "interceptor copies the names; a portal wants a login."
+            ),
         )
         self._lab.switch_on(PORTAL)
         words = self._words(self._portal_sites, self._lab.routes())
@@ -183,9 +207,13 @@ class Demo:
 
     def _conclude(self, wrong: Sequence[str], out: Path) -> None:
         self._stage.tell(
-            f"{len(wrong)} misjudged" if wrong else "Every site was judged as it should be",
-            f"The evidence is in {out}; kzmitm show reads it again. The interceptors end now, and their keys "
-            "with them.",
+            ngettext("{count} misjudged", "{count} misjudged", len(wrong)).format(count=len(wrong))
+            if wrong
+            else _("Every site was judged as it should be"),
+            _(
+                "The evidence is in {out}; kzmitm show reads it again. The interceptors end now, and "
+                "their keys with them."
+            ).format(out=out),
         )
 
     def _words(self, sites: Sequence[str], routes: Mapping[str, Endpoint]) -> list[str]:
@@ -211,7 +239,7 @@ def _sites(profile: Profile) -> tuple[str, ...]:
 
 def _words(expected: Expected) -> str:
     """The outcomes in the words that a scan says them with."""
-    return " or ".join(sorted(WORDS[outcome] for outcome in expected.outcomes))
+    return _(" or ").join(sorted(WORDS[outcome] for outcome in expected.outcomes))
 
 
 def run_demo(*, now: datetime, products: Products, stage: Stage, out: Path) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from kzmitm.errors import KzmitmError
 from kzmitm.lab.control.daemon import Daemon, Orders, say_ready
 from kzmitm.lab.loopback.session import LoopbackSession
 from kzmitm.lab.products import find_products
+from kzmitm.wording import parts
 
 
 class Answers:
@@ -58,7 +59,7 @@ def main() -> None:
     try:
         session = LoopbackSession(args.now, find_products())
     except KzmitmError as exc:
-        say_ready({"error": str(exc), "hint": exc.hint})
+        say_ready(parts(exc, exc.hint))
         sys.exit(1)
     with session:
         daemon = Daemon(Answers(session).orders, lambda: None)

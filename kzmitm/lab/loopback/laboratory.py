@@ -157,7 +157,9 @@ class Lab:
         """Put a profile in front of `sites` (its own by default); raises UsageError for a missing product."""
         profile, arrangement = self._arrangement(name)
         if missing := self._products.lacks(needs_here(profile)):
-            raise UsageError(f"the profile {name} needs what is not installed", hint=how_to_get(missing))
+            raise UsageError(
+                "the profile {name} needs what is not installed", hint=how_to_get(missing), name=name
+            )
         self._profiles[name] = tuple(sites) or arrangement.sites
         self._routes[name] = {}
         arrangement.on(self)
@@ -182,7 +184,10 @@ class Lab:
         profile = profile_named(name)
         if profile.loopback is None:
             raise UsageError(
-                f"the profile {name} cannot exist on loopback", hint=f"there is: {', '.join(on_loopback())}"
+                "the profile {name} cannot exist on loopback",
+                hint="there is: {on_loopback}",
+                name=name,
+                on_loopback=", ".join(on_loopback()),
             )
         return profile, profile.loopback
 

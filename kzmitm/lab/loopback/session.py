@@ -98,7 +98,9 @@ class LoopbackSession:
         for hostname in hostnames:
             if hostname not in lab.sites:
                 raise UsageError(
-                    f"no site is called {hostname[:60]!r}", hint="kzmitm lab status --json lists them"
+                    "no site is called {hostname}",
+                    hint="kzmitm lab status --json lists them",
+                    hostname=repr(hostname[:60]),
                 )
         write_overlay(folder / "overlay", lab.look_alike.root if self._knows else None)
         sources = Sources(store=folder / "roots.pem", overlay=folder / "overlay")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 
 from kzmitm.lab.errors import LaboratoryError
+from kzmitm.wording import Wording
 
 CLONE_NEWNET = 0x40000000
 """linux/sched.h"""
@@ -25,7 +26,7 @@ def new_host() -> int:
     """A descriptor of a new network namespace; this process stays in its own. Raises LaboratoryError."""
     with _returning():
         if _libc.unshare(CLONE_NEWNET):
-            raise LaboratoryError(f"no network namespace: {os.strerror(ctypes.get_errno())}")
+            raise LaboratoryError("no network namespace: {why}", why=Wording(os.strerror(ctypes.get_errno())))
         return os.open("/proc/self/ns/net", os.O_RDONLY)
 
 
@@ -59,4 +60,4 @@ def _returning() -> Iterator[None]:
 
 def _enter(namespace: int) -> None:
     if _libc.setns(namespace, CLONE_NEWNET):
-        raise LaboratoryError(f"no way into a namespace: {os.strerror(ctypes.get_errno())}")
+        raise LaboratoryError("no way into a namespace: {why}", why=Wording(os.strerror(ctypes.get_errno())))

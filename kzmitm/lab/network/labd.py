@@ -37,6 +37,7 @@ from kzmitm.lab.network.topology import (
     links,
 )
 from kzmitm.lab.products import SERVERS, Products, find_products, how_to_get
+from kzmitm.wording import parts
 
 DIRECTORY = Path("/dev/shm")  # noqa: S108 - a mount of our own lies over it
 """Exists on every Linux; covering it also keeps the shared memory of what runs here apart."""
@@ -59,7 +60,7 @@ def main() -> None:
     try:
         network = make(args.now, find_products())
     except KzmitmError as exc:
-        say_ready({"error": str(exc), "hint": exc.hint})
+        say_ready(parts(exc, exc.hint))
         sys.exit(1)
     daemon = Daemon(Answers(network).orders, network.processes.reap)
     if args.channel is not None:

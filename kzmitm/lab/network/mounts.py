@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from kzmitm.lab.errors import LaboratoryError
+from kzmitm.wording import Wording
 
 MS_BIND = 4096
 """linux/mount.h"""
@@ -31,4 +32,8 @@ def unbind(target: Path) -> None:
 
 def _mount(source: bytes, target: Path, kind: bytes | None, flags: int, options: bytes | None) -> None:
     if _libc.mount(source, os.fsencode(target), kind, flags, options):
-        raise LaboratoryError(f"{target}: nothing can be mounted there: {os.strerror(ctypes.get_errno())}")
+        raise LaboratoryError(
+            "{target}: nothing can be mounted there: {why}",
+            target=target,
+            why=Wording(os.strerror(ctypes.get_errno())),
+        )

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from kzmitm.lab.control.commands import search_path
+from kzmitm.wording import Wording
 
 PROBE_TIMEOUT_S = 5.0
 
@@ -31,10 +32,14 @@ NEEDED = {"unshare": "util-linux", "nsenter": "util-linux", "ip": "iproute2", "n
 def refusal() -> str | None:
     """Why there can be no network of namespaces here, in one line; None if there can."""
     if not sys.platform.startswith("linux"):
-        return "namespaces are Linux's"
+        return Wording("namespaces are Linux's")
     missing = sorted({p for name, p in NEEDED.items() if not shutil.which(name, path=search_path())})
     if missing:
-        return f"needs {', '.join(missing)}: apt-get install {' '.join(missing)}"
+        return Wording(
+            "needs {missing}: apt-get install {missing_2}",
+            missing=", ".join(missing),
+            missing_2=" ".join(missing),
+        )
     try:
         done = subprocess.run(
             [*UNSHARE, "true"],
@@ -48,8 +53,10 @@ def refusal() -> str | None:
         return f"unshare: {exc}"
     if done.returncode == 0:
         return None
-    words = " ".join(done.stderr.split()) or f"unshare ended with {done.returncode}"
-    return f"this system refuses private namespaces ({words})"
+    words = " ".join(done.stderr.split()) or Wording(
+        "unshare ended with {returncode}", returncode=done.returncode
+    )
+    return Wording("this system refuses private namespaces ({words})", words=words)
 
 
 def entering(pid: int, host_fd: int) -> list[str]:

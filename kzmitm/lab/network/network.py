@@ -196,10 +196,14 @@ class Network:
         settings = profile.settle(given)
         if profile.network is None:
             raise UsageError(
-                f"the profile {name} exists on loopback only", hint="kzmitm lab up --loopback, or another one"
+                "the profile {name} exists on loopback only",
+                hint="kzmitm lab up --loopback, or another one",
+                name=name,
             )
         if missing := self._products.lacks(profile.needs):
-            raise UsageError(f"the profile {name} needs what is not installed", hint=how_to_get(missing))
+            raise UsageError(
+                "the profile {name} needs what is not installed", hint=how_to_get(missing), name=name
+            )
         self.switch_off()
         try:
             self._serve(profile.struck(settings))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kzmitm.lab.errors import LaboratoryError
+from kzmitm.wording import Wording
 
 START_TIMEOUT_S = 10.0
 """squid listens after a second on an idle machine; the rest is for a busy one."""
@@ -68,10 +69,14 @@ class Processes:
                 env=self._environment(),
             )
         except subprocess.TimeoutExpired as exc:
-            raise LaboratoryError(f"{argv[0]} did not end") from exc
+            raise LaboratoryError("{argv} did not end", argv=argv[0]) from exc
         if done.returncode:
             words = " ".join(done.stderr.split())[-LOG_TAIL:]
-            raise LaboratoryError(f"{' '.join(argv[:4])}: {words or f'ended with {done.returncode}'}")
+            raise LaboratoryError(
+                "{argv}: {words}",
+                argv=" ".join(argv[:4]),
+                words=words or Wording("ended with {returncode}", returncode=done.returncode),
+            )
         return done.stdout
 
     def start(
@@ -102,12 +107,14 @@ class Processes:
 
     def wait_for(self, name: str, *ports: Port) -> None:
         """Return once somebody listens on every port in the program's namespace; raises LaboratoryError."""
-        self._wait(name, lambda pid: all(_listens(pid, port) for port in ports), "does not listen")
+        self._wait(name, lambda pid: all(_listens(pid, port) for port in ports), Wording("does not listen"))
 
     def wait_for_word(self, name: str, word: str) -> None:
         """Return once the program has said a word in its log; raises LaboratoryError."""
         log = self._directory / f"{name}.log"
-        self._wait(name, lambda _pid: word.encode() in log.read_bytes(), f"does not say {word}")
+        self._wait(
+            name, lambda _pid: word.encode() in log.read_bytes(), Wording("does not say {word}", word=word)
+        )
 
     def stop(self, name: str) -> None:
         """End a program and all of its group; return when it is gone. Nothing of it is worth saving."""
@@ -137,8 +144,8 @@ class Processes:
         try:
             text = (self._directory / f"{name}.log").read_text(errors="replace")
         except OSError:
-            return "(no log)"
-        return " ".join(text[-LOG_TAIL:].split()) or "(it said nothing)"
+            return Wording("(no log)")
+        return " ".join(text[-LOG_TAIL:].split()) or Wording("(it said nothing)")
 
     def _wait(self, name: str, is_ready: Callable[[int], bool], complaint: str) -> None:
         process = self._running[name]
@@ -147,9 +154,19 @@ class Processes:
             while not is_ready(process.pid):
                 if select.select([ends], [], [], POLL_S)[0]:
                     code = process.wait()
-                    raise LaboratoryError(f"{name} ended with {code}: {self.last_words(name)}")
+                    raise LaboratoryError(
+                        "{name} ended with {code}: {name_2}",
+                        name=name,
+                        code=code,
+                        name_2=self.last_words(name),
+                    )
                 if time.monotonic() > deadline:
-                    raise LaboratoryError(f"{name} {complaint}: {self.last_words(name)}")
+                    raise LaboratoryError(
+                        "{name} {complaint}: {name_2}",
+                        name=name,
+                        complaint=complaint,
+                        name_2=self.last_words(name),
+                    )
 
     def _environment(self) -> dict[str, str]:
         """Little, so that nothing of the user's shell changes what the laboratory does."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from kzmitm.lab.profile import Place
 from kzmitm.lab.session import Hop
+from kzmitm.wording import Wording
 
 INSIDE, OUTSIDE = "inside", "outside"
 """The two interfaces of a router: towards the client, and towards the server."""
@@ -113,11 +114,11 @@ ROUTER_SETTINGS = (
 )
 
 _TITLES = {
-    "client": "the client's computer",
-    "access": "the access router",
-    "operator": "the operator's gateway",
-    "transit": "the transit router",
-    "server": "the servers of the sites",
+    "client": Wording("the client's computer"),
+    "access": Wording("the access router"),
+    "operator": Wording("the operator's gateway"),
+    "transit": Wording("the transit router"),
+    "server": Wording("the servers of the sites"),
 }
 
 

@@ -7,19 +7,22 @@ from kzmitm.lab.profile import LOOK_ALIKE, Expected, expect
 from kzmitm.lab.settings import NO, YES, Parameter, Settings
 from kzmitm.lab.sites import STRUCK
 from kzmitm.model.verdict import Confidence, Outcome, Scope
+from kzmitm.wording import Wording
 
 HIDDEN = Parameter(
     "hidden",
     "",
-    "routers that do not say when a packet's time ran out",
+    Wording("routers that do not say when a packet's time ran out"),
     choices=("access", "operator", "transit", "all"),
     is_list=True,
 )
 """Every profile of the network has it."""
 
-WATCHED = Parameter("watched", ",".join(STRUCK), "the sites whose names it strikes", is_list=True)
+WATCHED = Parameter("watched", ",".join(STRUCK), Wording("the sites whose names it strikes"), is_list=True)
 
-KNOWN = Parameter("known", YES, "whether the scan's registry knows the root's key", choices=(YES, NO))
+KNOWN = Parameter(
+    "known", YES, Wording("whether the scan's registry knows the root's key"), choices=(YES, NO)
+)
 
 PATH = (WATCHED, HIDDEN)
 """Of whatever strikes by name."""
@@ -27,16 +30,16 @@ PATH = (WATCHED, HIDDEN)
 
 def sites(*hostnames: str) -> Parameter:
     """The sites that a profile is about, where nothing is struck by name."""
-    return Parameter("sites", ",".join(hostnames), "the sites that are looked at", is_list=True)
+    return Parameter("sites", ",".join(hostnames), Wording("the sites that are looked at"), is_list=True)
 
 
 def of_ca(names: CANames = QAZNET) -> tuple[Parameter, ...]:
     """The names of a forging CA; the mark of the laboratory is added to them."""
     return (
-        Parameter("root", names.root, "the common name of the forging root"),
-        Parameter("intermediate", names.intermediate, "the common name of the forging intermediate"),
-        Parameter("country", names.country, "the country in both names"),
-        Parameter("organization", names.organization, "the organisation in both names"),
+        Parameter("root", names.root, Wording("the common name of the forging root")),
+        Parameter("intermediate", names.intermediate, Wording("the common name of the forging intermediate")),
+        Parameter("country", names.country, Wording("the country in both names")),
+        Parameter("organization", names.organization, Wording("the organisation in both names")),
     )
 
 

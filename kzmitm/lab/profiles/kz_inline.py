@@ -7,17 +7,18 @@ from kzmitm.lab.parts.parameters import FORGING, forged
 from kzmitm.lab.parts.stock import forging_ca
 from kzmitm.lab.profile import Expected, Place, Profile
 from kzmitm.lab.settings import NO, YES, Parameter, Settings
+from kzmitm.wording import Wording
 
 RULE = Parameter(
     "rule",
     LeafRule.LATE_2019,
-    "how the leaf is forged: as in which year",
+    Wording("how the leaf is forged: as in which year"),
     choices=tuple(map(str, LeafRule)),
 )
 EXPIRED = Parameter(
     "expired-intermediate",
     NO,
-    "whether the intermediate ran out, as those of 2021 to 2024",
+    Wording("whether the intermediate ran out, as those of 2021 to 2024"),
     choices=(YES, NO),
 )
 

@@ -62,7 +62,10 @@ def _check_credentials(username: str | None, password: str | None) -> None:
         if not text.isascii() or not text.isprintable():
             raise AddressError("user name and password must be printable ASCII")
         if not 0 < len(text) <= MAX_CREDENTIAL:
-            raise AddressError(f"user name and password must have 1 to {MAX_CREDENTIAL} characters")
+            raise AddressError(
+                "user name and password must have 1 to {max_credential} characters",
+                max_credential=MAX_CREDENTIAL,
+            )
     if ":" in username:
         raise AddressError("the user name must not hold a colon")
 

@@ -14,6 +14,7 @@ from python_socks.async_.asyncio import Proxy
 from kzmitm.model.target import Endpoint, Vantage
 from kzmitm.netio.links._proxy import ProxyAddress, dial
 from kzmitm.netio.vantage import ProxyError, VantageLink
+from kzmitm.wording import Wording
 
 DEFAULT_PORT = 1080
 
@@ -72,7 +73,7 @@ async def connect_by(
     except python_socks.ProxyError as exc:
         number = replies.get(exc.error_code or 0)
         if number is not None:
-            raise OSError(number, "said by the proxy") from None
+            raise OSError(number, Wording("said by the proxy")) from None
         raise ProxyError from None
     except (OSError, ValueError):
         raise ProxyError from None

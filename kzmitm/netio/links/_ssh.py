@@ -15,6 +15,7 @@ from kzmitm.model.target import Endpoint, Vantage
 from kzmitm.netio.links._ssh_bridge import Bridge
 from kzmitm.netio.links._ssh_login import KEEPALIVE_S, Login, SSHAddress, log_in
 from kzmitm.netio.vantage import Blame, ProxyError, VantageLink
+from kzmitm.wording import Wording
 
 RETRY_S = 2.0
 """After a login has failed, how long all are told so: a thousand targets must not ask a thousand times."""
@@ -22,7 +23,7 @@ RETRY_S = 2.0
 ROUND_TRIP_S = 1.5
 """Allowed to the answer of a keepalive."""
 
-_BROKE_OFF = "the ssh connection broke off"
+_BROKE_OFF = Wording("the ssh connection broke off")
 
 _FAR_FAILURES = {
     "connection refused": errno.ECONNREFUSED,
@@ -206,10 +207,12 @@ def _told_by_server(exc: asyncssh.ChannelOpenError) -> Exception:
     if exc.code == asyncssh.OPEN_CONNECT_FAILED:
         said = exc.reason.strip().lower()
         if said in _FAR_NAMES:
-            return socket.gaierror(_FAR_NAMES[said], "said by the ssh server")
+            return socket.gaierror(_FAR_NAMES[said], Wording("said by the ssh server"))
         number = _FAR_FAILURES.get(said)
         return (
-            OSError(number, "said by the ssh server") if number else OSError("connect failed at the vantage")
+            OSError(number, Wording("said by the ssh server"))
+            if number
+            else OSError("connect failed at the vantage")
         )
     if exc.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED:
         return ProxyError(

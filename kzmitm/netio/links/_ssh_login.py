@@ -17,6 +17,7 @@ import asyncssh
 
 from kzmitm.netio.links._proxy import dial
 from kzmitm.netio.vantage import ProxyError
+from kzmitm.wording import Wording
 
 LOGIN_S = 15.0
 """Longest for connecting and logging in: five round trips, name resolution, a busy server."""
@@ -27,7 +28,7 @@ KEEPALIVES = 2
 
 _SYSTEM_KNOWN_HOSTS = Path("/etc/ssh/ssh_known_hosts")
 
-_COMPARE = "Connect once with `ssh`, compare the fingerprint with the server's own, and try again."
+_COMPARE = Wording("Connect once with `ssh`, compare the fingerprint with the server's own, and try again.")
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +103,9 @@ def _unreachable(exc: Exception) -> ProxyError:
     if isinstance(exc, OSError | asyncssh.ConnectionLost):
         return ProxyError("the ssh server cannot be reached", hint="See whether `ssh` reaches it.")
     return ProxyError(
-        f"the ssh server and we do not get on ({type(exc).__name__})", hint="See what `ssh -v` says of it."
+        "the ssh server and we do not get on ({name})",
+        hint="See what `ssh -v` says of it.",
+        name=type(exc).__name__,
     )
 
 
@@ -156,7 +159,7 @@ class _KnownHosts:
                 octets += path.read_bytes() + b"\n"
             except OSError:
                 if self._is_named:
-                    raise ValueError("no such list") from None
+                    raise ValueError(Wording("no such list")) from None
         return octets
 
     def refusal(self) -> ProxyError:

@@ -16,6 +16,7 @@ from kzmitm.netio.links import _interfaces
 from kzmitm.netio.links._local import LocalLink, plain_socket
 from kzmitm.netio.stubdns import nameservers_beyond
 from kzmitm.netio.vantage import AddressError, Blame, ProxyError
+from kzmitm.wording import Wording
 
 FORM = "interface:NAME"
 NAMES_RESOLVED = DNSPlace.VANTAGE
@@ -67,7 +68,7 @@ class InterfaceLink(LocalLink):
             return
         address = _interfaces.source_address(self.name, family)
         if address is None:
-            raise OSError(errno.EADDRNOTAVAIL, "the interface has no address of this family")
+            raise OSError(errno.EADDRNOTAVAIL, Wording("the interface has no address of this family"))
         sock.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
         sock.bind((address, 0))
 
@@ -95,17 +96,21 @@ def open_link(rest: str, vantage: Vantage) -> InterfaceLink:
 def _demand(name: str) -> None:
     if not _interfaces.exists(name):
         raise UsageError(
-            f"interface vantage: there is no interface {name}", hint="See what there is with `ip link`."
+            "interface vantage: there is no interface {name}",
+            hint="See what there is with `ip link`.",
+            name=name,
         )
     if not _interfaces.is_up(name):
         raise UsageError(
-            f"interface vantage: {name} is down",
-            hint=f"Start the VPN or plug it in, or switch it on with `ip link set {name} up`.",
+            "interface vantage: {name} is down",
+            hint="Start the VPN or plug it in, or switch it on with `ip link set {name} up`.",
+            name=name,
         )
     if not any(_interfaces.source_address(name, family) for family in (socket.AF_INET, socket.AF_INET6)):
         raise UsageError(
-            f"interface vantage: {name} has no address",
-            hint=f"Wait until it is configured; `ip address show {name}` tells.",
+            "interface vantage: {name} has no address",
+            hint="Wait until it is configured; `ip address show {name}` tells.",
+            name=name,
         )
 
 

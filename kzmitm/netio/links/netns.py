@@ -17,8 +17,9 @@ from kzmitm.netio.links._inside import Inside
 from kzmitm.netio.links._local import LocalLink
 from kzmitm.netio.stubdns import configured_nameservers
 from kzmitm.netio.vantage import AddressError, Blame, ProxyError
+from kzmitm.wording import Wording
 
-FORM = "netns:NAME or netns:/PATH"
+FORM = Wording("netns:NAME or netns:/PATH")
 NAMES_RESOLVED = DNSPlace.VANTAGE
 
 FOLDERS = (Path("/run/netns"), Path("/var/run/netns"))
@@ -54,7 +55,7 @@ class NamespaceLink(LocalLink):
             try:
                 self._inside = _enter(self._path)
             except UsageError as exc:
-                raise ProxyError(str(exc), hint=exc.hint) from None
+                raise ProxyError("{why}", hint=exc.hint, why=exc) from None
         return self._inside.new_socket(family, kind)
 
     def watch(self) -> Blame:
@@ -103,13 +104,16 @@ def _enter(path: Path) -> Inside:
     try:
         return Inside(str(path))
     except FileNotFoundError:
-        what, hint = "there is no such namespace", "See what there is with `ip netns`."
+        what, hint = Wording("there is no such namespace"), Wording("See what there is with `ip netns`.")
     except PermissionError:
-        what = "only root may enter a network namespace"
-        hint = "Run it with sudo, or inside: sudo ip netns exec NAME kzmitm ..."
+        what = Wording("only root may enter a network namespace")
+        hint = Wording("Run it with sudo, or inside: sudo ip netns exec NAME kzmitm ...")
     except OSError as exc:
         if exc.errno != errno.EINVAL:
-            what, hint = "it cannot be entered", "See what there is with `ip netns`."
+            what, hint = Wording("it cannot be entered"), Wording("See what there is with `ip netns`.")
         else:
-            what, hint = "that is no network namespace", "A path is one like /proc/PID/ns/net."
-    raise UsageError(f"netns vantage: {what}", hint=hint)
+            what, hint = (
+                Wording("that is no network namespace"),
+                Wording("A path is one like /proc/PID/ns/net."),
+            )
+    raise UsageError("netns vantage: {what}", hint=hint, what=what)

@@ -17,8 +17,9 @@ from kzmitm.model.target import DNSPlace, Endpoint, Vantage, split_host_port
 from kzmitm.netio.links._proxy import dial, dial_unix, proxy_address
 from kzmitm.netio.links._socks import REPLIES, connect_by
 from kzmitm.netio.vantage import AddressError, VantageLink
+from kzmitm.wording import Wording
 
-FORM = "tor:, tor:HOST:PORT or tor:unix:/PATH"
+FORM = Wording("tor:, tor:HOST:PORT or tor:unix:/PATH")
 NAMES_RESOLVED = DNSPlace.VANTAGE
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 9050

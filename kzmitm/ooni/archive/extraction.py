@@ -30,6 +30,7 @@ from kzmitm.ooni.archive.reading import TooLong
 from kzmitm.ooni.archive.rows import MAX_TEXT, HandshakeRow, MeasurementRow
 from kzmitm.ooni.archive.tolerant import NoMeasurementError, decode_tolerant, object_in
 from kzmitm.verdict.resolution import is_private
+from kzmitm.wording import Wording
 
 SYSTEM_ENGINES = frozenset({"getaddrinfo", "system", "golang_net_resolver", "go", "unknown"})
 """OONI's names (df-002) for the resolver that every other program of the computer asks."""
@@ -64,7 +65,7 @@ class Extractor:
     def add(self, line: bytes, *, source: str, number: int) -> str | None:
         """Keep the rows of a document; returns why there are none, or None."""
         if isinstance(line, TooLong):
-            return "longer than any measurement; passed over"
+            return Wording("longer than any measurement; passed over")
         try:
             document, surroundings = _read(line)
             time = _time(document.measurement_start_time)
@@ -281,5 +282,7 @@ def _time(text: str) -> str:
         if text not in (time, time.replace(" ", "T")):
             raise ValueError  # noqa: TRY301 (one complaint for all that it can be)
     except ValueError:
-        raise NoMeasurementError(f"measurement_start_time is no UTC time: {text[:40]!r}") from None
+        raise NoMeasurementError(
+            "measurement_start_time is no UTC time: {text}", text=repr(text[:40])
+        ) from None
     return time

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import duckdb
 
+from kzmitm.errors import WordedError
 from kzmitm.ooni.archive.chains import MAX_DER
 from kzmitm.ooni.archive.complaints import full_disk, one_line
 from kzmitm.ooni.archive.parts import EXTRACT, OWN, ROW_GROUPS, SUMMARY, parts_of, quoted, read_summary
@@ -53,7 +54,7 @@ class Merged:
     why: str = ""
 
 
-class BadPartError(ValueError):
+class BadPartError(WordedError, ValueError):
     """A part is not what it says; says why."""
 
 
@@ -116,22 +117,24 @@ def _files(part: Path) -> list[Path]:
     found = []
     for path in sorted(part.iterdir()):
         if path.is_symlink() or not path.is_file():
-            raise BadPartError(f"{path.name}: not a plain file")
+            raise BadPartError("{name}: not a plain file", name=path.name)
         if path.name == SUMMARY:
             continue
         if path.name != OWN and not _NAME.fullmatch(path.name):
-            raise BadPartError(f"{path.name[:80]!r}: no file of a part")
+            raise BadPartError("{name}: no file of a part", name=repr(path.name[:80]))
         if path.stat().st_size > MAX_FILE:
-            raise BadPartError(f"{path.name}: larger than {MAX_FILE >> 30} GiB")
+            raise BadPartError("{name}: larger than {max_file} GiB", name=path.name, max_file=MAX_FILE >> 30)
         found.append(path)
     if len(found) > MAX_FILES:
-        raise BadPartError(f"more than {MAX_FILES} files")
+        raise BadPartError("more than {max_files} files", max_files=MAX_FILES)
     return found
 
 
 def _content_name(part: Path, files: Sequence[Path]) -> str:
     if (part / SUMMARY).stat().st_size > MAX_SUMMARY:
-        raise BadPartError(f"{SUMMARY}: larger than {MAX_SUMMARY >> 20} MiB")
+        raise BadPartError(
+            "{summary}: larger than {max_summary} MiB", summary=SUMMARY, max_summary=MAX_SUMMARY >> 20
+        )
     read_summary(part)
     digest = sha256()
     for file in files:
@@ -147,13 +150,13 @@ def _copy_table(table: str, file: Path, copy: Path, connection: duckdb.DuckDBPyC
     source = f"read_parquet({quoted(file)}, hive_partitioning = false)"
     there = dict(row[:2] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall())  # noqa: S608
     if there != COLUMNS[table]:
-        raise BadPartError(f"{file.name}: its columns are not those of {table}")
+        raise BadPartError("{name}: its columns are not those of {table}", name=file.name, table=table)
     bad = connection.execute(
         f"SELECT count(*) FILTER (NOT coalesce({_condition(table)}, false)), count(*) FROM {source}"  # noqa: S608
     ).fetchone()
     assert bad is not None  # noqa: S101 - an aggregate has a row
     if bad[0]:
-        raise BadPartError(f"{file.name}: {bad[0]} rows are not what they say")
+        raise BadPartError("{name}: {bad} rows are not what they say", name=file.name, bad=bad[0])
     connection.execute(
         f"COPY (SELECT * FROM {source}) TO {quoted(copy)}"  # noqa: S608
         f" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUPS[table]})"
@@ -175,7 +178,7 @@ def _demand_distinct(table: str, key: str, place: Path, connection: duckdb.DuckD
         f"SELECT count(*) - count(DISTINCT ({key})) FROM read_parquet([{files}], hive_partitioning = false)"  # noqa: S608
     ).fetchone()
     if row and row[0]:
-        raise BadPartError(f"{row[0]} rows of {table} bear the number of another")
+        raise BadPartError("{row} rows of {table} bear the number of another", row=row[0], table=table)
 
 
 def _settle_summary(part: Path, there: Path) -> None:

@@ -13,6 +13,7 @@ import msgspec
 
 from kzmitm.ooni.archive.chains import Chain
 from kzmitm.ooni.archive.parquet import Writer
+from kzmitm.ooni.archive.planning import identity
 from kzmitm.ooni.archive.rows import (
     COLUMNS,
     EXTRACT_FORMAT,
@@ -21,6 +22,7 @@ from kzmitm.ooni.archive.rows import (
     HandshakeRow,
     MeasurementRow,
 )
+from kzmitm.wording import Wording
 
 EXTRACT: Final = "extract"
 """The folder of the parts below an analysis."""
@@ -206,7 +208,7 @@ def read_summary(part: Path) -> dict[str, Any]:
     """What a part says of itself; raises ValueError or OSError if that cannot be read."""
     summary = json.loads((part / SUMMARY).read_text(encoding="utf-8"))
     if not isinstance(summary, dict) or not str(summary.get("format", "")).startswith("kzmitm.extract/1."):
-        raise ValueError(f"{part}: no part of an extract that this version reads")
+        raise ValueError(Wording("{part}: no part of an extract that this version reads", part=part))
     return summary
 
 
@@ -216,3 +218,14 @@ def parts_of(folder: Path) -> Iterator[Path]:
         for path in sorted(folder.iterdir()):
             if not path.name.startswith(".") and (path / SUMMARY).is_file():
                 yield path
+
+
+def sources_of(part: Path) -> Iterator[str]:
+    """The identities of the files that a part was made of, as `planning` gives them.
+
+    None of a part that came by a merge: it says what others read, and must not keep ours from being read.
+    """
+    with suppress(ValueError, OSError):
+        for each in read_summary(part).get("sources", ()):
+            if each.get("mark"):
+                yield identity(each["name"], each["octets"], each["mark"])

@@ -1,21 +1,29 @@
 """What is to be read, cut into tasks: the same files give the same tasks on every machine."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from kzmitm.errors import UsageError
+from kzmitm.wording import Wording
 
 SUFFIXES = (".jsonl", ".json", ".ndjson", ".gz", ".zst", ".tar", ".tgz", ".post")
 """Files of a folder that are read; a file that is named is read whatever its name."""
-NOT_MEASUREMENTS = frozenset({"manifest.json", "part.json"})
+NOT_MEASUREMENTS = frozenset({"manifest.json", "part.json", "own.jsonl"})
 """Files that lie beside measurements and tell of them: of our campaigns and extracts."""
 MIN_TASK, MAX_TASK = 4 << 20, 128 << 20
 """Octets of files in one task: a second of work at least, so that starting one costs nothing."""
 PIECES = 32
 """Tasks that an archive of medium size is cut into: enough for the cores of one machine to end together."""
+MARKED = 512
+"""Octets at either end of a file that tell it from others of its name and size: gzip has a checksum there."""
+
+
+def identity(shown: str, size: int, mark: str) -> str:
+    """What tells a file from all others, as far as can be told without reading it."""
+    return f"{shown}\t{size}\t{mark}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +33,18 @@ class Source:
     path: str
     shown: str
     size: int
+    mark: str = ""
+    """Of how it begins and ends."""
+
+    @property
+    def identity(self) -> str:
+        """The same for the same file wherever it lies, whoever reads it and together with whatever."""
+        return identity(self.shown, self.size, self.mark)
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Files that one worker reads into one part. `id` is made of their names and sizes alone."""
+    """Files that one worker reads into one part. `id` is made of what they are, not of where they lie."""
 
     id: str
     sources: tuple[Source, ...]
@@ -50,16 +65,28 @@ def sources_in(paths: Sequence[Path]) -> list[Source]:
 
 def _sources(path: Path) -> Iterator[Source]:
     if path.is_file():
-        yield Source(str(path), _text(path.name), path.stat().st_size)
+        yield _source(path, path.name)
     elif path.is_dir():
         for each in sorted(path.rglob("*")):
             below = each.relative_to(path)
             hidden = any(part.startswith(".") for part in below.parts)
             named = each.name.lower().endswith(SUFFIXES) and each.name not in NOT_MEASUREMENTS
             if named and not hidden and each.is_file():
-                yield Source(str(each), _text(below.as_posix()), each.stat().st_size)
+                yield _source(each, below.as_posix())
     else:
-        raise UsageError(f"{path}: no such file or folder")
+        raise UsageError("{path}: no such file or folder", path=path)
+
+
+def _source(path: Path, name: str) -> Source:
+    size = path.stat().st_size
+    try:
+        with path.open("rb", buffering=0) as file:
+            ends = file.read(MARKED)
+            file.seek(max(size - MARKED, 0))
+            ends += file.read(MARKED)
+    except OSError:
+        return Source(str(path), _text(name), size)  # its task tells what is wrong with it
+    return Source(str(path), _text(name), size, sha256(ends).hexdigest()[:16])
 
 
 def _text(name: str) -> str:
@@ -70,7 +97,7 @@ def _text(name: str) -> str:
 def plan(sources: Iterable[Source]) -> list[Task]:
     """The tasks: neighbours together up to a size; a larger file is a task of its own."""
     groups: list[list[Source]] = [[]]
-    ordered = sorted(sources, key=lambda each: (each.shown, each.size, each.path))
+    ordered = sorted(sources, key=lambda each: (each.shown, each.size, each.mark, each.path))
     most = min(max(sum(each.size for each in ordered) // PIECES, MIN_TASK), MAX_TASK)
     for source in ordered:
         if groups[-1] and sum(each.size for each in groups[-1]) + source.size > most:
@@ -80,12 +107,34 @@ def plan(sources: Iterable[Source]) -> list[Task]:
     return [_task(group, seen) for group in groups if group]
 
 
+def unread(tasks: Sequence[Task], parts: Collection[str], read: Collection[str]) -> list[Task]:
+    """The tasks without what other parts hold: an archive that has grown is cut otherwise than before.
+
+    `parts` are the ids of parts that are there, `read` the identities of all files in them. Files that cannot
+    be told apart are left together.
+    """
+    alike = Counter(source.identity for task in tasks for source in task.sources)
+    seen = Counter(_names(task.sources) for task in tasks)
+    found = []
+    for task in tasks:
+        left = [each for each in task.sources if each.identity not in read or alike[each.identity] > 1]
+        if task.id in parts or len(left) == len(task.sources):
+            found.append(task)
+        elif left:
+            found.append(_task(left, seen))
+    return found
+
+
 def _task(group: Sequence[Source], seen: Counter[str]) -> Task:
-    """Two groups of the same names and sizes are two tasks: files of two folders may be called alike."""
-    names = "\n".join(f"{source.shown}\t{source.size}" for source in group)
+    """Two groups of files that cannot be told apart are two tasks."""
+    names = _names(group)
     copy = f"\n{seen[names]}" if seen[names] else ""
     seen[names] += 1
     return Task(sha256((names + copy).encode()).hexdigest()[:24], tuple(group))
+
+
+def _names(group: Sequence[Source]) -> str:
+    return "\n".join(source.identity for source in group)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +153,8 @@ def parse_shard(text: str) -> Shard:
     """Read `i/n` with 1 <= i <= n; raises ValueError."""
     index, slash, count = text.partition("/")
     if not (slash and index.isascii() and index.isdigit() and count.isascii() and count.isdigit()):
-        raise ValueError("a share is written I/N, as 1/4")
+        raise ValueError(Wording("a share is written I/N, as 1/4"))
     shard = Shard(int(index), int(count))
     if not 1 <= shard.index <= shard.count <= 10_000:
-        raise ValueError("a share is written I/N with I from 1 to N, as 1/4")
+        raise ValueError(Wording("a share is written I/N with I from 1 to N, as 1/4"))
     return shard

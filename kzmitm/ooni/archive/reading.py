@@ -12,6 +12,7 @@ import msgspec
 import zstandard
 from isal import igzip_lib
 
+from kzmitm.errors import WordedError
 from kzmitm.ooni.archive.tar import DamagedTarError, members
 
 MAX_DOCUMENT = 64 << 20
@@ -32,7 +33,7 @@ Documents = Iterator[tuple[str, int, bytes]]
 """Member of a tar file or "", number of the line (from 1), octets."""
 
 
-class DamagedFileError(ValueError):
+class DamagedFileError(WordedError, ValueError):
     """A file ends or breaks in the middle; all before that was given. Says what is wrong."""
 
 
@@ -91,7 +92,7 @@ def _gunzip(data: bytes, file: BinaryIO) -> Chunks:
                 if not data and decompressor.needs_input and not decompressor.eof:
                     raise DamagedFileError("the compressed file ends too early")
         except igzip_lib.IsalError as exc:  # type: ignore[misc]
-            raise DamagedFileError(f"the compressed file is damaged: {exc}") from None
+            raise DamagedFileError("the compressed file is damaged: {why}", why=exc) from None
         data = decompressor.unused_data or file.read(_READ)
         if not data.strip(b"\0"):
             data = b""
@@ -123,7 +124,7 @@ def _unzstd(head: bytes, file: BinaryIO) -> Chunks:
     except zstandard.ZstdError as exc:
         if last:
             yield last
-        raise DamagedFileError(f"the compressed file is damaged: {exc}") from None
+        raise DamagedFileError("the compressed file is damaged: {why}", why=exc) from None
     whole = last.removesuffix(_END_TEXT)
     if whole:
         yield whole
@@ -149,7 +150,7 @@ def _members(chunks: Chunks) -> Documents:
             for number, document in _documents(*_with_head(content)):
                 yield name, number, document
     except DamagedTarError as exc:
-        raise DamagedFileError(f"the tar file is damaged: {exc}") from None
+        raise DamagedFileError("the tar file is damaged: {why}", why=exc) from None
 
 
 def _documents(head: bytes, chunks: Chunks) -> Iterator[tuple[int, bytes]]:

@@ -24,6 +24,7 @@ from kzmitm.errors import KzmitmError, UsageError
 from kzmitm.ooni.archive.parts import scratch_in
 from kzmitm.ooni.archive.planning import Task
 from kzmitm.ooni.archive.work import extract
+from kzmitm.wording import Wording
 
 MAX_LOSSES = 2
 """How often workers may die at a task before it is taken for the fault of its files, not of the machine."""
@@ -40,7 +41,7 @@ Result = dict[str, Any]
 class WorkersLostError(KzmitmError):
     """Workers died again and again; says at which file."""
 
-    hint = "is there memory enough? --jobs 1 needs the least; what was read is kept"
+    hint = Wording("is there memory enough? --jobs 1 needs the least; what was read is kept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,10 @@ def cluster(address: str) -> Iterator[Workers]:
         client = Client(address, timeout=PATIENCE_S, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError, ValueError) as exc:
         raise UsageError(
-            f"{address}: no scheduler answers: {exc}", hint="as in --scheduler tcp://host:8786"
+            "{address}: no scheduler answers: {why}",
+            hint="as in --scheduler tcp://host:8786",
+            address=address,
+            why=exc,
         ) from None
 
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what is lost, we say
@@ -126,7 +130,7 @@ def cluster(address: str) -> Iterator[Workers]:
             client.wait_for_workers(1, timeout=WORKERS_S)
         except TimeoutError:
             raise UsageError(
-                f"{address}: the scheduler has no workers", hint="start some: dask worker"
+                "{address}: the scheduler has no workers", hint="start some: dask worker", address=address
             ) from None
 
         def count() -> int:
@@ -136,7 +140,9 @@ def cluster(address: str) -> Iterator[Workers]:
             yield Workers(opener, count, (KilledWorker,))
         except CancelledError:
             raise WorkersLostError(
-                f"{address}: the scheduler has gone", hint="what was read is kept; a second run goes on"
+                "{address}: the scheduler has gone",
+                hint="what was read is kept; a second run goes on",
+                address=address,
             ) from None
 
 
@@ -177,8 +183,14 @@ def _blame(tasks: Iterable[Task], losses: Counter[str]) -> None:
     for task in tasks:
         losses[task.id] += 1
         if losses[task.id] > MAX_LOSSES:
-            more = f" and {len(task.sources) - 1} more files" if len(task.sources) > 1 else ""
-            raise WorkersLostError(f"workers died again and again at {task.sources[0].shown}{more}") from None
+            more = (
+                Wording(" and {count} more files", count=len(task.sources) - 1)
+                if len(task.sources) > 1
+                else ""
+            )
+            raise WorkersLostError(
+                "workers died again and again at {shown}{more}", shown=task.sources[0].shown, more=more
+            ) from None
 
 
 def _ended(

@@ -6,6 +6,8 @@ header of any length and a sparse file of any size: a small file could fill the 
 
 from collections.abc import Iterator
 
+from kzmitm.errors import WordedError
+
 Chunks = Iterator[bytes]
 
 MAX_EXTENDED = 64 << 10
@@ -17,7 +19,7 @@ _EMPTY = frozenset((b"1", b"2", b"3", b"4", b"5", b"6"))
 """Links, devices, folders and pipes: nothing follows, whatever size they state."""
 
 
-class DamagedTarError(ValueError):
+class DamagedTarError(WordedError, ValueError):
     """The file breaks in the middle; all before that was given. Says what is wrong."""
 
 

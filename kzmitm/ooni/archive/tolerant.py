@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from kzmitm.errors import WordedError
 from kzmitm.ooni.archive.chains import texts_of
 from kzmitm.ooni.archive.documents import MAX_ROWS, Document, Event, address_from, as_document
 from kzmitm.ooni.archive.loose_json import UNREADABLE, decode_loosely
@@ -16,7 +17,7 @@ _TOP = (
 )  # fmt: skip
 
 
-class NoMeasurementError(ValueError):
+class NoMeasurementError(WordedError, ValueError):
     """The text is no OONI measurement; says why."""
 
 
@@ -33,7 +34,7 @@ def object_in(text: bytes) -> dict[str, Any]:
             value = value["content"]  # a .post envelope; its content may be JSON in a text
             value = decode_loosely(value.encode()) if isinstance(value, str) else value
     except UNREADABLE as exc:
-        raise NoMeasurementError(f"not JSON: {exc}") from None
+        raise NoMeasurementError("not JSON: {why}", why=exc) from None
     if not isinstance(value, dict):
         raise NoMeasurementError("not an object")
     return value

@@ -9,6 +9,7 @@ from kzmitm.ooni.archive.extraction import Extractor, cut
 from kzmitm.ooni.archive.parts import Part, read_summary
 from kzmitm.ooni.archive.planning import Source, Task
 from kzmitm.ooni.archive.reading import DamagedFileError, documents
+from kzmitm.wording import reason_of
 
 STDIN = "-"
 
@@ -26,7 +27,9 @@ def extract(task: Task, folder: str, scratch: str | None = None) -> dict[str, An
         extractor = Extractor(part)
         for source in task.sources:
             _read(source, extractor, part)
-        return part.commit(sources=[{"name": each.shown, "octets": each.size} for each in task.sources])
+        return part.commit(
+            sources=[{"name": each.shown, "octets": each.size, "mark": each.mark} for each in task.sources]
+        )
 
 
 def _read(source: Source, extractor: Extractor, part: Part) -> None:
@@ -37,7 +40,7 @@ def _read(source: Source, extractor: Extractor, part: Part) -> None:
             with Path(source.path).open("rb", buffering=0) as file:
                 _read_file(file, source.shown, extractor, part)
     except (OSError, DamagedFileError) as exc:
-        part.problem(source.shown, 0, exc.strerror or str(exc) if isinstance(exc, OSError) else str(exc))
+        part.problem(source.shown, 0, reason_of(exc))
 
 
 def _read_file(file: BinaryIO, name: str, extractor: Extractor, part: Part) -> None:

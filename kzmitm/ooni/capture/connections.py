@@ -18,6 +18,7 @@ from kzmitm.wire.iana.messages import ALERT, CLIENT_HELLO, HANDSHAKE
 from kzmitm.wire.segment import FIN, RST, SYN, Segment
 from kzmitm.wire.session import Findings
 from kzmitm.wire.violation import ViolationError
+from kzmitm.wording import Wording
 
 MAX_CONNECTIONS = 4096
 """Connections followed at once; the one that was silent for longest is told as far as it went."""
@@ -224,12 +225,15 @@ class _Connection:
         """Why the handshake ended before its end, as far as the packets tell."""
         gave_up = any(alert.sent for alert in findings.alerts)
         if gap:
-            findings.end(None, "segments are missing in the capture")
+            findings.end(None, Wording("segments are missing in the capture"))
         elif gave_up:
-            findings.end(None, "the client gave up")
+            findings.end(None, Wording("the client gave up"))
         elif self._ended_by_server is not None:
-            findings.end(self._ended_by_server, "the server's side ended it")
+            findings.end(self._ended_by_server, Wording("the server's side ended it"))
         elif not self._heard and now - self._started >= SILENCE_S:
-            findings.end(Failure.GENERIC_TIMEOUT, f"no answer for {SILENCE_S:.0f} seconds")
+            findings.end(
+                Failure.GENERIC_TIMEOUT,
+                Wording("no answer for {silence_s} seconds", silence_s=f"{SILENCE_S:.0f}"),
+            )
         else:
-            findings.end(None, "the capture holds no end of it")
+            findings.end(None, Wording("the capture holds no end of it"))

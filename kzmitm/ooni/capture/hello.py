@@ -6,6 +6,7 @@ from kzmitm.wire.iana.extensions import SERVER_NAME
 from kzmitm.wire.limits import MESSAGE_HEADER
 from kzmitm.wire.parsing import extensions, uint16, vector, whole_vector
 from kzmitm.wire.violation import ViolationError
+from kzmitm.wording import Wording
 
 _RANDOM = 32
 _HOST_NAME = 0
@@ -25,7 +26,7 @@ def read_hello(message: bytes) -> ClientHello:
     start = MESSAGE_HEADER + 2
     random = message[start : start + _RANDOM]
     if len(random) < _RANDOM:
-        raise ViolationError("a ClientHello is cut off")
+        raise ViolationError(Wording("a ClientHello is cut off"))
     _, at = vector(message, start + _RANDOM, 1)
     _, at = vector(message, at, 2)
     _, at = vector(message, at, 1)

@@ -12,6 +12,7 @@ from kzmitm.wire.limits import (
     RECORD_HEADER,
 )
 from kzmitm.wire.violation import ViolationError
+from kzmitm.wording import Wording
 
 
 class Record(NamedTuple):
@@ -42,9 +43,9 @@ class Records:
             stop = at + RECORD_HEADER + int.from_bytes(header[3:5], "big")
             self._rest = buffer[at:]
             if header[0] not in CONTENT_NAMES or header[1] != 3:
-                raise ViolationError("what came is not TLS")
+                raise ViolationError(Wording("what came is not TLS"))
             if stop - at - RECORD_HEADER > MAX_PROTECTED:
-                raise ViolationError("a record is too long")
+                raise ViolationError(Wording("a record is too long"))
             if stop > len(buffer):
                 break
             body = buffer[at + RECORD_HEADER : stop]
@@ -68,7 +69,7 @@ class Messages:
             length = int.from_bytes(self.rest[1:MESSAGE_HEADER], "big")
             limit = MAX_CERTIFICATE_MESSAGE if self.rest[0] == CERTIFICATE else MAX_MESSAGE
             if length > limit:
-                raise ViolationError(f"a handshake message of {length} octets")
+                raise ViolationError(Wording("a handshake message of {length} octets", length=length))
             stop = MESSAGE_HEADER + length
             if len(self.rest) < stop:
                 break

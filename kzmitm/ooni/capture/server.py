@@ -33,13 +33,14 @@ from kzmitm.wire.parsing import extensions, uint16, vector, whole_vector
 from kzmitm.wire.schedule import SUITES, Protection
 from kzmitm.wire.session import Findings
 from kzmitm.wire.violation import ViolationError
+from kzmitm.wording import Wording
 
 _FINISHED = 20
 _COMPRESSED_CERTIFICATE = 25
 _ZLIB = 1
 """Of RFC 8879; the standard library of Python knows no other of its algorithms."""
 _PRE_SHARED_KEY = 41
-_RESUMED = "an earlier session goes on, in which no certificates are sent"
+_RESUMED = Wording("an earlier session goes on, in which no certificates are sent")
 
 
 class ServerSide:
@@ -90,12 +91,12 @@ class ServerSide:
         kind, body = record.kind, record.body
         if self._version == TLS13 and kind == APPLICATION_DATA:
             if self._protection is None:
-                self._hide("the certificates are encrypted, and no key of theirs is there")
+                self._hide(Wording("the certificates are encrypted, and no key of theirs is there"))
                 return
             try:
                 kind, body = self._protection.open(record.header, body)
             except ViolationError:
-                self._hide("the key log has another key than the one in use")
+                self._hide(Wording("the key log has another key than the one in use"))
                 return
         elif kind == APPLICATION_DATA:
             self._end(None)
@@ -116,7 +117,7 @@ class ServerSide:
 
     def _read_alert(self, body: bytes) -> None:
         if len(body) != 2:
-            raise ViolationError("an alert is not of two octets")
+            raise ViolationError(Wording("an alert is not of two octets"))
         level, description = body
         findings = self._findings
         findings.alerts.append(Alert(level, description))
@@ -175,13 +176,18 @@ class ServerSide:
         algorithm, length = uint16(message, MESSAGE_HEADER), int.from_bytes(message[6:9], "big")
         packed = whole_vector(message, MESSAGE_HEADER + 5, 3)
         if algorithm != _ZLIB or length > MAX_CERTIFICATE_MESSAGE:
-            self._hide(f"the certificates are packed in a way that is not read (algorithm {algorithm})")
+            self._hide(
+                Wording(
+                    "the certificates are packed in a way that is not read (algorithm {algorithm})",
+                    algorithm=algorithm,
+                )
+            )
             return
         try:
             body = zlib.decompressobj().decompress(packed, length + 1)
         except zlib.error:
-            raise ViolationError("compressed certificates do not unpack") from None
+            raise ViolationError(Wording("compressed certificates do not unpack")) from None
         if len(body) != length:
-            raise ViolationError("compressed certificates have another length than told")
+            raise ViolationError(Wording("compressed certificates have another length than told"))
         header = bytes((CERTIFICATE,)) + length.to_bytes(3, "big")
         read_chain(header + body, self._findings, tls13=True)

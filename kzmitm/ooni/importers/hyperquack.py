@@ -28,6 +28,7 @@ from kzmitm.ooni.import_fields import (
 from kzmitm.ooni.import_source import Source
 from kzmitm.ooni.importing import Imported, Nothing, Reading, Record, Unknown
 from kzmitm.ooni.read_rows import UNKNOWN_HELLO
+from kzmitm.wording import Wording
 
 _MARKS = (
     re.compile(rb'"matches_template"\s*:|\{\s*"vp"\s*:\s*"[^"]*"\s*,\s*"location"\s*:'),
@@ -53,11 +54,11 @@ def read(source: Source, reading: Reading) -> Iterator[Record]:
     def one(top: Fields, where: str, line: int) -> Iterator[Record]:
         probes = _probes_v1(top) if "Server" in top else _probes_v2(top)
         if probes is None:
-            yield Nothing(where, "a probe of another service than https")
+            yield Nothing(where, Wording("a probe of another service than https"))
             return
         measurement = _measurement(top, probes)
         if measurement is None:
-            yield Nothing(where, "every answer was as the template: no certificate is kept then")
+            yield Nothing(where, Wording("every answer was as the template: no certificate is kept then"))
         else:
             yield Imported(measurement, source.name, line, _CANNOT_KNOW)
 

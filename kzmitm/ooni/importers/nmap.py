@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.parsers import expat
 
+from kzmitm.errors import WordedError
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.observation import TLSObservation
 from kzmitm.model.target import Vantage
@@ -27,6 +28,7 @@ from kzmitm.ooni.import_json import MAX_RECORD
 from kzmitm.ooni.import_source import CHUNK, Source
 from kzmitm.ooni.importing import Imported, Nothing, Problem, Reading, Record, Unknown
 from kzmitm.ooni.read_rows import UNKNOWN_HELLO
+from kzmitm.wording import Wording
 
 _MARK = re.compile(rb"<!DOCTYPE nmaprun|<nmaprun[\s>]")
 _SERVER_NAME = re.compile(r"(?:^|,)\s*tls\.servername\s*=\s*([^,]*)")
@@ -59,12 +61,14 @@ def read(source: Source, reading: Reading) -> Iterator[Record]:
         yield Problem(f"{source.name}:{parser.CurrentLineNumber}", str(exc))
     except expat.ExpatError as exc:
         yield from run.taken()
-        yield Problem(f"{source.name}:{exc.lineno}", f"not XML: {expat.ErrorString(exc.code)}")
+        yield Problem(
+            f"{source.name}:{exc.lineno}", Wording("not XML: {why}", why=expat.ErrorString(exc.code))
+        )
     if source.damage:
         yield Problem(source.name, source.damage)
 
 
-class _RefusedError(Exception):
+class _RefusedError(WordedError):
     """The file holds what nmap does not write."""
 
 
@@ -157,7 +161,7 @@ class _Run:
         for service in self._services:
             where = f"{self._name}:{service.line}"
             if not service.pem:
-                self._records.append(Nothing(where, "a script's result without a certificate"))
+                self._records.append(Nothing(where, Wording("a script's result without a certificate")))
                 continue
             try:
                 self._records.append(self._record(service))
@@ -203,7 +207,7 @@ def _parser(run: _Run) -> expat.XMLParserType:
 def _check_length(waiting: int) -> None:
     """`waiting` are the octets that the parser keeps until a tag or a text ends."""
     if waiting > MAX_RECORD:
-        raise _RefusedError(f"a piece of markup longer than {MAX_RECORD >> 20} MiB")
+        raise _RefusedError("a piece of markup longer than {max_record} MiB", max_record=MAX_RECORD >> 20)
 
 
 def _check_document_type(name: str, system: str | None, public: str | None, has_subset: int) -> None:

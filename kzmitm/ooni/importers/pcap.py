@@ -14,6 +14,7 @@ from kzmitm.ooni.fields import DecodeError
 from kzmitm.ooni.import_fields import epoch_time, target_of
 from kzmitm.ooni.import_source import Source
 from kzmitm.ooni.importing import Imported, Nothing, Problem, Reading, Record, Unknown
+from kzmitm.wording import Wording
 
 _MAGICS = (
     b"\xa1\xb2\xc3\xd4",
@@ -33,7 +34,7 @@ def recognises(head: bytes) -> bool:
 def read(source: Source, reading: Reading) -> Iterator[Record]:
     connections = Connections(parse_keylog(reading.keylog))
     if reading.segments is None:
-        yield Problem(source.name, "no reader of captures is there")
+        yield Problem(source.name, Wording("no reader of captures is there"))
         return
     try:
         for segment in reading.segments(source):
@@ -67,7 +68,7 @@ def _measurement(handshake: Handshake) -> Measurement:
     return Measurement(
         target=target_of(sni or endpoint.ip, endpoint.port, "server_name", sni=sni),
         vantage=Vantage(id="pcap", kind="pcap"),
-        started_at=epoch_time(handshake.started, "the packet's time"),
+        started_at=epoch_time(handshake.started, Wording("the packet's time")),
         tls=(observation,),
         runtime_s=observation.t,
     )

@@ -30,6 +30,7 @@ from kzmitm.ooni.import_source import Source
 from kzmitm.ooni.importing import Imported, Nothing, Reading, Record, Unknown
 from kzmitm.ooni.read_rows import UNKNOWN_HELLO
 from kzmitm.wire.iana.alerts import CLOSE_NOTIFY, UNRECOGNIZED_NAME
+from kzmitm.wording import Wording
 
 _MARK = re.compile(rb'"type"\s*:\s*"sslcert"|"msm_name"\s*:\s*"SSLCert"')
 _ALSO = (b'"prb_id"', b'"msm_id"', b'"cert"')
@@ -46,7 +47,7 @@ def read(source: Source, reading: Reading) -> Iterator[Record]:
 
     def one(top: Fields, where: str, line: int) -> Iterator[Record]:
         if top.text("type") != "sslcert":
-            yield Nothing(where, "a measurement of another type")
+            yield Nothing(where, Wording("a measurement of another type"))
         else:
             yield Imported(_measurement(top), source.name, line, _CANNOT_KNOW)
 

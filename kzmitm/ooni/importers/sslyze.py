@@ -29,6 +29,7 @@ from kzmitm.ooni.import_json import MAX_DOCUMENT
 from kzmitm.ooni.import_source import Source
 from kzmitm.ooni.importing import Imported, Nothing, Problem, Reading, Record, Unknown
 from kzmitm.ooni.read_rows import UNKNOWN_HELLO
+from kzmitm.wording import Wording
 
 _MARK = re.compile(rb'"(?:server_scan_results|sslyze_version|invalid_server_strings)"\s*:')
 _EXCEPTION = re.compile(r"^sslyze\.errors\.(\w+)", re.MULTILINE)
@@ -78,7 +79,7 @@ def _record(server: Fields, started_at: datetime, name: str, where: str, line: i
     info = server.object("scan_result").object("certificate_info")
     connect, handshakes = _steps(server, info, endpoint, sni)
     if connect is None and not handshakes:
-        return Nothing(where, "a server whose certificates were not asked for")
+        return Nothing(where, Wording("a server whose certificates were not asked for"))
     host = location.text("hostname")
     measurement = Measurement(
         target=target_of(host, port, f"{location.path}.hostname", sni=sni),
@@ -116,7 +117,7 @@ def _steps(
 def _exception(trace: str) -> str:
     """The last exception of sslyze in a traceback; nothing else is kept, as it names folders of the user."""
     names = _EXCEPTION.findall(trace)
-    return str(names[-1]) if names else "an error without a name"
+    return str(names[-1]) if names else Wording("an error without a name")
 
 
 def _chain(deployment: Fields) -> tuple[bytes, ...]:
@@ -125,7 +126,7 @@ def _chain(deployment: Fields) -> tuple[bytes, ...]:
         for each in deployment.objects("received_certificate_chain")
     ]
     if not ders:
-        raise DecodeError(f"{deployment.path}: a deployment without certificates")
+        raise DecodeError("{path}: a deployment without certificates", path=deployment.path)
     return chain_of(ders, deployment.path)
 
 

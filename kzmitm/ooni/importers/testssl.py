@@ -29,6 +29,7 @@ from kzmitm.ooni.import_json import MAX_DOCUMENT, Document, documents
 from kzmitm.ooni.import_source import Source
 from kzmitm.ooni.importing import Imported, Nothing, Problem, Reading, Record, Unknown
 from kzmitm.ooni.read_rows import UNKNOWN_HELLO
+from kzmitm.wording import Wording
 
 _PRETTY = re.compile(rb'"Invocation"\s*:\s*"|"scanResult"\s*:\s*\[')
 _FLAT = re.compile(
@@ -119,7 +120,7 @@ def _told(server: _Server | None, source: Source, reading: Reading, started: obj
         return
     where = f"{source.name}:{server.line}"
     if not server.texts and not server.problem:
-        yield Nothing(where, "a server whose certificates were not asked for")
+        yield Nothing(where, Wording("a server whose certificates were not asked for"))
         return
     try:
         yield _record(server, source, reading, started)

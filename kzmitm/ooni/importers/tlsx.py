@@ -29,9 +29,15 @@ from kzmitm.ooni.import_fields import (
 from kzmitm.ooni.import_source import Source
 from kzmitm.ooni.importing import Imported, Nothing, Reading, Record, Unknown
 from kzmitm.ooni.read_rows import UNKNOWN_HELLO
+from kzmitm.wording import Wording
 
 _MARK = re.compile(rb'"tls_connection"\s*:|"probe_status"\s*:')
-_BEFORE_THE_HANDSHAKE = ("setup connection", "dial", "no such host", "connection refused")
+_BEFORE_THE_HANDSHAKE = (
+    "setup connection",
+    "dial",
+    "no such host",
+    "connection refused",
+)
 """Words of errors from before the ClientHello."""
 
 
@@ -42,7 +48,7 @@ def recognises(head: bytes) -> bool:
 def read(source: Source, reading: Reading) -> Iterator[Record]:
     def one(top: Fields, where: str, line: int) -> Iterator[Record]:
         if "ctl_source" in top:
-            yield Nothing(where, "a certificate out of a log, with no handshake")
+            yield Nothing(where, Wording("a certificate out of a log, with no handshake"))
         else:
             measurement, unknown = _measurement(top, reading)
             yield Imported(measurement, source.name, line, unknown)
@@ -55,7 +61,7 @@ def _measurement(top: Fields, reading: Reading) -> tuple[Measurement, tuple[Unkn
     endpoint = endpoint_of(top.text("ip"), port, "$.ip")
     name = top.optional_text("sni")
     sni = None if name is None else sent_name(name)
-    error = "" if top.raw("probe_status") else top.text("error", "no handshake, and no word of why")
+    error = "" if top.raw("probe_status") else top.text("error", Wording("no handshake, and no word of why"))
     connect, handshake = _steps(top, endpoint, sni, error)
     unknown = [*ALWAYS_UNKNOWN, Unknown.VANTAGE]
     if "timestamp" in top:

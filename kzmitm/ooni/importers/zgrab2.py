@@ -31,6 +31,7 @@ from kzmitm.ooni.import_fields import (
 from kzmitm.ooni.import_source import Source
 from kzmitm.ooni.importing import Imported, Nothing, Reading, Record, Unknown
 from kzmitm.ooni.read_rows import UNKNOWN_HELLO
+from kzmitm.wording import Wording
 
 _MARK = re.compile(rb'"handshake_log"\s*:|"data"\s*:\s*\{\s*"[^"]{1,64}"\s*:\s*\{\s*"status"\s*:\s*"')
 
@@ -63,7 +64,7 @@ def read(source: Source, reading: Reading) -> Iterator[Record]:
         for module in list(data)[:64]:
             found = _measurement(top, top.object("data").object(module))
             if found is None:
-                yield Nothing(where, "a module that did no TLS handshake")
+                yield Nothing(where, Wording("a module that did no TLS handshake"))
             else:
                 yield Imported(found[0], source.name, line, found[1])
 
@@ -135,4 +136,4 @@ def _failure(grab: Fields, *, has_chain: bool) -> str | None:
         return None
     if status in _HANDSHAKE:
         return _HANDSHAKE[status]
-    return failure_of(grab.text("error") or status or "no status")
+    return failure_of(grab.text("error") or status or Wording("no status"))

@@ -17,6 +17,7 @@ from kzmitm.roots.certificate_files import (
 )
 from kzmitm.roots.system import System
 from kzmitm.roots.values import Origin, Platform, Store, StoredRoot, StoreReading, Trust
+from kzmitm.wording import Wording
 
 PLATFORMS = frozenset({Platform.ANDROID})
 
@@ -28,7 +29,7 @@ KEYCHAIN = "/data/misc/keychain"
 TERMUX = "/data/data/com.termux/files/usr"
 
 ADDED, REMOVED = "cacerts-added", "cacerts-removed"
-HIDDEN = (
+HIDDEN = Wording(
     "Android lets no program read what users added; look in Settings, Security, Encryption & credentials, "
     "Trusted credentials, User"
 )
@@ -76,7 +77,7 @@ def _folder(system: System, path: str, owner: str) -> StoreReading:
 
 
 def _users_store(path: str, owner: str) -> Store:
-    profile = "" if owner == KEYCHAIN else f"user {owner.rpartition('/')[2]}"
+    profile = "" if owner == KEYCHAIN else Wording("user {number}", number=owner.rpartition("/")[2])
     kind = "android_removed" if path.endswith(REMOVED) else "android_added"
     return Store(kind=kind, application="Android", path=path, profile=profile)
 

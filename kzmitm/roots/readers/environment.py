@@ -20,6 +20,7 @@ from kzmitm.roots.pem import read_certificates
 from kzmitm.roots.system import System, UnreadableError
 from kzmitm.roots.tool_settings import LISTS, SHELLS, TOOLS, VARIABLES, Setting, SettingsFile, settings_in
 from kzmitm.roots.values import Origin, Platform, Store, StoredRoot, StoreReading, Trust
+from kzmitm.wording import Wording
 
 PLATFORMS = frozenset({Platform.LINUX, Platform.MACOS})
 
@@ -28,7 +29,7 @@ MAX_FILE = 1 << 20
 MAX_NAMED = 16
 """Folders in one variable."""
 
-RELATIVE = "no absolute path, so which file it is depends on where the tool runs"
+RELATIVE = Wording("no absolute path, so which file it is depends on where the tool runs")
 _HOME = re.compile(r"~(?=/)|\$HOME(?=/)|\$\{HOME\}")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]{0,63})\}")
 _NO_PATHS = frozenset({"", "true", "false", "yes", "no", "null", "none", "0", "1", "truststore"})
@@ -64,7 +65,7 @@ class _Places:
             paths = filter(looks_like_certificate, files_in(self.system, path))
             return read_folder(self.system, paths, Place.BUNDLE, Origin.ENVIRONMENT, may_be_empty=True)
         held = read_file(self.system, path, Place.BUNDLE, Origin.ENVIRONMENT)
-        return FileRoots(problem="there is no such file") if held is None else held
+        return FileRoots(problem=Wording("there is no such file")) if held is None else held
 
 
 def read(system: System) -> Iterator[StoreReading]:
@@ -89,7 +90,7 @@ def _store(named: _Named, path: str) -> Store:
 def _variables(system: System) -> Iterator[_Named]:
     for name, tool in VARIABLES.items():
         for value in _parts(name, system.environ.get(name, "")):
-            yield _Named("environment_variable", f"{tool} ({name})", value)
+            yield _Named("environment_variable", Wording("{tool} ({name})", tool=tool, name=name), value)
 
 
 def _parts(name: str, value: str) -> Sequence[str]:
@@ -99,13 +100,17 @@ def _parts(name: str, value: str) -> Sequence[str]:
 def _settings(system: System) -> Iterator[_Named]:
     for form in TOOLS:
         for file, home, setting in _lines(system, form):
-            yield _Named("tool_setting", f"{form.tool} ({setting.key} in {file})", setting.value, home, file)
+            yield _Named("tool_setting", _told(form.tool, setting, file), setting.value, home, file)
     for file, home, setting in _lines(system, SHELLS):
         tool = VARIABLES.get(setting.key)
         if tool is None or system.environ.get(setting.key) == setting.value:
             continue  # of another case, or told of as a variable that is set now
         for value in _parts(setting.key, setting.value):
-            yield _Named("tool_setting", f"{tool} ({setting.key} in {file})", value, home, file)
+            yield _Named("tool_setting", _told(tool, setting, file), value, home, file)
+
+
+def _told(tool: str, setting: Setting, file: str) -> Wording:
+    return Wording("{tool} ({key} in {file})", tool=tool, key=setting.key, file=file)
 
 
 def _lines(system: System, form: SettingsFile) -> Iterator[tuple[str, str, Setting]]:

@@ -16,6 +16,7 @@ from typing import Any
 from kzmitm.roots.readers.nss_profiles import Profile, profiles
 from kzmitm.roots.system import System, UnreadableError
 from kzmitm.roots.values import Origin, Platform, Purpose, Store, StoredRoot, StoreReading, Trust
+from kzmitm.wording import Wording, joined, one_line
 
 PLATFORMS = frozenset({Platform.LINUX, Platform.MACOS, Platform.WINDOWS})
 
@@ -161,12 +162,12 @@ def _installed(
     for name in names[:MAX_INSTALLED]:
         paths = _found(system, folder, name)
         if not paths:
-            problems.append(f"a certificate that it names is not to be found: {name}")
+            problems.append(Wording("a certificate that it names is not to be found: {name}", name=name))
         for path in paths:
             try:
                 der = _der_of(system.read(path, max_octets=MAX_POLICIES))
             except (FileNotFoundError, UnreadableError, ValueError) as exc:
-                problems.append(f"{path}: {exc}")
+                problems.append(joined(": ", (path, str(exc))))
                 continue
             roots[path] = StoredRoot(
                 der=der,
@@ -178,9 +179,15 @@ def _installed(
                 added_at=system.modified_at(path),
             )
     if len(names) > MAX_INSTALLED:
-        problems.append(f"only {MAX_INSTALLED} of {len(names)} certificates were looked for")
+        problems.append(
+            Wording(
+                "only {max_installed} of {count} certificates were looked for",
+                max_installed=MAX_INSTALLED,
+                count=len(names),
+            )
+        )
     store = Store(kind="firefox_policy", application=application, path=f"{folder}/policies.json")
-    why = "; ".join(" ".join(each.split())[:200] for each in problems[:3])
+    why = joined("; ", (one_line(each, 200) for each in problems[:3]))
     yield StoreReading(store=store, roots=tuple(roots.values()), problem=why)
 
 
@@ -204,11 +211,11 @@ def _der_of(octets: bytes) -> bytes:
         return octets
     block = _PEM.search(octets)
     if block is None:
-        raise ValueError("no certificate")
+        raise ValueError(Wording("no certificate"))
     try:
         return base64.b64decode(b"".join(block[1].split()), validate=True)
     except binascii.Error as exc:
-        raise ValueError(f"no certificate: {exc}") from None
+        raise ValueError(Wording("no certificate: {why}", why=exc)) from None
 
 
 def _imports_by_preference(system: System, profile: Profile) -> str:

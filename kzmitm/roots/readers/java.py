@@ -22,6 +22,7 @@ from kzmitm.roots.linux_places import Origins, origins_in
 from kzmitm.roots.system import System, UnreadableError
 from kzmitm.roots.tool_settings import SHELLS, SettingsFile, settings_in
 from kzmitm.roots.values import Origin, Platform, Store, StoredRoot, StoreReading, Trust
+from kzmitm.wording import Wording
 
 PLATFORMS = frozenset({Platform.LINUX, Platform.MACOS, Platform.WINDOWS})
 
@@ -32,9 +33,9 @@ MAX_SETTINGS = 1 << 20
 MIN_BROUGHT = 20
 """Roots with one date that tell the day a Java was built; nobody adds as many to one by hand."""
 
-RELATIVE = "no absolute path, so which file it is depends on where Java runs"
-MISSING = "there is no such file"
-NO_KEYSTORE = "no keystore but a file of certificates, which Java does not open"
+RELATIVE = Wording("no absolute path, so which file it is depends on where Java runs")
+MISSING = Wording("there is no such file")
+NO_KEYSTORE = Wording("no keystore but a file of certificates, which Java does not open")
 _OF_OPENJDK = " [jdk]"
 """How OpenJDK's build ends its aliases (GenerateCacerts.java)."""
 _OF_DEBIAN = "debian:"
@@ -148,7 +149,7 @@ def _named(system: System) -> Iterator[StoreReading]:
     for name in VARIABLES:
         option = trust_store_option(system.environ.get(name, ""))
         if option is not None:
-            yield _option(system, f"Java ({name})", option, "")
+            yield _option(system, Wording("Java ({name})", name=name), option, "")
     for pattern in _OPTIONS.paths:
         for home in system.homes() if pattern.startswith("~") else ("",):
             for file in system.glob(home + pattern.removeprefix("~")):
@@ -159,7 +160,12 @@ def _named(system: System) -> Iterator[StoreReading]:
                 for setting in settings_in(text, _OPTIONS):
                     option = trust_store_option(setting.value)
                     if option is not None and system.environ.get(setting.key) != setting.value:
-                        yield _option(system, f"Java ({setting.key} in {file})", option, home)
+                        yield _option(
+                            system,
+                            Wording("Java ({key} in {file})", key=setting.key, file=file),
+                            option,
+                            home,
+                        )
 
 
 def _option(system: System, application: str, option: TrustStoreOption, home: str) -> StoreReading:

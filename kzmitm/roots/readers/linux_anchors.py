@@ -18,6 +18,7 @@ from kzmitm.roots.linux_places import (
 )
 from kzmitm.roots.system import System, UnreadableError
 from kzmitm.roots.values import Origin, Platform, Store, StoredRoot, StoreReading, Trust
+from kzmitm.wording import Wording, joined
 
 PLATFORMS = frozenset({Platform.LINUX})
 
@@ -71,8 +72,13 @@ def _debian_choice(system: System) -> Iterator[StoreReading]:
             )
             for root in held.roots
         ]
-        problems += [f"{name}: {held.problem}"] if held.problem else []
+        problems += [joined(": ", (name, held.problem))] if held.problem else []
     if len(names) > MAX_LEFT_OUT:
-        problems.append(f"more than {MAX_LEFT_OUT} roots left out, so it was not read to its end")
+        problems.append(
+            Wording(
+                "more than {max_left_out} roots left out, so it was not read to its end",
+                max_left_out=MAX_LEFT_OUT,
+            )
+        )
     if roots or problems:
         yield StoreReading(store=store, roots=tuple(roots), problem=told(problems))

@@ -12,10 +12,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kzmitm.errors import WordedError
 from kzmitm.roots.macos_trust import TrustSetting, TrustSettingsError, read_trust_settings
 from kzmitm.roots.pem import read_certificates
 from kzmitm.roots.system import MAX_STORE, System
 from kzmitm.roots.values import Origin, Platform, Store, StoredRoot, StoreReading, Trust
+from kzmitm.wording import Wording, joined, reason_of
 
 PLATFORMS = frozenset({Platform.MACOS})
 
@@ -24,16 +26,16 @@ TIMEOUT = 10.0
 """Seconds for one question; the roots of the system take a fraction of one."""
 PROFILES = "/private/var/db/ConfigurationProfiles/Settings/.profilesAreInstalled"
 
-BY_PROFILES = (
+BY_PROFILES = Wording(
     "profiles of an organisation are installed, and what they have the system trust is not told to programs; "
     "look in System Settings, General, Device Management"
 )
-NOT_READ = "a keychain of another system, whose form is not read; run kzmitm there"
+NOT_READ = Wording("a keychain of another system, whose form is not read; run kzmitm there")
 NO_SETTINGS = "No Trust Settings were found"
 """How `security` says that a domain has none, with a status that is not 0."""
 
 
-class _NoAnswerError(Exception):
+class _NoAnswerError(WordedError):
     """The message says why, in one line."""
 
 
@@ -101,9 +103,9 @@ def _keychains(system: System) -> Iterator[_Keychain]:
         user = home.rpartition("/")[2]
         for name in ("login.keychain-db", "login.keychain"):
             path = f"{home}/Library/Keychains/{name}"
-            yield _Keychain("macos_user", "macOS (this user)", path, Origin.USER, user)
+            yield _Keychain("macos_user", Wording("macOS (this user)"), path, Origin.USER, user)
     path = "/Library/Keychains/System.keychain"
-    yield _Keychain("macos_admin", "macOS (all users)", path, Origin.ADMIN)
+    yield _Keychain("macos_admin", Wording("macOS (all users)"), path, Origin.ADMIN)
     path = "/System/Library/Keychains/SystemRootCertificates.keychain"
     yield _Keychain("macos_system", "macOS", path, Origin.VENDOR)
 
@@ -116,7 +118,7 @@ def _settings() -> _Settings:
             domains.append(_exported(*options))
         except (_NoAnswerError, TrustSettingsError) as exc:
             problems.append(str(exc))
-    return _Settings(tuple(domains), "; ".join(problems))
+    return _Settings(tuple(domains), joined("; ", problems))
 
 
 def _exported(*options: str) -> Mapping[str, TrustSetting]:
@@ -130,7 +132,7 @@ def _exported(*options: str) -> Mapping[str, TrustSetting]:
                 return {}
             raise
         except OSError as exc:
-            raise _NoAnswerError(f"trust settings were not exported: {exc.strerror}") from None
+            raise _NoAnswerError("trust settings were not exported: {why}", why=reason_of(exc)) from None
     return read_trust_settings(octets)
 
 
@@ -141,12 +143,20 @@ def _ask(*words: str) -> bytes:
             [SECURITY, *words], stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, check=False
         )
     except subprocess.TimeoutExpired:
-        raise _NoAnswerError(f"security {words[0]} gave no answer within {TIMEOUT:.0f} s") from None
+        raise _NoAnswerError(
+            "security {words} gave no answer within {timeout} s", words=words[0], timeout=f"{TIMEOUT:.0f}"
+        ) from None
     except OSError as exc:
-        raise _NoAnswerError(f"security {words[0]} did not start: {exc.strerror}") from None
+        raise _NoAnswerError(
+            "security {words} did not start: {why}", words=words[0], why=reason_of(exc)
+        ) from None
     if done.returncode:
         why = " ".join(done.stderr.decode("utf-8", "replace").split())[:200]
-        raise _NoAnswerError(f"security {words[0]} failed: {why}")
+        raise _NoAnswerError("security {words} failed: {why}", words=words[0], why=why)
     if len(done.stdout) > MAX_STORE:
-        raise _NoAnswerError(f"security {words[0]}: more than {MAX_STORE >> 20} MiB, so it was not read")
+        raise _NoAnswerError(
+            "security {words}: more than {max_store} MiB, so it was not read",
+            words=words[0],
+            max_store=MAX_STORE >> 20,
+        )
     return done.stdout

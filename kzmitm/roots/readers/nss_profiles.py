@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from kzmitm.roots.nss import read_certificates, read_copy, stored_root
 from kzmitm.roots.system import System, UnreadableError
 from kzmitm.roots.values import Origin, Platform, Store, StoreReading
+from kzmitm.wording import Wording
 
 PLATFORMS = frozenset({Platform.LINUX, Platform.MACOS, Platform.WINDOWS})
 
@@ -113,8 +114,12 @@ def read(system: System) -> Iterator[StoreReading]:
     if system.platform is Platform.LINUX:
         for home in system.homes():
             for folder in (path for pattern in _SHARED for path in system.glob(f"{home}/{pattern}")):
-                yield from _database(system, folder, "nss_user", "Chromium and other programs", Origin.USER)
-        yield from _database(system, "/etc/pki/nssdb", "nss_system", "programs with NSS", Origin.ADMIN)
+                yield from _database(
+                    system, folder, "nss_user", Wording("Chromium and other programs"), Origin.USER
+                )
+        yield from _database(
+            system, "/etc/pki/nssdb", "nss_system", Wording("programs with NSS"), Origin.ADMIN
+        )
 
 
 def profiles(system: System) -> Iterator[Profile]:
@@ -173,7 +178,7 @@ def _database(
         path = f"{folder}/cert8.db"
         if system.exists(path):
             store = Store(kind=kind, application=application, path=path, profile=profile)
-            why = (
+            why = Wording(
                 "an old database (Berkeley DB), which is not read; programs since 2018 turn it into cert9.db"
             )
             yield StoreReading(store=store, problem=why)

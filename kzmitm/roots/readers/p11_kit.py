@@ -19,6 +19,7 @@ from kzmitm.roots.p11_objects import read_objects
 from kzmitm.roots.readers.linux_bundles import bundles
 from kzmitm.roots.system import System, UnreadableError
 from kzmitm.roots.values import Origin, Platform, Store, StoredRoot, StoreReading
+from kzmitm.wording import Wording, joined, reason_of
 
 PLATFORMS = frozenset({Platform.LINUX})
 
@@ -35,7 +36,7 @@ MAX_MODULE = 1 << 16
 """Octets of a module's settings; they are ten lines."""
 
 _KIND = "p11_kit"
-_APPLICATION = "p11-kit (GnuTLS, NSS)"
+_APPLICATION = Wording("p11-kit (GnuTLS, NSS)")
 
 
 def read(system: System) -> Iterator[StoreReading]:
@@ -86,7 +87,7 @@ def _answer(command: Sequence[str], system: System) -> bytes:
             start_new_session=True,
         )
     except OSError as exc:
-        raise UnreadableError(f"{command[0]}: {exc.strerror}") from None
+        raise UnreadableError("{command}: {why}", command=command[0], why=reason_of(exc)) from None
     is_late = threading.Event()
 
     def stop() -> None:
@@ -103,11 +104,21 @@ def _answer(command: Sequence[str], system: System) -> bytes:
     finally:
         timer.cancel()
     if is_late.is_set():
-        raise UnreadableError(f"{command[0]} was stopped after {TIME_LIMIT:g} seconds")
+        raise UnreadableError(
+            "{command} was stopped after {time_limit} seconds",
+            command=command[0],
+            time_limit=f"{TIME_LIMIT:g}",
+        )
     if len(output) > MAX_OUTPUT:
-        raise UnreadableError(f"{command[0]} wrote more than {MAX_OUTPUT >> 20} MiB, so it was stopped")
+        raise UnreadableError(
+            "{command} wrote more than {max_output} MiB, so it was stopped",
+            command=command[0],
+            max_output=MAX_OUTPUT >> 20,
+        )
     if process.returncode:
-        raise UnreadableError(f"{command[0]} failed ({process.returncode})")
+        raise UnreadableError(
+            "{command} failed ({returncode})", command=command[0], returncode=process.returncode
+        )
     return output
 
 
@@ -128,7 +139,7 @@ def _files(system: System) -> Iterator[StoreReading]:
             if held is None:
                 continue
             roots += held.roots
-            problems += [f"{name.rpartition('/')[2]}: {held.problem}"] if held.problem else []
+            problems += [joined(": ", (name.rpartition("/")[2], held.problem))] if held.problem else []
         beyond = _beyond(system, roots) if roots else ()
         if beyond or problems:
             store = Store(kind=_KIND, application=_APPLICATION, path=path)

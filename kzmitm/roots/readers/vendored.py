@@ -16,6 +16,7 @@ from posixpath import join
 from kzmitm.roots.certificate_files import NO_CERTIFICATE, FileRoots, Place, read_file
 from kzmitm.roots.system import System, UnreadableError
 from kzmitm.roots.values import Origin, Platform, Store, StoreReading
+from kzmitm.wording import Wording
 
 PLATFORMS = frozenset({Platform.LINUX, Platform.MACOS})
 
@@ -176,7 +177,11 @@ def read(system: System) -> Iterator[StoreReading]:
         yield StoreReading(store=_store(path), roots=roots, problem=held.problem)
     if walk.is_cut:
         store = Store(kind="vendored_bundle", application="programs", path="/")
-        problem = f"more than {MAX_FOLDERS} folders or {MAX_BUNDLES} bundles, so not all were looked at"
+        problem = Wording(
+            "more than {max_folders} folders or {max_bundles} bundles, so not all were looked at",
+            max_folders=MAX_FOLDERS,
+            max_bundles=MAX_BUNDLES,
+        )
         yield StoreReading(store=store, problem=problem)
 
 

@@ -29,12 +29,13 @@ from kzmitm.roots.windows_keys import (
     SystemStore,
     WinReg,
 )
+from kzmitm.wording import Wording
 
 PLATFORMS = frozenset({Platform.WINDOWS})
 
 MACHINE_HIVE = "/Windows/System32/config/SOFTWARE"
 USER_HIVE = "NTUSER.DAT"
-NO_REGISTRY = "no registry here: this Python is not one of Windows"
+NO_REGISTRY = Wording("no registry here: this Python is not one of Windows")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +152,9 @@ def _read(tree: _Tree, location: Location, store: SystemStore) -> StoreReading:
     except UnreadableError as exc:
         problem = str(exc)
     if broken and not problem:
-        problem = f"{broken} entries are damaged or hold no certificate"
+        problem = Wording("{broken} entries are damaged or hold no certificate", broken=broken)
     if count == MAX_CERTIFICATES and not problem:
-        problem = "more certificates than any store has, so it was not read to its end"
+        problem = Wording("more certificates than any store has, so it was not read to its end")
     return StoreReading(store=reading, roots=tuple(roots), problem=problem)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,16 @@ from hypothesis import strategies as st
 
 from kzmitm.errors import UsageError
 from kzmitm.ooni.archive import planning
-from kzmitm.ooni.archive.planning import MIN_TASK, PIECES, Shard, Source, parse_shard, plan, sources_in
+from kzmitm.ooni.archive.planning import (
+    MIN_TASK,
+    PIECES,
+    Shard,
+    Source,
+    parse_shard,
+    plan,
+    sources_in,
+    unread,
+)
 
 FILES = (
     "20240101/a.jsonl.gz",
@@ -149,7 +159,8 @@ def test_nothing_is_no_task():
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
-def test_shares_divide_the_tasks(count):
+def test_shares_divide_the_tasks(count, monkeypatch):
+    monkeypatch.setattr(planning, "MAX_TASK", MIN_TASK)
     tasks = plan(Source(str(number), f"{number:04}", MIN_TASK) for number in range(100))
     held = [[task for task in tasks if Shard(index, count).holds(task)] for index in range(1, count + 1)]
     assert sorted(task.id for share in held for task in share) == sorted(task.id for task in tasks)
@@ -185,3 +196,42 @@ NO_SHARES = (
 def test_what_is_no_share_is_refused(text):
     with pytest.raises(ValueError):
         parse_shard(text)
+
+
+def test_an_archive_that_grew_is_read_where_it_grew():
+    """Sorted among the old ones, new files shift all tasks behind them; what was read is not read again."""
+    before = [Source(f"{n}", f"{n:04}", MIN_TASK // 3, "m") for n in range(0, 40, 2)]
+    after = [Source(f"{n}", f"{n:04}", MIN_TASK // 3, "m") for n in range(40)]
+    done = plan(before)
+    read = {source.identity for task in done for source in task.sources}
+    left = unread(plan(after), {task.id for task in done}, read)
+    assert [source.path for task in left for source in task.sources] == [f"{n}" for n in range(1, 40, 2)]
+    assert not {task.id for task in left} & {task.id for task in done}
+    assert unread(done, {task.id for task in done}, read) == done
+    assert unread(plan(after), set(), set()) == plan(after)
+
+
+@given(SOURCES, SOURCES)
+@settings(max_examples=100, deadline=None, derandomize=True)
+def test_whatever_was_read_before_every_file_is_read(before, after):
+    done = plan(before)
+    parts = {task.id for task in done}
+    read = {source.identity for task in done for source in task.sources}
+    tasks = unread(plan(after), parts, read)
+    in_tasks = {source.identity for task in tasks for source in task.sources}
+    assert {each.identity for each in after} <= read | in_tasks
+    assert len({task.id for task in tasks}) == len(tasks)
+    # Those that cannot be told apart are all read, unless their very task was.
+    alike = Counter(each.identity for each in after)
+    for identity, count in alike.items():
+        if count > 1:
+            assert sum(s.identity == identity for task in tasks for s in task.sources) == count
+
+
+def test_a_file_of_the_same_name_and_size_is_another_if_it_ends_otherwise(tmp_path):
+    for name, end in (("a", b"1"), ("b", b"2")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "report.jsonl").write_bytes(b"x" * 5000 + end)
+    assert ids([tmp_path / "a"]) != ids([tmp_path / "b"])
+    (tmp_path / "b/report.jsonl").write_bytes(b"x" * 5000 + b"1")
+    assert ids([tmp_path / "a"]) == ids([tmp_path / "b"])

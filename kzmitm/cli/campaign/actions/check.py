@@ -3,15 +3,17 @@
 import argparse
 from dataclasses import asdict
 from typing import Any
+from urllib.parse import urlsplit
 
+from kzmitm.campaign.allotment import WORKER_URI, weights_of
 from kzmitm.campaign.estimate import estimate
 from kzmitm.campaign.file import CampaignFileError
-from kzmitm.campaign.remote_setup import WORKER_URI
 from kzmitm.cli.campaign.opening import Opened, open_file
 from kzmitm.cli.exits import Exit
 from kzmitm.cli.parser import filled_path
 from kzmitm.cli.sources import registry_of
 from kzmitm.cli.terminal import print_json, print_lines, say
+from kzmitm.netio.doh import DEFAULT_SERVERS
 from kzmitm.netio.vantage import open_vantage
 from kzmitm.report.campaign import plan_lines
 
@@ -26,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     try:
-        opened = open_file(args.file, registry_of(args.fingerprints))
+        opened = open_file(args.file, registry_of(args.fingerprints), is_to_run=True)
     except CampaignFileError as exc:
         for mistake in exc.mistakes:
             say(f"{args.file}:{mistake}")
@@ -43,6 +45,20 @@ def _kind(uri: str) -> str:
     return "worker" if uri == WORKER_URI else open_vantage(uri).vantage.kind
 
 
+def _has_workers(opened: Opened) -> bool:
+    return weights_of(opened.campaign.vantages).remote > 0
+
+
+def _asked_besides(opened: Opened) -> dict[str, str | None]:
+    """Who else hears of the campaign: hosts alone, as the rest of an address may be a secret."""
+    campaign = opened.campaign
+    resolver = DEFAULT_SERVERS[0] if campaign.collect.doh else None
+    addresses = {
+        "resolver": resolver, "location": campaign.networks.locate, "webhook": campaign.hooks.webhook,
+    }  # fmt: skip
+    return {name: urlsplit(url).hostname if url else None for name, url in addresses.items()}
+
+
 def document(opened: Opened) -> dict[str, Any]:
     """The plan as one document; the addresses and passwords of vantages are not in it."""
     plan, campaign = opened.plan, opened.campaign
@@ -57,6 +73,13 @@ def document(opened: Opened) -> dict[str, Any]:
         "sensitive": list(opened.sensitive),
         "rounds": campaign.rounds.count,
         "vantages": [{"name": each.name, "kind": _kind(each.uri)} for each in campaign.vantages],
+        "contact": campaign.contact,
+        "start": campaign.rounds.start.isoformat() if campaign.rounds.start else None,
+        "every_s": campaign.rounds.every,
         "limits": asdict(campaign.limits),
+        "places": weights_of(campaign.vantages).total if _has_workers(opened) else 1,
+        "evidence": asdict(campaign.evidence),
+        "store": asdict(campaign.store),
+        "asked_besides": _asked_besides(opened),
         "estimate": asdict(estimate(plan)),
     }

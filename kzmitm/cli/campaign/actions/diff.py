@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     _opened, folder = open_folder(args.folder, registry_of([]))
     for number in (args.before, args.after):
         if not 1 <= number <= folder.plan.campaign.rounds.count:
-            raise UsageError(f"there is no round {number}", hint=_("rounds are counted from 1"))
+            raise UsageError("there is no round {number}", hint=_("rounds are counted from 1"), number=number)
     found = list(changes(folder.seen(args.before), folder.seen(args.after)))
     if args.json:
         print_json(_document(args, found))

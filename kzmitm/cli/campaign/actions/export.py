@@ -32,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     opened = open_file(args.file, registry_of(args.fingerprints))
     if opened.signer is not None:
-        raise UsageError(f"{args.file}: is a signed campaign already")
+        raise UsageError("{file}: is a signed campaign already", file=args.file)
     key = signing_key(args.sign_with)
     replace_file(args.out, [export_octets(opened.octets, opened.plan, key)])
     say(_("Those who get it need to know this key: {key}").format(key=key.public.fingerprint))

@@ -12,7 +12,7 @@ from kzmitm.cli.exits import Exit
 from kzmitm.cli.parser import filled_path
 from kzmitm.cli.sources import registry_of
 from kzmitm.cli.terminal import print_json, print_lines
-from kzmitm.report.language import _
+from kzmitm.report.language import _, ngettext
 from kzmitm.report.line import Line
 from kzmitm.report.safe import harmless
 
@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     _opened, folder = open_folder(args.folder, registry_of([]))
     campaign = folder.plan.campaign
     seen = [each for number in range(1, campaign.rounds.count + 1) for each in folder.seen(number)]
-    found = spans(seen, {each.name: each.asn or "" for each in campaign.vantages})
+    found = spans(seen, folder.networks())
     if args.json:
         told = [as_document(alarm, campaign.name) for alarm in alarms(seen, after=campaign.hooks.after)]
         print_json(
@@ -53,7 +53,11 @@ def _lines(found: Mapping[str, Mapping[str, Span]]) -> Iterator[Line]:
     for kind, names in found.items():
         for name, span in sorted(names.items(), key=lambda item: item[1].first_at):
             yield Line(
-                _("{kind} {name}: {first} to {last}, rounds {begin} to {end}, {n} times").format(
+                ngettext(
+                    "{kind} {name}: {first} to {last}, rounds {begin} to {end}, {n} time",
+                    "{kind} {name}: {first} to {last}, rounds {begin} to {end}, {n} times",
+                    span.sightings,
+                ).format(
                     kind=kind,
                     name=harmless(name),
                     first=_day(span.first_at),

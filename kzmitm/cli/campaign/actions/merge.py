@@ -18,7 +18,7 @@ from kzmitm.cli.sources import registry_of, store_of
 from kzmitm.cli.terminal import print_json, print_lines, say
 from kzmitm.errors import BundleError, UsageError
 from kzmitm.report.campaign import status_lines
-from kzmitm.report.language import _
+from kzmitm.report.language import _, ngettext
 from kzmitm.report.safe import harmless
 from kzmitm.verdict.judge import Judge
 
@@ -42,7 +42,9 @@ def run(args: argparse.Namespace) -> int:
     registry, store = registry_of(args.fingerprints), store_of(args.store)
     opened = open_file(args.plan, registry)
     if args.out.exists() and any(args.out.iterdir()):
-        raise UsageError(f"--out: {args.out}: is not empty", hint="a merge is made anew: name a new folder")
+        raise UsageError(
+            "--out: {out}: is not empty", hint="a merge is made anew: name a new folder", out=args.out
+        )
     with ExitStack() as stack:
         packs = [stack.enter_context(_opened(path)) for path in args.shares]
         args.out.mkdir(parents=True, exist_ok=True)
@@ -67,7 +69,9 @@ def _opened(path: Any) -> Pack:
     try:
         return open_pack(path)
     except BundleError as exc:
-        raise UsageError(f"{path}: {exc}", hint="fetch it again, or leave it out") from None
+        raise UsageError(
+            "{path}: {why}", hint="fetch it again, or leave it out", path=path, why=exc
+        ) from None
 
 
 def _told(merged: Merged, packs: list[Pack]) -> dict[str, Any]:
@@ -89,7 +93,9 @@ def _say(merged: Merged) -> None:
     )
     for (name, reason), count in sorted(merged.refused.items()):
         say(
-            _("refused of {name}: {reason}, {count} times").format(
-                name=harmless(name), reason=reason, count=count
-            )
+            ngettext(
+                "refused of {name}: {reason}, {count} time",
+                "refused of {name}: {reason}, {count} times",
+                count,
+            ).format(name=harmless(name), reason=reason, count=count)
         )

@@ -11,7 +11,7 @@ from kzmitm.cli.exits import Exit
 from kzmitm.cli.parser import filled, filled_path
 from kzmitm.cli.sources import registry_of
 from kzmitm.cli.terminal import print_lines, say
-from kzmitm.report.language import _
+from kzmitm.report.language import ngettext
 from kzmitm.report.line import Line
 
 
@@ -29,6 +29,10 @@ def run(args: argparse.Namespace) -> int:
     key = signing_key(args.sign_with or opened.campaign.name.replace("_", "-"))
     with alone(folder):
         count = pack(folder.folder, args.out, key)
-    say(_("{count} files, signed by {key}").format(count=count, key=key.public.line))
+    say(
+        ngettext("{count} file, signed by {key}", "{count} files, signed by {key}", count).format(
+            count=count, key=key.public.line
+        )
+    )
     print_lines([Line(str(args.out))])
     return Exit.OK

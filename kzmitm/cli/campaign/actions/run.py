@@ -2,10 +2,15 @@
 
 import argparse
 import asyncio
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
+from kzmitm.campaign.allotment import WORKER_URI
 from kzmitm.campaign.export import NAMESPACE, of_one_vantage
-from kzmitm.campaign.remote_setup import WORKER_URI, Remote
+from kzmitm.campaign.remote_setup import Remote
+from kzmitm.campaign.room import StoppedError, kept
 from kzmitm.campaign.runner import Runner
 from kzmitm.campaign.served import ServedRunner
 from kzmitm.campaign.state import CampaignFolder
@@ -55,7 +60,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     registry, store = registry_of(args.fingerprints), store_of(args.store)
-    opened = _chosen(args, open_file(args.file, registry))
+    opened = _chosen(args, open_file(args.file, registry, is_to_run=args.vantage is None))
     server = serving.server_of(args) if args.server or args.creds else None
     _check_workers(opened, has_server=server is not None)
     world = world_of(args, opened, registry, store)
@@ -64,9 +69,9 @@ def run(args: argparse.Namespace) -> int:
     folder = folder_of(opened, args.out)
     folder.folder.mkdir(parents=True, exist_ok=True)
     with alone(folder):
-        folder.begin(opened.octets, versions_of(registry, store))
         stop = asyncio.Event()
-        work = _work(folder, world, server, stop, retry_failed=args.retry_failed)
+        begin = partial(folder.begin, opened.octets, versions_of(registry, store))
+        work = _work(begin, folder, world, server, stop, retry_failed=args.retry_failed)
         ended = run_until_stopped(serving.plain_errors(work), stop)
     document = state_document(folder)
     if args.json:
@@ -79,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _work(
+    begin: Callable[[], None],
     folder: CampaignFolder,
     world: World,
     server: tuple[ServerAddress, Credentials] | None,
@@ -86,14 +92,24 @@ async def _work(
     *,
     retry_failed: bool,
 ) -> None:
+    telling = Telling()
+    try:
+        await kept(begin, share=None, watcher=telling, stopping=stop, pause=partial(_wait, stop))
+    except StoppedError:
+        return
     if server is None:
-        runner = Runner(folder, world, Telling(), retry_failed=retry_failed)
+        runner = Runner(folder, world, telling, retry_failed=retry_failed)
         await run_campaign(runner, stop, world.networks)
         return
     async with serving.linked(*server, INBOX) as queue:
         remote = Remote(queue=queue)
-        runner = ServedRunner(folder, world, Telling(), remote=remote, retry_failed=retry_failed)
+        runner = ServedRunner(folder, world, telling, remote=remote, retry_failed=retry_failed)
         await run_campaign(runner, stop, world.networks)
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
 
 
 def _chosen(args: argparse.Namespace, opened: Opened) -> Opened:
@@ -101,7 +117,9 @@ def _chosen(args: argparse.Namespace, opened: Opened) -> Opened:
     if opened.signer is not None:
         demand_known(opened.signer, NAMESPACE, args.signer, name=str(args.file), now=clock.now())
     elif args.signer is not None:
-        raise UsageError(f"{args.file}: is not signed", hint="leave --signer out, or take the signed file")
+        raise UsageError(
+            "{file}: is not signed", hint="leave --signer out, or take the signed file", file=args.file
+        )
     if args.vantage is None:
         return opened
     plan = of_one_vantage(opened.plan, args.vantage, args.via)
@@ -112,8 +130,9 @@ def _check_workers(opened: Opened, *, has_server: bool) -> None:
     workers = [each.name for each in opened.campaign.vantages if each.uri == WORKER_URI]
     if workers and not has_server:
         raise UsageError(
-            f"{workers[0]} is a worker far away",
+            "{workers} is a worker far away",
             hint="give --server and --creds, or --vantage NAME for one place",
+            workers=workers[0],
         )
 
 

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
+from kzmitm.campaign.allotment import WORKER_URI
 from kzmitm.campaign.file import parse_campaign
-from kzmitm.campaign.remote_setup import WORKER_URI
 from kzmitm.campaign.sections import CampaignFile
 from kzmitm.campaign.server_config import ServerSettings, ServerUser, server_config
 from kzmitm.cli.exits import Exit
@@ -40,19 +40,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     octets = read_file(str(args.file), option="FILE", max_octets=MAX_FILE)
     campaign = parse_campaign(octets, name=str(args.file))
-    workers = [each.name for each in campaign.vantages if each.uri == WORKER_URI]
+    parts = [each for each in campaign.vantages if each.uri == WORKER_URI]
+    workers = [each.name for each in parts]
     if not workers:
-        raise UsageError(f"{args.file}: no vantage is a worker", hint='uri = "worker:" in [[vantages]]')
+        raise UsageError(
+            "{file}: no vantage is a worker", hint='uri = "worker:" in [[vantages]]', file=args.file
+        )
     settings = _settings(args)
     args.out.mkdir(mode=0o700, parents=True, exist_ok=True)
     coordinator = _key(args.out / COORDINATOR, campaign, "")
     users = [
-        ServerUser(each, _key(args.out / f"worker-{each}.creds", campaign, each).public) for each in workers
+        ServerUser(
+            each.name,
+            _key(args.out / f"worker-{each.name}.creds", campaign, each.name).public,
+            each.workers,
+        )
+        for each in parts
     ]
     try:
         text = server_config(campaign.name, coordinator.public, users, settings)
     except ValueError as exc:
-        raise UsageError(str(exc), hint="use paths without quotes") from None
+        raise UsageError("{why}", hint="use paths without quotes", why=exc) from None
     _write(args.out / CONFIG, text)
     print_lines(
         Line(str(args.out / name)) for name in (CONFIG, COORDINATOR, *(f"worker-{w}.creds" for w in workers))
@@ -64,7 +72,7 @@ def _settings(args: argparse.Namespace) -> ServerSettings:
     host, colon, port = args.listen.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not colon or not host or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise UsageError(f"--listen: not HOST:PORT: {args.listen[:80]!r}")
+        raise UsageError("--listen: not HOST:PORT: {listen}", listen=repr(args.listen[:80]))
     if bool(args.tls_cert) != bool(args.tls_key):
         raise UsageError("--tls-cert and --tls-key go together")
     if not args.tls_cert and not is_here(host):
@@ -90,7 +98,7 @@ def _key(path: Path, campaign: CampaignFile, vantage: str) -> Nkey:
         )
     found = read_credentials(path).nkey
     if found is None:
-        raise UsageError(f"{path}: no credentials of ours", hint="give another --out")
+        raise UsageError("{path}: no credentials of ours", hint="give another --out", path=path)
     return found
 
 

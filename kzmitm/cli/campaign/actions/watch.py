@@ -18,6 +18,7 @@ from kzmitm.errors import UsageError
 from kzmitm.report.campaign import duration, status_lines
 from kzmitm.report.language import _
 from kzmitm.report.line import Line
+from kzmitm.wording import reason_of
 
 EVERY_S = 2.0
 
@@ -109,14 +110,14 @@ def _metrics(where: str | None, folder: CampaignFolder) -> Iterator[None]:
 
     address, _colon, port = where.rpartition(":")
     if not (port.isascii() and port.isdigit() and int(port) < 65536):
-        raise UsageError(f"--metrics: not a port: {port[:20]}", hint="as in --metrics 9464")
+        raise UsageError("--metrics: not a port: {port}", hint="as in --metrics 9464", port=port[:20])
     registry = CollectorRegistry()
     state: Callable[[], Mapping[str, Any]] = lambda: state_document(folder)  # noqa: E731
     registry.register(CampaignCollector(state))
     try:
         server, thread = start_http_server(int(port), address or "127.0.0.1", registry)
     except OSError as exc:
-        raise UsageError(f"--metrics: {where}: {exc.strerror or exc}") from None
+        raise UsageError("--metrics: {where}: {why}", where=where, why=reason_of(exc)) from None
     say(
         _("metrics: http://{address}:{port}/metrics").format(
             address=address or "127.0.0.1", port=server.server_port

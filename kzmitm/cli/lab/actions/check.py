@@ -35,7 +35,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("profile", metavar="PROFILE", nargs="*", help="these only (default: all)")
     add_settings(parser)
     add_loopback(parser)
-    parser.add_argument("--jobs", type=int, default=JOBS, help=f"laboratories side by side (default: {JOBS})")
+    parser.add_argument(
+        "--jobs", type=int, default=JOBS, help="laboratories side by side (default: %(default)s)"
+    )
     add_json(parser)
     parser.epilog = (
         "Ends with 0 if every profile passes, with 70 if one does not. A profile whose product is not\n"
@@ -45,7 +47,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if not 1 <= args.jobs <= MAX_JOBS:
-        raise UsageError(f"--jobs: {args.jobs} is not possible", hint=f"give a number from 1 to {MAX_JOBS}")
+        raise UsageError(
+            "--jobs: {jobs} is not possible",
+            hint="give a number from 1 to {max_jobs}",
+            jobs=args.jobs,
+            max_jobs=MAX_JOBS,
+        )
     given = settings_of(args.settings)
     products = find_products()
     is_network = wants_network(products, loopback=args.loopback)
@@ -79,7 +86,10 @@ def _wanted(names: Sequence[str], *, is_network: bool) -> list[str]:
     for name in names:
         if profile_named(name).name not in possible:
             raise UsageError(
-                f"the profile {name} cannot exist on loopback", hint=f"there is: {', '.join(possible)}"
+                "the profile {name} cannot exist on loopback",
+                hint="there is: {possible}",
+                name=name,
+                possible=", ".join(possible),
             )
     return list(dict.fromkeys(names)) or possible
 
@@ -129,7 +139,7 @@ def _table(checked: Sequence[Checked], took: float) -> Iterator[Line]:
         row = f" {one.profile.name:<{name}}  {one.expected:<{wide}}  {one.got or '-'}"
         yield Line(row, lead=f"{one.result:<5}", style=STYLES[one.result], indent=6)
         for reason in one.reasons:
-            yield Line(f"      {reason}", indent=8)
+            yield Line(f"      {_(reason)}", indent=8)
     counts = Counter(one.result for one in checked)
     told = ", ".join(f"{counts[result]} {result}" for result in Result if counts[result])
     yield Line()

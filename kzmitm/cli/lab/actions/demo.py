@@ -43,14 +43,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     out: Path = args.out or results_folder() / f"{DEMO_PREFIX}{os.urandom(8).hex()}"
     if out.exists():
-        raise UsageError(f"--out: {out} exists already", hint=_("name a new folder"))
+        raise UsageError("--out: {out} exists already", hint=_("name a new folder"), out=out)
     if args.headed and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise UsageError("--headed: there is no display", hint=_("leave it out for pictures"))
     products = find_products()
     is_network = wants_network(products, loopback=args.loopback)
     missing = products.lacks(profile_named(INTERCEPTOR).needs)
     if is_network and missing:
-        say(_("the smaller laboratory, as this one needs {packages}").format(packages=how_to_get(missing)))
+        say(_("the smaller laboratory, as this one needs {packages}").format(packages=_(how_to_get(missing))))
     if not is_network or missing:
         return LoopbackDemo(args, Audience(args), out / "scan.zip").run(products)
     return _walk(args, out, products)
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 def _walk(args: argparse.Namespace, out: Path, products: Products) -> int:
     lacks = products.lacks(BROWSER)
     if lacks and not args.no_browser:
-        say(_("no pictures: that needs {packages}").format(packages=how_to_get(lacks)))
+        say(_("no pictures: that needs {packages}").format(packages=_(how_to_get(lacks))))
     with own_session(products, is_network=True) as session:
         assert isinstance(session, NetworkSession)  # noqa: S101 - as it was asked for
         audience = NetworkAudience(args, session.lab)
@@ -75,5 +75,5 @@ def _walk(args: argparse.Namespace, out: Path, products: Products) -> int:
     if args.json:
         sys.stdout.write(audience.document)
     for line in told.wrong:
-        say(f"misjudged: {line}")
+        say(_("misjudged: {what}").format(what=_(line)))
     return Exit.FAULT if told.wrong else Exit.FOUND

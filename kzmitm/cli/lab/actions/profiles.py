@@ -61,12 +61,12 @@ def _lines(found: list[Profile], *, with_parameters: bool) -> Iterator[Line]:
             yield Line(lead=title, style=Style.HEADING)
         for profile in members:
             missing = products.lacks(profile.needs)
-            note = _(" (needs {packages})").format(packages=how_to_get(missing)) if missing else ""
-            yield Line(f"{profile.title}{note}", lead=f"  {profile.name:<22}", indent=24)
+            note = _(" (needs {packages})").format(packages=_(how_to_get(missing))) if missing else ""
+            yield Line(f"{_(profile.title)}{note}", lead=f"  {profile.name:<22}", indent=24)
             if with_parameters:
-                yield Line(f"    {profile.lesson}", indent=4)
+                yield Line(f"    {_(profile.lesson)}", indent=4)
                 for p in profile.parameters:
                     values = _(" (one of: {all})").format(all=", ".join(p.choices)) if p.choices else ""
                     yield Line(
-                        f"    --set {shlex.quote(f'{p.name}={p.default}')}   {p.about}{values}", indent=8
+                        f"    --set {shlex.quote(f'{p.name}={p.default}')}   {_(p.about)}{values}", indent=8
                     )

@@ -17,7 +17,7 @@ from kzmitm.lab.products import find_products
 from kzmitm.lab.profile import Profile
 from kzmitm.lab.quiz import SITES, Answer, Question, choices, chosen, questions
 from kzmitm.lab.session import Finding, Session
-from kzmitm.report.language import _
+from kzmitm.report.language import N_, _, ngettext
 from kzmitm.report.line import Line, Style
 from kzmitm.report.rows import judged_of_row
 from kzmitm.report.text import explanation, target_line
@@ -26,24 +26,29 @@ MAX_ROUNDS = 100
 MAX_SEED = 1_000_000
 """Short enough to be read out to a class."""
 
-HELP = """\
+HELP = N_("""\
   scan [SITE ...]      the real scan, from the client's place
   run HOST COMMAND     a command in client, access, operator, transit or server
   list                 what may be answered
   NUMBER or NAME       your answer
-  quit                 stop here"""
+  quit                 stop here""")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", metavar="N", type=int, default=3, help="how many (default: 3)")
     parser.add_argument("--seed", metavar="N", type=int, help="the questions of an earlier quiz again")
     add_loopback(parser)
-    parser.epilog = "At the prompt:\n" + HELP
+    parser.epilog = _("At the prompt:") + "\n" + _(HELP)
 
 
 def run(args: argparse.Namespace) -> int:
     if not 1 <= args.rounds <= MAX_ROUNDS:
-        raise UsageError(f"--rounds: {args.rounds} is not possible", hint=f"1 to {MAX_ROUNDS}")
+        raise UsageError(
+            "--rounds: {rounds} is not possible",
+            hint="1 to {max_rounds}",
+            rounds=args.rounds,
+            max_rounds=MAX_ROUNDS,
+        )
     seed = secrets.randbelow(MAX_SEED) if args.seed is None else args.seed
     products = find_products()
     is_network = wants_network(products, loopback=args.loopback)
@@ -56,9 +61,11 @@ def run(args: argparse.Namespace) -> int:
         [
             Line(),
             Line(
-                _("{right} of {all} right; {near} of {all} told interception from all else").format(
-                    right=right, near=near, all=len(answers)
-                ),
+                ngettext(
+                    "{right} of {all} right; {near} of {all} told interception from all else",
+                    "{right} of {all} right; {near} of {all} told interception from all else",
+                    len(answers),
+                ).format(right=right, near=near, all=len(answers)),
                 lead=_("Score: "),
                 style=Style.HEADING,
             ),
@@ -82,7 +89,7 @@ class _Quiz:
             title = _("Round {number} of {all}").format(number=number, all=len(asked))
             print_lines([Line(), Line(lead=title, style=Style.HEADING)])
             print_lines(Line(line) for line in _("Something may be in the way. You can say:").splitlines())
-            print_lines(Line(line) for line in HELP.splitlines())
+            print_lines(Line(line) for line in _(HELP).splitlines())
             said = self._ask()
             if said is None:
                 return
@@ -104,13 +111,14 @@ class _Quiz:
             try:
                 self._obey(line)
             except KzmitmError as exc:
-                print_lines([Line(f"{exc}. {exc.hint}" if exc.hint else str(exc))])
+                said = _(str(exc))
+                print_lines([Line(f"{said}. {_(exc.hint)}" if exc.hint else said)])
 
     def _obey(self, line: str) -> None:
         try:
             verb, *rest = shlex.split(line) or [""]
         except ValueError as exc:
-            raise UsageError(str(exc)) from exc
+            raise UsageError("{why}", why=exc) from exc
         match verb:
             case "scan":
                 findings = self._session.scan(rest or SITES)
@@ -120,24 +128,24 @@ class _Quiz:
                 self._session.lab.call(rest[0], rest[1:])
             case "list":
                 print_lines(
-                    Line(profile.title, lead=f"{number:>3}  {profile.name:<22}")
+                    Line(_(profile.title), lead=f"{number:>3}  {profile.name:<22}")
                     for number, profile in enumerate(self._choices, start=1)
                 )
             case "":
                 return
             case _:
-                print_lines(Line(help_line) for help_line in HELP.splitlines())
+                print_lines(Line(help_line) for help_line in _(HELP).splitlines())
 
     def _explained(self, answer: Answer, question: Question) -> Iterator[Line]:
         if answer.is_right:
             yield Line(
-                _("it was {title}").format(title=answer.right.title), lead=_("Right: "), style=Style.GOOD
+                _("it was {title}").format(title=_(answer.right.title)), lead=_("Right: "), style=Style.GOOD
             )
         else:
             lead = _("Nearly: ") if answer.is_near else _("No: ")
             style = Style.WARNING if answer.is_near else Style.ALARM
-            yield Line(_("it was {title}").format(title=answer.right.title), lead=lead, style=style)
-        yield Line(answer.right.lesson)
+            yield Line(_("it was {title}").format(title=_(answer.right.title)), lead=lead, style=style)
+        yield Line(_(answer.right.lesson))
         struck = answer.right.struck(answer.right.settle(question.given))[:1]
         yield Line()
         yield Line(lead=_("The evidence:"), style=Style.HEADING)

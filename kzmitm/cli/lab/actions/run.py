@@ -17,7 +17,7 @@ def run(args: argparse.Namespace) -> int:
     command = args.command[1:] if args.command[:1] == ["--"] else args.command
     if not command:
         raise UsageError(
-            "run what? no command was given", hint=f"kzmitm lab run {args.host[:20]} -- ip address"
+            "run what? no command was given", hint="kzmitm lab run {host} -- ip address", host=args.host[:20]
         )
     with running(args) as lab:
         return lab.call(args.host, command)

@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if not 0 <= args.port <= 65_535:
-        raise UsageError(f"--port: {args.port} is not possible", hint="0 to 65535")
+        raise UsageError("--port: {port} is not possible", hint="0 to 65535", port=args.port)
     products = find_products()
     is_network = wants_network(products, loopback=args.loopback)
 

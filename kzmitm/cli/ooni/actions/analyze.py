@@ -60,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
     with ExitStack() as stack, told_plainly():
         out = args.out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kzmitm-")))
         out.mkdir(parents=True, exist_ok=True)
+        tasks = _unread(tasks, out)
         if tasks:
             _read(args, tasks, out)
         if args.extract_only or args.shard:
@@ -98,7 +99,9 @@ def _check(args: argparse.Namespace) -> None:
     if (args.extract_only or args.shard or args.scheduler) and args.out is None:
         raise UsageError("what is read must be kept", hint="add --out DIR")
     if not args.paths and not (args.out / EXTRACT).is_dir():
-        raise UsageError(f"{args.out}: nothing was read into it", hint="kzmitm ooni analyze PATH --out DIR")
+        raise UsageError(
+            "{out}: nothing was read into it", hint="kzmitm ooni analyze PATH --out DIR", out=args.out
+        )
 
 
 def _read(args: argparse.Namespace, tasks: list[Any], out: Path) -> None:
@@ -133,8 +136,17 @@ def _tasks(args: argparse.Namespace) -> list[Any]:
     try:
         shard = planning.parse_shard(args.shard)
     except ValueError as exc:
-        raise UsageError(f"--shard: {exc}") from None
+        raise UsageError("--shard: {why}", why=exc) from None
     return [task for task in tasks if shard.holds(task)]
+
+
+def _unread(tasks: list[Any], out: Path) -> list[Any]:
+    from kzmitm.ooni.archive import planning  # noqa: PLC0415
+    from kzmitm.ooni.archive.parts import EXTRACT, parts_of, sources_of  # noqa: PLC0415
+
+    parts = list(parts_of(out / EXTRACT)) if tasks else []
+    read = {source for part in parts for source in sources_of(part)}
+    return planning.unread(tasks, {part.name for part in parts}, read)
 
 
 @contextmanager
@@ -167,23 +179,27 @@ def _date(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"not a date as 2024-02-29: {text[:40]!r}") from None
+        raise argparse.ArgumentTypeError(
+            _("not a date as 2024-02-29: {text}").format(text=repr(text[:40]))
+        ) from None
 
 
 def _country(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z]{2}", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"not a country code of two letters, as KZ: {text[:40]!r}")
+        raise argparse.ArgumentTypeError(
+            _("not a country code of two letters, as KZ: {text}").format(text=repr(text[:40]))
+        )
     return text.upper()
 
 
 def _asn(text: str) -> int:
     digits = text.upper().removeprefix("AS")
     if not re.fullmatch(r"\d{1,10}", digits, re.ASCII) or int(digits) >= 1 << 32:
-        raise argparse.ArgumentTypeError(f"not a network as AS9198: {text[:40]!r}")
+        raise argparse.ArgumentTypeError(_("not a network as AS9198: {text}").format(text=repr(text[:40])))
     return int(digits)
 
 
 def _jobs(text: str) -> int:
     if not re.fullmatch(r"[1-9]\d{0,3}", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"not a number of processes: {text[:40]!r}")
+        raise argparse.ArgumentTypeError(_("not a number of processes: {text}").format(text=repr(text[:40])))
     return int(text)

@@ -22,7 +22,7 @@ from kzmitm.ooni import importers
 from kzmitm.ooni.import_source import Source
 from kzmitm.ooni.importing import Reading, formats
 from kzmitm.report.imported import CANNOT_KNOW
-from kzmitm.report.language import _
+from kzmitm.report.language import _, ngettext
 from kzmitm.report.line import Line
 from kzmitm.report.safe import harmless
 from kzmitm.report.text import explanation_sentence, target_line
@@ -43,12 +43,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="what a tool left, packed by gzip or not; - is stdin")  # fmt: skip
     add("--formats", action="store_true", help="list the formats")
     add("--format", metavar="NAME", choices=names,
-        help="do not tell the format by the content: " + ", ".join(names))  # fmt: skip
+        help=_("do not tell the format by the content: {names}").format(names=", ".join(names)))  # fmt: skip
     add("--keylog", metavar="FILE", type=filled,
         help="what a client wrote by SSLKEYLOGFILE, to read TLS 1.3 in captures")  # fmt: skip
     add("--out", metavar="FILE", type=filled_path,
         help="also write the measurements there, as lines of OONI's format")  # fmt: skip
-    add("--json", action="store_true", help=f"one document ({SCHEMA}) on stdout")
+    add("--json", action="store_true", help=_("one document ({schema}) on stdout").format(schema=SCHEMA))
     _add_judging(parser)
     parser.epilog = (
         "Nothing is sent. A record that cannot be used is counted, named and passed over. Exit code 1:\n"
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(_("no file is named"), hint=_("name what a tool left, or - for stdin"))
     if args.out is not None and args.out.exists():
         raise UsageError(
-            f"--out: {args.out} exists already", hint=_("name another file, nothing is overwritten")
+            "--out: {out} exists already", hint=_("name another file, nothing is overwritten"), out=args.out
         )
     judge = Judge(
         registry=registry_of(args.fingerprints),
@@ -107,7 +107,7 @@ def _segments(source: Source) -> Iterator[Segment]:
 
 def _formats() -> Iterator[Line]:
     for name, importer in formats().items():
-        about = (importer.__doc__ or "").partition("\n")[0].rstrip(".")
+        about = _((importer.__doc__ or "").partition("\n")[0]).rstrip(".")
         yield Line(f"{name:12} {about}", indent=13)
 
 
@@ -116,7 +116,13 @@ def _say_problems(conversion: Conversion) -> None:
         say(f"{harmless(problem.where)}: {harmless(problem.why)}")
     rest = conversion.problems - len(conversion.told)
     if rest:
-        say(_("and {count} more records that cannot be used").format(count=rest))
+        say(
+            ngettext(
+                "and {count} more record that cannot be used",
+                "and {count} more records that cannot be used",
+                rest,
+            ).format(count=rest)
+        )
     if not conversion.is_whole:
         say(_("stopped; what was read by then was judged"))
 

@@ -13,7 +13,7 @@ from kzmitm.cli.terminal import say
 from kzmitm.errors import UsageError
 from kzmitm.evidence.files import create_file
 from kzmitm.ooni.publication import is_thrown_away
-from kzmitm.report.language import _
+from kzmitm.report.language import _, ngettext
 from kzmitm.report.safe import harmless
 
 EPILOG = """examples:
@@ -47,15 +47,22 @@ def run(args: argparse.Namespace) -> int:
         )
     else:
         say(
-            _("written: {out}, {count} measurements").format(
-                out=harmless(str(args.out), 4096), count=tally.written
-            )
+            ngettext(
+                "written: {out}, {count} measurement", "written: {out}, {count} measurements", tally.written
+            ).format(out=harmless(str(args.out), 4096), count=tally.written)
         )
     if tally.nowhere and not args.anonymous_network:
         say(
-            _(
-                "the network or country of {count} measurements is unknown, and OONI's collector would throw "
-                "them away; scan with --probe-asn and --probe-cc"
+            ngettext(
+                (
+                    "the network or country of {count} measurement is unknown, and OONI's collector "
+                    "would throw it away; scan with --probe-asn and --probe-cc"
+                ),
+                (
+                    "the network or country of {count} measurements is unknown, and OONI's collector "
+                    "would throw them away; scan with --probe-asn and --probe-cc"
+                ),
+                tally.nowhere,
             ).format(count=tally.nowhere)
         )
     return Exit.UNDECIDED if tally.left_out else Exit.OK

@@ -24,7 +24,7 @@ from kzmitm.netio.s3_archive import DEFAULT_ENDPOINT
 from kzmitm.netio.web import parse_service
 from kzmitm.ooni.archive_listing import prefixes
 from kzmitm.ooni.candidates import is_uid
-from kzmitm.report.language import _
+from kzmitm.report.language import _, ngettext
 from kzmitm.report.safe import harmless
 
 FOLDER = Path("archive")
@@ -68,7 +68,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--endpoint", metavar="URL", default=DEFAULT_ENDPOINT, help="the archive (default: OONI's)")
     add("--api", metavar="URL", default=DEFAULT_API, help="the API (default: %(default)s)")
     add("--dry-run", action="store_true", help="show what there is, and fetch nothing")
-    add("--json", action="store_true", help=f"one document ({SCHEMA}) on stdout")
+    add("--json", action="store_true", help=_("one document ({schema}) on stdout").format(schema=SCHEMA))
     parser.epilog = EPILOG
 
 
@@ -94,8 +94,9 @@ def _window(args: argparse.Namespace) -> Window | None:
     for uid in args.uid or ():
         if not is_uid(uid):
             raise UsageError(
-                f"--uid: not the id of a measurement: {uid[:100]!r}",
+                "--uid: not the id of a measurement: {uid}",
                 hint=_("it is like 20240901151413.637888_KZ_webconnectivity_c351db70f739197a"),
+                uid=repr(uid[:100]),
             )
     given = (args.cc, args.since, args.until)
     if args.uid:
@@ -110,8 +111,10 @@ def _window(args: argparse.Namespace) -> Window | None:
         raise UsageError("--out: it is for candidates", hint=_("name a folder for files with --dest"))
     if not FIRST_DAY <= args.since < args.until:
         raise UsageError(
-            f"--since {args.since} --until {args.until}: no days",
+            "--since {since} --until {until}: no days",
             hint=_("--until is the day after the last one; the first day is {day}").format(day=FIRST_DAY),
+            since=args.since,
+            until=args.until,
         )
     # Files of today are still coming, and none is there of tomorrow.
     until = min(args.until, clock.now().date() + timedelta(days=1))
@@ -173,8 +176,10 @@ def _few(uids: Iterable[str]) -> list[str]:
     found = list(dict.fromkeys(uids))
     if len(found) > MAX_CANDIDATES:
         say(
-            _(
-                "only the first {most} of {count} measurements are fetched; the archive has all of them"
+            ngettext(
+                "only the first {most} of {count} measurement is fetched; the archive has all of them",
+                ("only the first {most} of {count} measurements are fetched; the archive has all of them"),
+                len(found),
             ).format(most=MAX_CANDIDATES, count=len(found))
         )
     return found[:MAX_CANDIDATES]

@@ -8,7 +8,7 @@ from kzmitm.cli.ooni.extras import demand_archive
 from kzmitm.cli.parser import filled_path
 from kzmitm.cli.terminal import print_json, say
 from kzmitm.errors import UsageError
-from kzmitm.report.language import _
+from kzmitm.report.language import _, ngettext
 from kzmitm.report.safe import harmless
 
 MAX_NAME = 600
@@ -31,13 +31,13 @@ def run(args: argparse.Namespace) -> int:
 
     for folder in args.folders:
         if not folder.is_dir():
-            raise UsageError(f"{folder}: no such folder")
+            raise UsageError("{folder}: no such folder", folder=folder)
     taken, refused = [], []
     with told_plainly():
         for each in merge(args.folders, args.out):
             if each.name is None:
                 refused.append(each)
-                told = _("left out: {part}: {why}").format(part=each.source, why=each.why)
+                told = _("left out: {part}: {why}").format(part=each.source, why=_(each.why))
                 say(harmless(told, MAX_NAME))
             else:
                 taken.append(each)
@@ -54,9 +54,11 @@ def run(args: argparse.Namespace) -> int:
         )
     else:
         say(
-            _("{n} parts joined; judge them with: kzmitm ooni analyze --out {out}").format(
-                n=len({each.name for each in taken}), out=args.out
-            )
+            ngettext(
+                "{n} part joined; judge it with: kzmitm ooni analyze --out {out}",
+                "{n} parts joined; judge them with: kzmitm ooni analyze --out {out}",
+                len({each.name for each in taken}),
+            ).format(n=len({each.name for each in taken}), out=args.out)
         )
     return Exit.UNDECIDED if refused else Exit.OK
 

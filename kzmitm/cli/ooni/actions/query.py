@@ -47,7 +47,9 @@ def run(args: argparse.Namespace) -> int:
     from kzmitm.ooni.archive.findings import VERDICTS, open_findings  # noqa: PLC0415
 
     if not (args.folder / VERDICTS).is_dir():
-        raise UsageError(f"{args.folder}: no analysis is there", hint="kzmitm ooni analyze PATH --out DIR")
+        raise UsageError(
+            "{folder}: no analysis is there", hint="kzmitm ooni analyze PATH --out DIR", folder=args.folder
+        )
     sql = sys.stdin.read() if args.sql == "-" else args.sql
     with told_plainly(), open_findings(args.folder) as connection:
         _demand_reading(connection, sql)
@@ -66,7 +68,7 @@ def _demand_reading(connection: Any, sql: str) -> None:
     if not kinds:
         raise UsageError("no query", hint="as 'SELECT * FROM authorities'")
     if not kinds <= READING:
-        raise UsageError(f"{min(kinds - READING)} is no query; findings are only read")
+        raise UsageError("{kinds} is no query; findings are only read", kinds=min(kinds - READING))
 
 
 def _executed(connection: Any, sql: str) -> Any:

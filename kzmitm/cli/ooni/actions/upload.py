@@ -20,7 +20,7 @@ from kzmitm.errors import UsageError
 from kzmitm.netio.ooni_api import DEFAULT_API
 from kzmitm.netio.web import parse_service
 from kzmitm.ooni.publication import is_thrown_away
-from kzmitm.report.language import _
+from kzmitm.report.language import N_, _, ngettext
 from kzmitm.report.line import Line
 from kzmitm.report.safe import harmless
 
@@ -29,29 +29,39 @@ INTERVAL_S = 0.2
 """Between measurements; OONI's own probe waits for nothing."""
 
 CONSENT = (
-    _("Uploading publishes, and cannot be undone. Read this first:"),
-    _("1 The measurements become part of OONI's public data: anybody can read, copy and"),
-    _("  analyse them, for ever. Neither you nor OONI can take them back."),
-    _("2 Each tells a site, the second it was measured, the country and the network"),
-    _("  (provider) you were in, and every certificate and answer that came. Those that"),
-    _("  an antivirus program or a company's box made can tell whose computer it was."),
-    _("3 Your IP address is not in them. Your provider, employer or government can still"),
-    _("  tell from the times and the sites that it was you, and that you used kzmitm."),
-    _("4 While uploading, the collector sees this computer's address, and whoever watches"),
-    _("  the network sees that you talk to OONI. The proxy in HTTPS_PROXY is used."),
-    _("5 In some places publishing this may be unlawful, or put you at risk. Ask someone"),
-    _("  you trust; a partner abroad can upload for you what `kzmitm ooni emit` writes."),
-    _("To see what would be published: --dry-run. To publish: {flag}").format(flag=FLAG),
+    N_("Uploading publishes, and cannot be undone. Read this first:"),
+    N_(
+        "1 The measurements become part of OONI's public data: anybody can read, copy and\n"
+        "  analyse them, for ever. Neither you nor OONI can take them back."
+    ),
+    N_(
+        "2 Each tells a site, the second it was measured, the country and the network\n"
+        "  (provider) you were in, and every certificate and answer that came. Those that\n"
+        "  an antivirus program or a company's box made can tell whose computer it was."
+    ),
+    N_(
+        "3 Your IP address is not in them. Your provider, employer or government can still\n"
+        "  tell from the times and the sites that it was you, and that you used kzmitm."
+    ),
+    N_(
+        "4 While uploading, the collector sees this computer's address, and whoever watches\n"
+        "  the network sees that you talk to OONI. The proxy in HTTPS_PROXY is used."
+    ),
+    N_(
+        "5 In some places publishing this may be unlawful, or put you at risk. Ask someone\n"
+        "  you trust; a partner abroad can upload for you what `kzmitm ooni emit` writes."
+    ),
+    N_("To see what would be published: --dry-run. To publish: {flag}"),
 )
 
-EPILOG = f"""examples:
+EPILOG = N_("""examples:
   kzmitm ooni upload scan.jsonl --dry-run
-  kzmitm ooni upload scan.jsonl {FLAG}
+  kzmitm ooni upload scan.jsonl {flag}
 
 Nothing is ever uploaded by another command. FILE.uploads, beside the file, remembers what was accepted: the
 same command goes on where it was cut off, and sends nothing twice.
 Exit code 0: all accepted, or shown; 2: it cannot be uploaded, and nothing was; 3: some was not accepted;
-4: {FLAG} is missing."""
+4: {flag} is missing.""")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -63,13 +73,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="also send what an upload that was killed may have sent already")  # fmt: skip
     add("--endpoint", metavar="URL", default=DEFAULT_API, help="the collector (default: %(default)s)")
     add("--dry-run", action="store_true", help="check, show what would be published, and send nothing")
-    parser.epilog = EPILOG
+    parser.epilog = _(EPILOG).format(flag=FLAG)
 
 
 def run(args: argparse.Namespace) -> int:
     if not args.understood and not args.dry_run:
-        for line in CONSENT:
-            say(line)
+        for item in CONSENT:
+            for line in _(item).format(flag=FLAG).splitlines():
+                say(line)
         return Exit.NO_CONSENT
     endpoint = parse_service(args.endpoint, option="--endpoint")
     checked = _check(args.file)
@@ -94,7 +105,11 @@ def _send(args: argparse.Namespace, endpoint: str, checked: "_Checked", journal:
     is_whole = run_until_stopped(work(), stop)
     settled = counts["accepted"] + counts["before"]
     say(
-        _("{count} of {total} measurements are accepted").format(count=settled, total=len(checked.hashes))
+        ngettext(
+            "{count} of {total} measurement is accepted",
+            "{count} of {total} measurements are accepted",
+            len(checked.hashes),
+        ).format(count=settled, total=len(checked.hashes))
         + (_(", {count} of them before").format(count=counts["before"]) if counts["before"] else "")
     )
     if is_whole and settled == len(checked.hashes) and not counts["nameless"]:
@@ -128,7 +143,11 @@ class _Checked:
     def lines(self) -> Iterator[Line]:
         yield from map(Line, self.targets)
         yield Line(
-            _("{count} measurements ({size}), from {first} to {last} (UTC)").format(
+            ngettext(
+                "{count} measurement ({size}), from {first} to {last} (UTC)",
+                "{count} measurements ({size}), from {first} to {last} (UTC)",
+                len(self.hashes),
+            ).format(
                 count=len(self.hashes), size=size_text(self.size), first=self.times[0], last=self.times[1]
             )
         )
