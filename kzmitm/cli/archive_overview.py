@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from kzmitm.errors import UsageError
+from kzmitm.pki.kinds import CARRIERS
 from kzmitm.pki.registry import Registry
 from kzmitm.report.language import _
 from kzmitm.report.overviews.values import (
-    CARRIERS,
     Counts,
     Overview,
     SeenAuthority,

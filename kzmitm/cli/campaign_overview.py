@@ -14,9 +14,9 @@ from typing import Final
 from kzmitm.campaign.share_store import Result
 from kzmitm.cli.campaign.opening import open_folder
 from kzmitm.model.verdict import Outcome
+from kzmitm.pki.kinds import CARRIERS
 from kzmitm.pki.registry import Registry
 from kzmitm.report.overviews.values import (
-    CARRIERS,
     Counts,
     Overview,
     SeenAuthority,

@@ -35,6 +35,9 @@ SCOPES: Mapping[str, Scope] = {
 }
 """Whose interceptor it is, were it one. An incident's key may be in anybody's hands, hence UNKNOWN."""
 
+CARRIERS = frozenset({Kind.STATE_INTERCEPTION, Kind.ISP_INTERCEPTION})
+"""Who intercepts in the network itself; all others do it on one computer or in one company."""
+
 INTERCEPTION_KINDS = frozenset(Kind) - {Kind.STATE_PKI}
 """Kinds whose certificate in a chain means interception; a state PKI also signs services of its own."""
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from kzmitm.ooni.archive.findings import open_findings, rows_of
 from kzmitm.ooni.archive.parts import parts_of, read_summary
+from kzmitm.pki.kinds import CARRIERS
 
 SCHEMA: Final = "kzmitm.archive/1.0"
 VERSION: Final = "1.0"
@@ -28,9 +29,10 @@ SELECT count(*) AS sightings, count(DISTINCT uid) AS measurements, count(DISTINC
 FROM interceptions {where}
 """
 _ATTRIBUTED: Final = "WHERE match IN ('certificate', 'key', 'signature', 'family')"
+_CARRIERS: Final = ", ".join(f"'{kind}'" for kind in sorted(CARRIERS))
 _SHARE: Final = f"""
 SELECT round(sum(share), 2) AS share FROM known_networks
-WHERE asn IN (SELECT asn FROM interceptions {_ATTRIBUTED})
+WHERE asn IN (SELECT asn FROM interceptions {_ATTRIBUTED} AND kind IN ({_CARRIERS}))
 """  # noqa: S608
 
 

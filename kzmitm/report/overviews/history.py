@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from kzmitm.pki.entries import KnownAuthority
+from kzmitm.pki.kinds import CARRIERS
 from kzmitm.pki.records import Incident
 from kzmitm.pki.registry import Registry
 from kzmitm.report.charts.episodes import picture
@@ -14,7 +15,6 @@ from kzmitm.report.overviews import history_certificates, history_networks
 from kzmitm.report.overviews.country import foot
 from kzmitm.report.overviews.episodes import INTERCEPTION, as_episode, of_country, when
 from kzmitm.report.overviews.shown import as_block, short
-from kzmitm.report.overviews.values import CARRIERS
 from kzmitm.report.safe import harmless
 
 MOST_NAMES = 60

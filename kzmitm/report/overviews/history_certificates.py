@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from kzmitm.pki.entries import KnownAuthority, KnownCertificate
+from kzmitm.pki.kinds import CARRIERS
 from kzmitm.pki.records import Incident
 from kzmitm.pki.registry import Registry
 from kzmitm.report.charts.validity import Valid, gaps, picture
@@ -12,7 +13,6 @@ from kzmitm.report.document import Block, Cell, Notice, Section, Table, Text, To
 from kzmitm.report.language import _, ngettext
 from kzmitm.report.overviews.episodes import INTERCEPTION
 from kzmitm.report.overviews.shown import as_block, day, moment_of, short
-from kzmitm.report.overviews.values import CARRIERS
 from kzmitm.report.safe import harmless
 
 SHORT: Final = 16

@@ -8,10 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from kzmitm.pki.kinds import Kind
-
-CARRIERS = frozenset({Kind.STATE_INTERCEPTION, Kind.ISP_INTERCEPTION})
-"""Who intercepts in the network itself; all others do it on one computer or in one company."""
+from kzmitm.pki.kinds import CARRIERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

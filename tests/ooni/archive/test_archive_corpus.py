@@ -5,6 +5,7 @@ from collections import defaultdict
 
 import pytest
 from judged_corpora import (
+    SEED,
     SITUATIONS,
     analysis,
     by_uid,
@@ -13,6 +14,7 @@ from judged_corpora import (
     grounds_beside,
     judge,
     rows,
+    situation,
     write_grounds,
     write_published,
 )
@@ -108,6 +110,18 @@ def test_users_of_networks_count_where_interception_was_attributed(situations, t
     assert document["share_of_users"] == share > 0
     alone = analysis(lines[:1], tmp_path / "alone", grounds_beside(beside))
     assert (alone["counts"]["intercepted"], alone["share_of_users"]) == (1, None)
+
+
+@pytest.mark.parametrize(("kind", "is_counted"), [("state_interception", True), ("antivirus", False)])
+def test_a_program_on_one_computer_exposes_no_network(tmp_path, kind, is_counted):
+    """However sure it is which key signed: an antivirus, or a laptop's own root, is nobody else's."""
+    beside = write_grounds(tmp_path / "beside", SEED)
+    entry = beside / "registry" / "authorities" / "kz-isca.toml"
+    entry.write_text(entry.read_text().replace('kind = "state_interception"', f'kind = "{kind}"'))
+    line, _truth = situation("isca_intermediate", SEED, era="v05")
+    document = analysis([line | {"probe_asn": "AS9198"}], tmp_path / "out", grounds_beside(beside))
+    assert document["attributed"]["asns"] == [9198]
+    assert (document["share_of_users"] is not None) == is_counted
 
 
 def test_one_row_neither_hides_another_nor_stands_for_it(judged):
