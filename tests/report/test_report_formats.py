@@ -80,6 +80,7 @@ def test_any_text_is_read_back_as_it_was(text):
 def test_what_github_links_by_itself_is_code(text):
     last = text.split()[-1]
     assert f"`{last}`" in md.escape(text)
+    assert f"`{last}`, and more" in md.escape(f"{text}, and more")
 
 
 @given(st.text("`ab |", min_size=1, max_size=20))

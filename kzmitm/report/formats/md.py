@@ -138,7 +138,8 @@ def escape(text: str) -> str:
 
 def _word(word: str, *, is_first: bool) -> str:
     if _LINKED.search(word):
-        return code(word)
+        bare = word.rstrip(",;")
+        return code(bare) + word[len(bare) :]
     escaped = _SPECIAL.sub(r"\\\1", word)
     if is_first and _AT_START.match(word):
         return f"{escaped[:-1]}\\{escaped[-1]}" if word[0].isdigit() else f"\\{escaped}"
