@@ -4,9 +4,12 @@ from collections.abc import Sequence
 
 from kzmitm.model.certificate import Certificate
 from kzmitm.model.measurement import Measurement
+from kzmitm.model.traits import TraitMatch
 from kzmitm.model.verdict import Outcome, Verdict
 from kzmitm.pki.cache import CertificateCache
+from kzmitm.pki.registry import Registry
 from kzmitm.report.text import JudgedTarget, shown_certificate
+from kzmitm.verdict.answer_traits import products_of, traits_of_measurement
 from kzmitm.verdict.facts import Facts
 from kzmitm.verdict.location import locations_of
 
@@ -18,6 +21,16 @@ def chain_of(measurement: Measurement, cache: CertificateCache) -> tuple[Certifi
     """The parsed chain of the handshake that the verdict is about."""
     first = measurement.first
     return tuple(map(cache.parse, first.presented_chain[:MAX_CERTIFICATES])) if first else ()
+
+
+def products_behind(
+    measurement: Measurement, verdict: Verdict, chain: Sequence[Certificate], registry: Registry
+) -> tuple[TraitMatch, ...]:
+    """The products that an interceptor's answer is consistent with; () for other outcomes."""
+    if verdict.outcome is not Outcome.INTERCEPTION:
+        return ()
+    traits = traits_of_measurement(measurement, chain[0] if chain else None)
+    return () if traits is None else products_of(traits, registry)
 
 
 def failures_of(facts: Facts) -> tuple[str | None, ...]:

@@ -15,6 +15,7 @@ from kzmitm.evidence.json_writer import canonical
 from kzmitm.evidence.scan_document import ScanHeader, document_chunks, frame_of, summary_of, target_row
 from kzmitm.model.certificate import Certificate
 from kzmitm.model.measurement import Measurement
+from kzmitm.model.traits import TraitMatch
 from kzmitm.model.verdict import Outcome, Verdict
 
 
@@ -33,6 +34,7 @@ class Results(Protocol):
         failures: Sequence[str | None],
         certificates: Sequence[Certificate],
         explanation: str,
+        products: Sequence[TraitMatch] = (),
     ) -> None: ...
 
     def amend(
@@ -42,6 +44,7 @@ class Results(Protocol):
         *,
         certificates: Sequence[Certificate],
         explanation: str,
+        products: Sequence[TraitMatch] = (),
     ) -> None: ...
 
     def capture_salt(self) -> bytes:
@@ -121,11 +124,14 @@ class InMemory:
         failures: Sequence[str | None],
         certificates: Sequence[Certificate],
         explanation: str,
+        products: Sequence[TraitMatch] = (),
     ) -> None:
         del failures  # they are of the measurement, which is not kept
         if self._keeps_rows:
             self._places[id(measurement)] = len(self._outcomes)
-            row = target_row(measurement, verdict, certificates=certificates, explanation=explanation)
+            row = target_row(
+                measurement, verdict, certificates=certificates, explanation=explanation, products=products
+            )
             self._rows.append(canonical(row))
             self._outcomes.append(verdict.outcome)
 
@@ -136,9 +142,12 @@ class InMemory:
         *,
         certificates: Sequence[Certificate],
         explanation: str,
+        products: Sequence[TraitMatch] = (),
     ) -> None:
         if self._keeps_rows:
-            row = target_row(measurement, verdict, certificates=certificates, explanation=explanation)
+            row = target_row(
+                measurement, verdict, certificates=certificates, explanation=explanation, products=products
+            )
             place = self._places[id(measurement)]
             self._rows.replace(place, canonical(row))
             self._outcomes[place] = verdict.outcome

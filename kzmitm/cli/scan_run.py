@@ -1,12 +1,13 @@
 """One scan as the user sees it: measured, judged, shown and kept as it goes, settled at the end."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from random import SystemRandom
 
 from kzmitm.cli import clock
-from kzmitm.cli.judging import chain_of, failures_of, judged_target
+from kzmitm.cli.judging import chain_of, failures_of, judged_target, products_behind
 from kzmitm.cli.outcomes import Tally
 from kzmitm.cli.progress import RunProgress
 from kzmitm.cli.results import Results
@@ -15,9 +16,11 @@ from kzmitm.cli.targets import Selection
 from kzmitm.cli.ways import close_ways
 from kzmitm.evidence.control import add as add_control
 from kzmitm.evidence.control import entry_of, is_worth_recording, write_control
+from kzmitm.model.certificate import Certificate
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.observation import Role
 from kzmitm.model.target import Target
+from kzmitm.model.traits import TraitMatch
 from kzmitm.model.verdict import Outcome, Verdict
 from kzmitm.report.text import JudgedTarget, explanation_sentence, target_line
 from kzmitm.scan import Judged, Network, SilentObserver, scan
@@ -104,6 +107,7 @@ class ScanRun:
                 settled.verdict,
                 certificates=chain,
                 explanation=explanation_sentence(held.judged),
+                products=self._products(held.measurement, settled.verdict, chain),
             )
         for held in self._held.values():
             self._record(held.measurement, held.judged.verdict)
@@ -126,6 +130,7 @@ class ScanRun:
             failures=failures_of(judged.facts),
             certificates=chain,
             explanation=explanation_sentence(told),
+            products=self._products(measurement, verdict, chain),
         )
         if self._told.results.failure is not None:
             self._stop.set()  # as good as Ctrl-C: what cannot be kept is not worth the risk of asking for
@@ -136,6 +141,11 @@ class ScanRun:
             return
         self._tell(told)
         self._record(measurement, verdict)
+
+    def _products(
+        self, measurement: Measurement, verdict: Verdict, chain: Sequence[Certificate]
+    ) -> tuple[TraitMatch, ...]:
+        return products_behind(measurement, verdict, chain, self._setup.judge.registry)
 
     def _is_compared(self, measurement: Measurement) -> bool:
         target = measurement.target

@@ -31,6 +31,7 @@ from kzmitm.evidence.spool import SpoolWriter
 from kzmitm.model.certificate import Certificate
 from kzmitm.model.codec import format_time, parse_time
 from kzmitm.model.measurement import Measurement
+from kzmitm.model.traits import TraitMatch
 from kzmitm.model.verdict import Verdict
 from kzmitm.ooni.emit import emit
 
@@ -140,11 +141,12 @@ class JournalWriter:
         failures: Sequence[str | None] | None = None,
         certificates: Sequence[Certificate] = (),
         explanation: str = "",
+        products: Sequence[TraitMatch] = (),
         annotations: Mapping[str, str] | None = None,
     ) -> None:
         """Write one target; raises OSError, and the journal is readable all the same.
 
-        `failures` are as for `kzmitm.ooni.emit`, `certificates` and `explanation` as for
+        `failures` are as for `kzmitm.ooni.emit`, `certificates`, `explanation` and `products` as for
         `kzmitm.evidence.scan_document.target_row`; `annotations` are of this measurement alone.
         """
         for observation in measurement.tls:
@@ -162,7 +164,9 @@ class JournalWriter:
             },
         )
         self._measurements.append(canonical(line, floats=True) + b"\n")
-        row = target_row(measurement, verdict, certificates=certificates, explanation=explanation)
+        row = target_row(
+            measurement, verdict, certificates=certificates, explanation=explanation, products=products
+        )
         self._spool.add(_key(measurement), verdict.outcome, canonical(row))
         self._sync_in_turn()
 
@@ -173,9 +177,12 @@ class JournalWriter:
         *,
         certificates: Sequence[Certificate] = (),
         explanation: str = "",
+        products: Sequence[TraitMatch] = (),
     ) -> None:
         """Replace the verdict of a measurement that was added, once the whole scan says more of it."""
-        row = target_row(measurement, verdict, certificates=certificates, explanation=explanation)
+        row = target_row(
+            measurement, verdict, certificates=certificates, explanation=explanation, products=products
+        )
         self._spool.amend(_key(measurement), verdict.outcome, canonical(row))
         self._sync_in_turn()
 

@@ -14,13 +14,14 @@ from kzmitm import __version__
 from kzmitm.errors import BundleError
 from kzmitm.evidence.json_writer import canonical
 from kzmitm.evidence.layout import Level
-from kzmitm.evidence.trait_rows import trait_row
+from kzmitm.evidence.trait_rows import match_rows, trait_row
 from kzmitm.model.certificate import Certificate
 from kzmitm.model.codec import format_time, from_json, to_json
 from kzmitm.model.local_trust import LocalTrust
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.observation import TLSObservation
 from kzmitm.model.target import Vantage
+from kzmitm.model.traits import TraitMatch
 from kzmitm.model.verdict import Outcome, Verdict
 from kzmitm.verdict.answer_traits import traits_of_measurement
 from kzmitm.verdict.location import locations_of
@@ -104,8 +105,12 @@ def target_row(
     *,
     certificates: Sequence[Certificate] = (),
     explanation: str = "",
+    products: Sequence[TraitMatch] = (),
 ) -> Row:
-    """The row of one target; `certificates` are the parsed chain of `measurement.first`."""
+    """The row of one target; `certificates` are the parsed chain of `measurement.first`.
+
+    `products` are those that the traits of an interceptor's answer are consistent with.
+    """
     target, first = measurement.target, measurement.first
     address = first.endpoint.ip if first else target.address
     told: Row = to_json(verdict)
@@ -118,7 +123,7 @@ def target_row(
     if verdict.outcome is Outcome.INTERCEPTION:
         traits = traits_of_measurement(measurement, certificates[0] if certificates else None)
         if traits is not None:
-            told["traits"] = trait_row(traits)
+            told["traits"] = trait_row(traits) | {"consistent_with": match_rows(products)}
     return told | {
         "target": str(target),
         "hostname": target.hostname,

@@ -46,11 +46,19 @@ def _shape(argument: Any) -> Condition:
     return condition
 
 
-def _all_in(read: Callable[[AnswerTraits], tuple[str, ...] | None]) -> Callable[[Any], Condition]:
+_Versions = Callable[[AnswerTraits], tuple[str, ...] | None]
+
+
+def _all_in(read: _Versions, opposite: _Versions) -> Callable[[Any], Condition]:
+    """False if one of them went the other way; what was not asked leaves it untold."""
+
     def build(argument: Any) -> Condition:
+        wanted = frozenset(argument)
+
         def condition(traits: AnswerTraits) -> bool | None:
-            value = read(traits)
-            return None if value is None else set(argument) <= set(value)
+            if wanted & frozenset(opposite(traits) or ()):
+                return False
+            return True if wanted <= frozenset(read(traits) or ()) else None
 
         return condition
 
@@ -65,8 +73,8 @@ _CONDITIONS: Mapping[str, tuple[s.Check, Callable[[Any], Condition]]] = {
     "session_ticket": (s.boolean, _any_of(lambda t: t.session_ticket)),
     "ocsp_staple": (s.boolean, _any_of(lambda t: t.ocsp_staple)),
     "embedded_scts": (s.boolean, _any_of(lambda t: t.embedded_scts)),
-    "accepts": (s.TEXTS, _all_in(lambda t: t.accepted)),
-    "refuses": (s.TEXTS, _all_in(lambda t: t.refused)),
+    "accepts": (s.TEXTS, _all_in(lambda t: t.accepted, lambda t: t.refused)),
+    "refuses": (s.TEXTS, _all_in(lambda t: t.refused, lambda t: t.accepted)),
 }
 
 

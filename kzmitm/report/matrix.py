@@ -94,6 +94,7 @@ VALUES = {
     NOT_TOLD: N_("not told"),
     "listed_names": N_("certain names; others pass to the same address"),
     "every_name": N_("every name that was tried"),
+    "several_names": N_("more than one name; as it acts at times only, no more is told"),
     "many_names": N_("many names, and not all"),
     "address": N_("the address, whatever the name"),
     "a_name": N_("a name; without one it passes (which names, is not told)"),

@@ -20,7 +20,7 @@ from kzmitm.model.observation import Role, TCPObservation, TLSObservation
 from kzmitm.model.target import Endpoint, Target
 from kzmitm.model.traits import AnswerTraits
 from kzmitm.model.verdict import Outcome, Verdict
-from kzmitm.netio.quic import has_quic, shake_hands_over_quic
+from kzmitm.netio.quic import has_quic
 from kzmitm.probe.tls import Offer
 from kzmitm.scan.reach import Manner, Reach
 from kzmitm.verdict import matrix_plan as plan
@@ -214,14 +214,7 @@ class MatrixRun:
         judging = self._judging()
         hostname = self._wanted.target.hostname
         if question.cell.carrier is Carrier.QUIC:
-            async with self._reach.pace.turn(question.endpoint):
-                tls = await shake_hands_over_quic(
-                    question.sni,
-                    question.endpoint,
-                    self._manner.network.link,
-                    stopwatch=self._reach.watch,
-                    limits=self._manner.limits,
-                )
+            tls = await self._reach.shake_over_quic(question.sni, question.endpoint)
             return read_answer(None, tls, judging, hostname=hostname)
         offer = Offer(question.sni, question.profile, question.split)
         probed = await self._reach.shake(offer, question.endpoint, role=self._role(question.cell))

@@ -13,6 +13,7 @@ from kzmitm.netio.pump import Limits
 from kzmitm.netio.resolve import addresses
 from kzmitm.probe.dns import look_up
 from kzmitm.probe.jarm import ask_jarm
+from kzmitm.probe.quic import shake_hands_quic
 from kzmitm.probe.tls import Conditions, Offer, Probed, shake_hands
 from kzmitm.scan.draft import NONSENSE_SUFFIX, Network
 from kzmitm.scan.judged import Pacer
@@ -80,6 +81,12 @@ class Reach:
         if probed.tls is not None:
             self.tls.append(probed.tls)
         return probed
+
+    async def shake_over_quic(self, sni: str | None, endpoint: Endpoint) -> TLSObservation:
+        """One handshake over QUIC, when it is its turn; not kept, as a measurement is of TCP."""
+        async with self.pace.turn(endpoint):
+            self.connections += 1
+            return await shake_hands_quic(sni, endpoint, self._conditions)
 
     async def follow_up(self, target: Target, endpoint: Endpoint) -> None:
         """Ask what the judge wants to know of a suspicious target, but for what was asked already."""

@@ -1,6 +1,7 @@
 """What a matrix says of the interceptor: each conclusion with the cells that prove it, or "not told"."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from kzmitm.model.matrix import (
     BASE,
@@ -36,11 +37,26 @@ _EFFECTS = {
 
 
 def conclude(results: Iterable[CellResult]) -> tuple[Conclusion, ...]:
-    """Every conclusion, in the order in which it is told; without any forged answer all are "not told"."""
+    """Every conclusion, in the order in which it is told; without any forged answer all are "not told".
+
+    Of an interceptor that acts at times only, what passed a few times proves nothing.
+    """
     cells = {result.cell: result for result in results}
     if not any(result.state in (CellState.FORGED, CellState.MIXED) for result in cells.values()):
         cells = {}
+    elif any(map(_is_fickle, cells.values())):
+        cells = {cell: _without_passing(result) for cell, result in cells.items()}
     return (*(rule(cells) for rule in _RULES), *_variations(cells))
+
+
+def _is_fickle(result: CellResult) -> bool:
+    """The same question was answered with a forged certificate, and with one that is vouched for."""
+    kinds = {reading.vouched for reading in result.readings}
+    return result.state is CellState.MIXED and {True, False} <= kinds
+
+
+def _without_passing(result: CellResult) -> CellResult:
+    return replace(result, state=CellState.NOT_TOLD) if result.state is CellState.PASSED else result
 
 
 def _state(cells: Cells, cell: Cell) -> CellState:
@@ -57,7 +73,11 @@ def _trigger(cells: Cells) -> Conclusion:
     base = next((c for c in (BASE, AT_REFLECTOR) if _is(cells, c, CellState.FORGED, CellState.MIXED)), None)
     if base is None:
         return Conclusion(subject=subject, value=NOT_TOLD)
-    others = [c for c in (BENIGN, NONSENSE, REFLECTOR_ITSELF) if _state(cells, c) is CellState.FORGED]
+    others = [c for c in (BENIGN, NONSENSE, REFLECTOR_ITSELF) if _is(cells, c, CellState.FORGED)]
+    if any(map(_is_fickle, cells.values())):
+        others += [c for c in (BENIGN, NONSENSE, REFLECTOR_ITSELF) if _is(cells, c, CellState.MIXED)]
+        value = "several_names" if others else NOT_TOLD
+        return Conclusion(subject=subject, value=value, cells=(base, *others))
     spared = [c for c in (BENIGN, NONSENSE, REFLECTOR_ITSELF) if _state(cells, c) is CellState.PASSED]
     at_home = [c for c in (BENIGN, NONSENSE) if c in others]
     if base == BASE and at_home and _is(cells, AT_REFLECTOR, CellState.PASSED) and BENIGN not in spared:
@@ -89,21 +109,28 @@ def _destination(cells: Cells) -> Conclusion:
 
 
 def _termination(cells: Cells) -> Conclusion:
-    """Whether the interceptor ends every connection from the first packet on, for whatever name."""
+    """Whether the interceptor ends every connection from the first packet on, for whatever name.
+
+    That nobody answers where nobody is says something only of one that acts at addresses of others.
+    """
     asked = cells.get(BENIGN_AT_NOBODY)
     if asked is None or not asked.readings:
         return Conclusion(subject="termination", value=NOT_TOLD)
-    connected = {reading.connected for reading in asked.readings}
-    value = {True: "from_the_first_packet", False: "not_before_the_hello"}[True in connected]
-    return Conclusion(subject="termination", value=value, cells=(BENIGN_AT_NOBODY,))
+    if any(reading.connected for reading in asked.readings):
+        value = "from_the_first_packet"
+        return Conclusion(subject="termination", value=value, cells=(BENIGN_AT_NOBODY,))
+    if _is(cells, AT_REFLECTOR, CellState.FORGED):
+        value = "not_before_the_hello"
+        return Conclusion(subject="termination", value=value, cells=(AT_REFLECTOR, BENIGN_AT_NOBODY))
+    return Conclusion(subject="termination", value=NOT_TOLD)
 
 
 def _needs_server(cells: Cells) -> Conclusion:
-    """Whether it forges only where a server is."""
+    """Whether it forges only where a server is: told of one that acts at addresses of others."""
     if _is(cells, AT_NOBODY, CellState.FORGED):
         return Conclusion(subject="needs_server", value="no", cells=(AT_NOBODY,))
-    if _is(cells, AT_NOBODY, CellState.FAILED) and _is(cells, BASE, CellState.FORGED):
-        return Conclusion(subject="needs_server", value="yes", cells=(BASE, AT_NOBODY))
+    if _is(cells, AT_NOBODY, CellState.FAILED) and _is(cells, AT_REFLECTOR, CellState.FORGED):
+        return Conclusion(subject="needs_server", value="yes", cells=(AT_REFLECTOR, AT_NOBODY))
     return Conclusion(subject="needs_server", value=NOT_TOLD)
 
 

@@ -169,3 +169,39 @@ def test_traits_of_nobody(run, box, genuine):
     ended = run("traits", "video.test", *to("video.test", server), "--jarm")
     assert ended.code == 3
     assert "nobody answered" in ended.out
+
+
+PRODUCT = """
+id = "test-box"
+name = "The Test Box"
+telling = ["exponent"]
+[require]
+exponent = 3
+[traits]
+ja3s = ["15af977ce25de452b96affa2addb1036"]
+alpn = ["h2"]
+telling = ["ja3s"]
+source = "this very test"
+"""
+
+
+def test_a_scan_keeps_the_traits_of_an_interceptor_and_no_one_elses(kzmitm, box, genuine, forger):
+    forged = box(genuine.site("news.test"), {"video.test": forger.site("video.test")})
+    overlay = forger.overlay()
+    (overlay / "forgers").mkdir()
+    (overlay / "forgers" / "test-box.toml").write_text(PRODUCT)
+    words = ["video.test", "news.test", *to("video.test", forged), *to("news.test", forged)]
+    words += ["--fingerprints", overlay, "--store", genuine.pem, "--no-local-roots", "--no-save", "--json"]
+    ended = kzmitm("scan", *words, "--i-understand", "--doh", "none")
+    Draft202012Validator(json.loads(schema_text("scan"))).validate(ended.json)
+    rows = {row["hostname"]: row for row in ended.json["targets"]}
+    traits = rows["video.test"]["traits"]
+    assert (traits["ja3s"], traits["alpn"], traits["jarm"]) == (
+        "15af977ce25de452b96affa2addb1036",
+        "h2",
+        None,
+    )
+    assert traits["consistent_with"] == [
+        {"id": "test-box", "name": "The Test Box", "traits": ["ja3s", "alpn"]},
+    ]
+    assert "traits" not in rows["news.test"]

@@ -62,13 +62,19 @@ def matrix(lab: Lab, profile: str, *more: str) -> tuple[int, dict[str, Any]]:
     needs_product(profile)
     given = {"watched": f"{TARGET},{OTHER}"} if profile_named(profile).selective else {}
     lab.switch_on(profile, given)
+    try:
+        return measured(lab, *more)
+    finally:
+        lab.switch_off()
+
+
+def measured(lab: Lab, *more: str) -> tuple[int, dict[str, Any]]:
     words = ["matrix", TARGET, "--reflector", REFLECTOR, "--resolve", f"{REFLECTOR}:443:{REFLECTOR_ADDRESS}"]
     words += ["--other", OTHER, "--benign", BENIGN, "--other-port", "8443", "--repeats", "1"]
     words += ["--i-understand", "--doh", "none", "--timeout", "2", "--gap", "0", "--json"]
     words += ["--store", str(lab.directory / "roots.pem")]
     words += ["--fingerprints", str(lab.directory / "overlay"), *more]
     done = lab.run("client", module_command("kzmitm", *words))
-    lab.switch_off()
     document = json.loads(done.stdout)
     SCHEMA.validate(document)
     (target,) = document["targets"]
@@ -167,6 +173,37 @@ def test_an_office_proxy_is_told_by_taking_every_name(lab: Lab):
         "intercepted",
         "any_address",
     )
+
+
+BY_ADDRESS = f"""
+flush ruleset
+table ip kzmitm {{
+  chain prerouting {{
+    type nat hook prerouting priority dstnat;
+    iifname "inside" ip daddr {TARGET_ADDRESS} tcp dport 443 redirect to :8444
+  }}
+}}
+"""
+
+
+def test_a_device_of_no_profile_that_goes_by_the_address(lab: Lab):
+    needs_product("sslsplit")
+    lab.switch_on("sslsplit", {})
+    try:
+        assert lab.run("operator", ["nft", "-f", "-"], input=BY_ADDRESS).returncode == 0
+        code, target = measured(lab)
+    finally:
+        lab.switch_off()
+    told = conclusions(target)
+    assert code == 1
+    assert (told["trigger"], told["destination"]) == ("address", "own_addresses")
+    assert (told["termination"], told["needs_server"], told["copying"]) == ("not_told",) * 3
+    assert (told["ipv6"], told["no_name"], told["records"]) == (
+        "passes",
+        "intercepted",
+        "fails_for_every_name",
+    )
+    assert [match["id"] for match in target["consistent_with"]] == ["sslsplit"]
 
 
 def test_where_nothing_is_forged_it_ends_early(lab: Lab):

@@ -107,13 +107,14 @@ def products(traits: AnswerTraits) -> list[str]:
         (replace(MITMPROXY, jarm=None), ["mitmproxy-eager", "mitmproxy-lazy"]),
         (replace(SSLSPLIT, jarm=None, shape=None), []),
         (replace(SSLSPLIT, alpn="h2"), []),
-        (replace(SSLSPLIT, accepted=("TLSv1.2",)), []),
+        (replace(SSLSPLIT, accepted=("TLSv1.2",)), ["sslsplit"]),
+        (replace(SSLSPLIT, accepted=("TLSv1.2",), refused=("TLSv1",)), []),
         (replace(SSLSPLIT, accepted=None, alpn=None, session_ticket=None), ["sslsplit"]),
         (AnswerTraits(), []),
     ],
     ids=[
         "sslsplit", "squid", "mitmproxy", "without JARM", "nothing telling", "protocol kept",
-        "versions refused", "little told", "nothing told",
+        "versions not asked", "versions refused", "little told", "nothing told",
     ],
 )  # fmt: skip
 def test_products_of_the_registry(traits: AnswerTraits, found: list[str]):

@@ -373,7 +373,8 @@ def told(states: dict[Cell, CellState], **readings: Reading) -> dict[str, Conclu
         ("direction", {BASE: F}, "from_here", (BASE,)),
         ("direction", {BENIGN: F}, NOT_TOLD, ()),
         ("needs_server", {BASE: F, AT_NOBODY: F}, "no", (AT_NOBODY,)),
-        ("needs_server", {BASE: F, AT_NOBODY: X}, "yes", (BASE, AT_NOBODY)),
+        ("needs_server", {AT_REFLECTOR: F, AT_NOBODY: X}, "yes", (AT_REFLECTOR, AT_NOBODY)),
+        ("needs_server", {BASE: F, AT_NOBODY: X}, NOT_TOLD, ()),
         ("needs_server", {BASE: F}, NOT_TOLD, ()),
         ("termination", {BASE: F}, NOT_TOLD, ()),
         ("termination", {BASE: F, BENIGN_AT_NOBODY: X}, "from_the_first_packet", (BENIGN_AT_NOBODY,)),
@@ -440,8 +441,33 @@ def test_copying_is_told_of_one_who_takes_every_name_too():
 
 def test_termination_by_who_answers_where_nobody_is():
     quiet = replace(CUT, kind=AnswerKind.NO_CONNECTION, connected=False)
-    found = told({BASE: F, BENIGN_AT_NOBODY: X}, BENIGN_AT_NOBODY=quiet)["termination"]
-    assert found.value == "not_before_the_hello"
+    acts_anywhere = told({AT_REFLECTOR: F, BENIGN_AT_NOBODY: X}, BENIGN_AT_NOBODY=quiet)["termination"]
+    assert acts_anywhere.value == "not_before_the_hello"
+    assert acts_anywhere.cells == (AT_REFLECTOR, BENIGN_AT_NOBODY)
+    acts_at_home = told({BASE: F, BENIGN_AT_NOBODY: X}, BENIGN_AT_NOBODY=quiet)["termination"]
+    assert acts_at_home.value == NOT_TOLD
+
+
+def test_of_one_who_acts_at_times_what_passed_proves_nothing():
+    at_times = (FORGED, reading(), FORGED)
+    results = [
+        result(BASE, *at_times, state=M),
+        result(BENIGN, reading(), state=P),
+        result(NONSENSE, FORGED, state=F),
+        result(NO_NAME, reading(), state=P),
+        result(AT_REFLECTOR, reading(), state=P),
+        result(Cell(AskedName.DOT), FORGED, state=F),
+    ]
+    found = {each.subject: each for each in conclude(results)}
+    assert (found["trigger"].value, found["trigger"].cells) == ("several_names", (BASE, NONSENSE))
+    assert (found["no_name"].value, found["destination"].value) == (NOT_TOLD, NOT_TOLD)
+    assert (found["dot"].value, found["constancy"].value) == ("intercepted", "sometimes")
+    alone = {each.subject: each for each in conclude(results[:2])}
+    assert alone["trigger"].value == NOT_TOLD
+    both = {each.subject: each for each in conclude([results[0], result(BENIGN, *at_times, state=M)])}
+    assert both["trigger"].cells == (BASE, BENIGN)
+    lossy = {each.subject: each for each in conclude([result(BASE, FORGED, SILENT, state=M), results[3]])}
+    assert lossy["no_name"].value == "passes"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kzmitm.cli import clock
-from kzmitm.cli.judging import chain_of, judged_target
+from kzmitm.cli.judging import chain_of, judged_target, products_behind
 from kzmitm.cli.outcomes import Tally
 from kzmitm.cli.parser import filled, filled_path
 from kzmitm.cli.sources import registry_of, store_of
@@ -146,7 +146,13 @@ def _told(
     judged = judged_target(measurement, verdict, chain)
     if not with_row:
         return _Again(judged, before, None)
-    row = target_row(measurement, verdict, certificates=chain, explanation=explanation_sentence(judged))
+    row = target_row(
+        measurement,
+        verdict,
+        certificates=chain,
+        explanation=explanation_sentence(judged),
+        products=products_behind(measurement, verdict, chain, judge.registry),
+    )
     told = {"outcome": before.outcome, "confidence": before.confidence} if before else None
     return _Again(judged, before, row | {"before": told})
 
