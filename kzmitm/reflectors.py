@@ -7,13 +7,14 @@ from pathlib import Path
 from kzmitm.errors import UsageError
 from kzmitm.model.reflection import Reflector
 from kzmitm.model.target import is_ip, parse_target
+from kzmitm.wording import Wording
 
 MAX_REFLECTORS = 10_000
 MAX_FILE = 4 << 20
 """Octets; ten thousand lines take a quarter of it."""
 
 _ASN = re.compile(r"AS([1-9][0-9]{0,9})", re.ASCII | re.IGNORECASE)
-_HINT = "Write HOST[:PORT] [ADDRESS] [AS64500] per line; # starts a comment."
+_HINT = Wording("Write HOST[:PORT] [ADDRESS] [AS64500] per line; # starts a comment.")
 
 
 def read_reflectors(path: Path) -> tuple[Reflector, ...]:
@@ -61,7 +62,7 @@ def _lines(content: bytes, name: str) -> Iterator[Reflector]:
 def _reflector(words: list[str]) -> Reflector:
     target = parse_target(words[0])
     if is_ip(target.hostname):
-        raise ValueError("a server needs a name, for which its certificate is valid")
+        raise ValueError(Wording("a server needs a name, for which its certificate is valid"))
     address: str | None = None
     asn = 0
     for word in words[1:]:
@@ -71,5 +72,5 @@ def _reflector(words: list[str]) -> Reflector:
         elif is_ip(word) and address is None:
             address = word
         else:
-            raise ValueError(f"neither an address nor a network number: {word[:40]!r}")
+            raise ValueError(Wording("neither an address nor a network number: {word}", word=repr(word[:40])))
     return Reflector(hostname=target.hostname, port=target.port, address=address, asn=asn)

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 compile() { .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header "$@"; }
-extras=(--extra fast --extra hives --extra lab --extra report --extra seal --extra ssh --extra stamp)
+extras=(--extra fast --extra hives --extra lab --extra quic --extra report --extra seal --extra ssh --extra stamp)
 compile pyproject.toml "${extras[@]}" --group build --output-file requirements/run.txt
 compile pyproject.toml "${extras[@]}" --group dev --output-file requirements/dev.txt
 compile pyproject.toml requirements/fuzz.in "${extras[@]}" --group dev --output-file requirements/fuzz.txt

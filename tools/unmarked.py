@@ -56,6 +56,8 @@ ALLOWED: Mapping[str, str] = {
     "kzmitm/pki/registry.py": "places in files",
     "kzmitm/probe/tls.py": "a detail of a measurement, which is data",
     "kzmitm/report/charts/canvas.py": "SVG, and a fault of ours",
+    "kzmitm/probe/quic.py": "a detail of a measurement, which is data",
+    "kzmitm/report/path_graph.py": "SVG",
     "kzmitm/report/removal.py": "commands",
     "kzmitm/roots/readers/macos.py": "what other programs say",
     "kzmitm/roots/java_places.py": "paths",

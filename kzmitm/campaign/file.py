@@ -71,19 +71,21 @@ def _decoded(octets: bytes, mistakes: list[Mistake]) -> str | None:
     try:
         return octets.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
-        mistakes.append(Mistake(octets[: exc.start].count(b"\n") + 1, "", "not UTF-8"))
+        mistakes.append(Mistake(octets[: exc.start].count(b"\n") + 1, "", Wording("not UTF-8")))
         return None
 
 
 _REMEDIES: Mapping[str, str] = {
-    "Cannot overwrite": "it stands there twice, or is of another kind; leave one of them out",
-    "Cannot declare": "it stands there twice; leave one of them out",
-    "Cannot redefine": "it stands there twice; leave one of them out",
-    "Illegal character": "a text ends on its line with the quote that it began with",
-    "Unterminated string": "a text ends with the quotes that it began with",
-    "Invalid value": 'a text stands in quotes, as "this", a list ends with ], true and false are small',
-    "Expected '='": "write KEY = VALUE",
-    "Unclosed array": "a list ends with ]",
+    "Cannot overwrite": Wording("it stands there twice, or is of another kind; leave one of them out"),
+    "Cannot declare": Wording("it stands there twice; leave one of them out"),
+    "Cannot redefine": Wording("it stands there twice; leave one of them out"),
+    "Illegal character": Wording("a text ends on its line with the quote that it began with"),
+    "Unterminated string": Wording("a text ends with the quotes that it began with"),
+    "Invalid value": Wording(
+        'a text stands in quotes, as "this", a list ends with ], true and false are small'
+    ),
+    "Expected '='": Wording("write KEY = VALUE"),
+    "Unclosed array": Wording("a list ends with ]"),
 }
 """What to do, by how the standard library's complaints begin."""
 
@@ -94,9 +96,9 @@ def _syntax(error: tomllib.TOMLDecodeError, text: str) -> Mistake:
     digits = "".join(filter(str.isdigit, place.partition(",")[0]))
     line = int(digits) if digits else max(1, len(text.splitlines()))  # else "at end of document"
     remedy = next(
-        (each for begin, each in _REMEDIES.items() if what.startswith(begin)), "see examples/*.toml"
+        (each for begin, each in _REMEDIES.items() if what.startswith(begin)), Wording("see examples/*.toml")
     )
-    return Mistake(line, "", f"no TOML: {what}; {remedy}")
+    return Mistake(line, "", Wording("no TOML: {what}; {remedy}", what=what, remedy=remedy))
 
 
 class _Reading:
@@ -139,7 +141,7 @@ class _Reading:
         for each, key in keys.items():
             if each not in given:
                 if key.is_required:
-                    self._mistake(path, f'{each} is missing; add {each} = "…"')
+                    self._mistake(path, Wording('{each} is missing; add {each} = "…"', each=each))
                     read[each] = ""
                 continue
             try:
@@ -152,14 +154,15 @@ class _Reading:
     def _vantages(self) -> Iterator[VantagePart]:
         given = self._document.get("vantages", [{"name": "here"}])
         if not isinstance(given, list) or not given or not all(isinstance(each, Mapping) for each in given):
-            self._mistake(("vantages",), "must be tables, each begun by [[vantages]]")
+            self._mistake(("vantages",), Wording("must be tables, each begun by [[vantages]]"))
             return
         seen: set[str] = set()
         for index, each in enumerate(given):
             part = self._values(each, VANTAGE, VantagePart, ("vantages", index))
             if part.name in seen:
                 self._mistake(
-                    ("vantages", index, "name"), f"{part.name} stands there twice; give it another name"
+                    ("vantages", index, "name"),
+                    Wording("{name} stands there twice; give it another name", name=part.name),
                 )
             seen.add(part.name)
             yield part

@@ -133,7 +133,7 @@ class JournalWriter:
         """Begin in memory: nothing can be found on a seized device, and a kill leaves nothing."""
         return cls(Memory(), plan)
 
-    def add(
+    def add(  # noqa: PLR0913 (all of it is of one target)
         self,
         measurement: Measurement,
         verdict: Verdict,

@@ -11,6 +11,7 @@ from typing import Any
 from kzmitm.model.traits import AnswerTraits, TraitMatch
 from kzmitm.pki import schema as s
 from kzmitm.pki.schema import fail
+from kzmitm.wording import Wording
 
 Condition = Callable[[AnswerTraits], bool | None]
 
@@ -93,7 +94,9 @@ def check_traits(value: Any, where: str) -> None:
     _TABLE(value, where)
     telling = value["telling"]
     if not telling or not set(telling) <= value.keys():
-        raise fail(f"{where}.telling", "must name at least one trait, each of which stands in the table")
+        raise fail(
+            f"{where}.telling", Wording("must name at least one trait, each of which stands in the table")
+        )
 
 
 def build_traits(table: Mapping[str, Any]) -> ProductTraits:

@@ -52,8 +52,8 @@ def _cost_lines(cost: Mapping[str, Any], rounds: int) -> Iterator[Line]:
         text = _("All of it takes about {time} and {megabytes:.0f} MB.")
         yield Line(text.format(time=duration(cost["total_s"]), megabytes=cost["total_octets"] / 1e6))
     if cost["is_too_slow"]:
-        advice = _(" than the time until the next: raise limits or rounds.every")
-        yield Line(advice, lead=_("A round takes longer"), style=Style.WARNING)
+        advice = _(": a round takes longer than the time until the next; raise limits or rounds.every")
+        yield Line(advice, lead=_("Too slow"), style=Style.WARNING)
 
 
 def _limit_lines(limits: Mapping[str, Any]) -> Iterator[Line]:

@@ -18,6 +18,7 @@ from kzmitm.netio.places import read_table
 from kzmitm.netio.vantage import open_vantage
 from kzmitm.pki.registry import Registry
 from kzmitm.targets import parse_targets, read_targets
+from kzmitm.wording import Wording
 
 T = TypeVar("T")
 
@@ -43,7 +44,9 @@ class Naming:
         try:
             return TargetTable(chain.from_iterable(parts))
         except ValueError as exc:
-            self.wrong.append((("targets",), f"{exc}; make two campaigns, or a smaller list"))
+            self.wrong.append(
+                (("targets",), Wording("{why}; make two campaigns, or a smaller list", why=exc))
+            )
             return TargetTable(())
 
     def controls(self) -> TargetTable:
@@ -65,7 +68,10 @@ class Naming:
             self._tried(("networks", "table"), lambda: read_table(table))
         if campaign.hooks.on_finding and shutil.which(campaign.hooks.on_finding[0]) is None:
             self.wrong.append(
-                (("hooks", "on_finding"), "no such command; give its whole path, or install what has it")
+                (
+                    ("hooks", "on_finding"),
+                    Wording("no such command; give its whole path, or install what has it"),
+                )
             )
 
     def _lists(self) -> Iterator[Sequence[Target]]:
@@ -74,13 +80,17 @@ class Naming:
             watched = self._registry.watchlists.get(name)
             if watched is None:
                 known = ", ".join(self._registry.watchlists)
-                self.wrong.append((key, f"no list is called {name}; there are {known}"))
+                self.wrong.append(
+                    (key, Wording("no list is called {name}; there are {known}", name=name, known=known))
+                )
                 continue
             if watched.sensitive:
                 self.sensitive.append(name)
                 if not self._campaign.targets.sensitive:
-                    advice = "set targets.sensitive = true if you know what you do"
-                    self.wrong.append((key, f"{name} exposes who asks for it; {advice}"))
+                    advice = Wording("set targets.sensitive = true if you know what you do")
+                    self.wrong.append(
+                        (key, Wording("{name} exposes who asks for it; {advice}", name=name, advice=advice))
+                    )
             yield tuple(parse_targets(watched.names))
 
     def _names(self, key: KeyPath, names: Iterable[str]) -> list[Target]:
