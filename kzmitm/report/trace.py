@@ -75,8 +75,8 @@ ANSWERS = {
     Answer.RESET: N_("reset"),
     Answer.CLOSED: N_("closed"),
     Answer.OTHER: N_("not TLS"),
-    Answer.SILENCE: N_("*"),
-    Answer.UNSENT: N_("-"),
+    Answer.SILENCE: "*",
+    Answer.UNSENT: "-",
 }
 _ORDER = (
     Answer.HANDSHAKE, Answer.OPEN, Answer.ARRIVED, Answer.REFUSED, Answer.RESET, Answer.ALERT, Answer.CLOSED,
