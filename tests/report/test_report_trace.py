@@ -55,7 +55,8 @@ def test_lines():
 
 
 def test_place_next_to_this_computer():
-    assert words.place_text(Segment(0, 1, hop(0), hop(1))) == "between this computer and hop 1"
+    assert words.place_text(Segment(0, 1, hop(0), hop(1))) == "on this computer or on the way to hop 1"
+    assert words.place_text(Segment(0, None, hop(0))) == "behind this computer"
 
 
 def test_what_has_no_place_has_none_in_words():
