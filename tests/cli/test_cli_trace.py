@@ -33,6 +33,7 @@ def complaint(capsys, code, *words):
     ("words", "reason"),
     [
         (["http://a.test"], "only https"),
+        (["192.0.2.1"], "is an address"),
         (["a.test", "--control-port", "0"], "--control-port"),
         (["a.test", "--control-port", "443"], "--control-port"),
         (["a.test", "--control-sni", "a.test"], "the watched name itself"),
