@@ -23,7 +23,7 @@ MAX_QUESTIONS = 300
 MAX_DURATION_S = 20.0
 
 UNKNOWN_RTT_S = 0.1
-"""Of a target that does not answer. Routers are nearer than that; two round trips are waited for, and more."""
+"""Of a target that does not answer. Routers are nearer; two round trips are waited for, and more."""
 LEAST_WAIT_S = 0.35
 LEAST_ANSWER_S = 0.8
 """Time for TCP to repeat a hello twice (after 0.2 and 0.4 s), beside the round trips."""
