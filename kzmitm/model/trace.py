@@ -134,8 +134,3 @@ class TraceObservation:
     def steps(self, kind: WalkKind) -> tuple[Step, ...]:
         """The steps of one kind, () if there are none."""
         return tuple(step for walk in self.walks if walk.kind is kind for step in walk.steps)
-
-    @property
-    def family(self) -> int:
-        """4 or 6."""
-        return 6 if ":" in self.endpoint.ip else 4

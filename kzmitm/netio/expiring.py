@@ -24,6 +24,8 @@ IN_PROGRESS = frozenset({0, errno.EINPROGRESS})
 _AT_ONCE = struct.pack("ii", 1, 0)
 """struct linger: close with a reset, and keep no TIME_WAIT that would hold the port."""
 _PAYLOAD = b"kzmitm trace"
+_ANYWHERE = ("0.0.0.0", "::")  # noqa: S104 - only compared with
+"""Of a socket that is not bound."""
 
 T = TypeVar("T")
 
@@ -51,9 +53,10 @@ class Way:
         family = socket.AF_INET6 if ":" in self.endpoint.ip else socket.AF_INET
         sock = self.link.new_socket(family, kind)
         try:
-            # Of every socket, as ports that the kernel chooses may be those that are used again here.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if flow:
+            if flow or sock.getsockname()[0] in _ANYWHERE:
+                # A port that is chosen at connect is shared with connections of others, and then not ours
+                # to use again; a link that binds to an address leaves no choice.
                 sock.bind(("", flow))
         except BaseException:
             sock.close()

@@ -22,6 +22,8 @@ MAX_QUESTIONS = 300
 """Of one trace to one address: a path of thirty hops with everything repeated stays below it."""
 MAX_DURATION_S = 20.0
 
+UNKNOWN_RTT_S = 0.1
+"""Of a target that does not answer. Routers are nearer; two round trips are waited for, and more."""
 LEAST_WAIT_S = 0.35
 LEAST_ANSWER_S = 0.8
 """Time for TCP to repeat a hello twice (after 0.2 and 0.4 s), beside the round trips."""
@@ -103,7 +105,7 @@ class Asker:
             for step in self.steps[kind]
             if step.answer in (Answer.OPEN, Answer.REFUSED)
         ]
-        self.rtt_s = min(times, default=0.3)
+        self.rtt_s = min(times, default=UNKNOWN_RTT_S)
 
     @property
     def wait_s(self) -> float:

@@ -16,7 +16,7 @@ MAX_SILENT = 6
 MAX_NEARER = 3
 """Distances beyond the nearest opening that hellos are tried at, where parallel ways differ in length."""
 
-FIRST_ANSWER_S = 1.6
+FIRST_ANSWER_S = 1.25
 
 
 class Walks:
@@ -26,7 +26,12 @@ class Walks:
         self._asker = asker
         self._ask = asker.ask
 
-    async def reach(self, kind: WalkKind) -> None:
+    async def reach(self) -> None:
+        """Both names at full TTL, one after the other: whether they are answered, and how long that takes."""
+        for kind in (WalkKind.HELLO_CONTROL, WalkKind.HELLO_WATCHED):
+            await self._reach(kind)
+
+    async def _reach(self, kind: WalkKind) -> None:
         """A name at full TTL: whether it is answered at all, and how long that takes."""
         if all(step.answer is not Answer.OPEN for step in self._asker.steps[WalkKind.SYN]):
             return

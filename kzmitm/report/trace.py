@@ -75,8 +75,8 @@ ANSWERS = {
     Answer.RESET: N_("reset"),
     Answer.CLOSED: N_("closed"),
     Answer.OTHER: N_("not TLS"),
-    Answer.SILENCE: N_("*"),
-    Answer.UNSENT: N_("-"),
+    Answer.SILENCE: "*",
+    Answer.UNSENT: "-",
 }
 _ORDER = (
     Answer.HANDSHAKE, Answer.OPEN, Answer.ARRIVED, Answer.REFUSED, Answer.RESET, Answer.ALERT, Answer.CLOSED,
@@ -103,7 +103,11 @@ def place_text(segment: Segment) -> str:
     before = _("this computer") if segment.lower == 0 else hop_text(segment.before)
     if segment.at is None:
         return _("behind {before}").format(before=before)
-    return _("between {before} and {at}").format(before=before, at=hop_text(segment.at))
+    at = hop_text(segment.at)
+    if segment.lower == 0:
+        # What is on this computer answers at every distance, too.
+        return _("on this computer or on the way to {at}").format(at=at)
+    return _("between {before} and {at}").format(before=before, at=at)
 
 
 def hop_text(hop: Hop) -> str:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from kzmitm.errors import UsageError
 from kzmitm.model.failure import Failure
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.observation import DNSObservation, Role, TCPObservation, TLSObservation
@@ -41,19 +42,32 @@ class Ways:
     ) -> None:
         """Raises UsageError where a route leads into a tunnel, or packets of our own are not allowed."""
         self._tracers: list[Tracer] = []
-        for endpoint in endpoints:
-            route = route_to(endpoint.ip, link)
-            if route is not None:
-                check_route(route)
-            request = TraceRequest(
-                endpoint=endpoint,
-                watched=watched,
-                control=manner.control_sni,
-                control_port=manner.control_port,
-                is_on_link=route is not None and route.is_on_link,
-            )
-            prober = _prober(link, endpoint, stopwatch, manner)
-            self._tracers.append(Tracer(prober, request, stopwatch.elapsed))
+        try:
+            for endpoint in endpoints:
+                self._add(endpoint, watched, link, stopwatch, manner)
+        except BaseException:
+            self._close()
+            raise
+
+    def _add(
+        self, endpoint: Endpoint, watched: str, link: VantageLink, stopwatch: Stopwatch, manner: TraceManner
+    ) -> None:
+        route = route_to(endpoint.ip, link)
+        if route is not None:
+            check_route(route)
+        request = TraceRequest(
+            endpoint=endpoint,
+            watched=watched,
+            control=manner.control_sni,
+            control_port=manner.control_port,
+            is_on_link=route is not None and route.is_on_link,
+        )
+        prober = _prober(link, endpoint, stopwatch, manner)
+        self._tracers.append(Tracer(prober, request, stopwatch.elapsed))
+
+    def _close(self) -> None:
+        for tracer in self._tracers:
+            tracer.prober.close()
 
     async def run(self) -> None:
         """All of them to their end; what a cancellation leaves is in `observations`."""
@@ -62,8 +76,7 @@ class Ways:
                 for tracer in self._tracers:
                     group.create_task(tracer.run())
         finally:
-            for tracer in self._tracers:
-                tracer.prober.close()
+            self._close()
 
     def observations(self) -> tuple[TraceObservation, ...]:
         """What was seen, of addresses of which anything was."""
@@ -82,6 +95,8 @@ def intercepted(measurement: Measurement) -> tuple[Endpoint, ...]:
 
 def _prober(link: VantageLink, endpoint: Endpoint, stopwatch: Stopwatch, manner: TraceManner) -> Prober:
     if manner.raw:
+        if link.vantage.kind != "direct":
+            raise UsageError("--raw sends by this computer's own routes", hint="leave out --via")
         from kzmitm.probe.trace_raw import RawProber  # noqa: PLC0415 (most traces need none)
 
         return RawProber(link, endpoint, stopwatch, profile=manner.profile)

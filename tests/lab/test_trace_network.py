@@ -31,10 +31,14 @@ def lab() -> Iterator[Lab]:
         lab.close()
 
 
-def trace(lab: Lab, *words: str, site: str = SITE):
+NOBODY = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all", "--no-new-privs")
+"""A user without any capability (capabilities(7))."""
+
+
+def trace(lab: Lab, *words: str, before=()):
     trusted = ["--store", str(lab.directory / "roots.pem"), "--fingerprints", str(lab.directory / "overlay")]
-    command = module_command("kzmitm", "trace", site, "--control-sni", CONTROL, "--i-understand", *trusted)
-    return lab.run("client", [*command, *words], timeout=60)
+    command = module_command("kzmitm", "trace", SITE, "--control-sni", CONTROL, "--i-understand", *trusted)
+    return lab.run("client", [*before, *command, *words], timeout=60)
 
 
 def document(done):
@@ -118,7 +122,7 @@ def test_own_packets_tell_the_ttl_of_each_answer(lab):
 def test_text_picture_and_ooni_line(lab):
     lab.switch_on("kz-inline", {})
     picture, line = lab.directory / "path.svg", lab.directory / "trace.jsonl"
-    done = trace(lab, "-4", "--svg", str(picture), "--ooni", str(line))
+    done = trace(lab, "-4", "--svg", str(picture), "--ooni", str(line), before=NOBODY)
     assert done.returncode == 1
     assert "between hop 1 (10.77.0.1) and hop 2 (198.51.100.2)" in done.stdout
     assert "with the names social.lab.test and news.lab.test" in done.stderr

@@ -132,7 +132,7 @@ class _Tracing:
                 _("no address of {target} was found").format(target=setup.target),
                 hint=_("give one: --resolve HOST:PORT:ADDR"),
             )
-        watched = setup.target.sni or setup.target.hostname
+        watched = setup.target.hostname
         self._ways = Ways(endpoints, watched, link=setup.link, stopwatch=self._watch, manner=setup.manner)
         for endpoint in endpoints:
             say(
@@ -243,6 +243,11 @@ def _set_up(args: argparse.Namespace) -> _Setup:
         target = parse_target(args.target)
     except ValueError as exc:
         raise UsageError("{why}", hint=_("give HOST, HOST:PORT or https://HOST/"), why=exc) from None
+    if target.sni is None:
+        raise UsageError(
+            _("a trace compares two names; {target} is an address").format(target=target),
+            hint=_("give a host name, and its address with --resolve HOST:PORT:ADDR"),
+        )
     if not 0 < args.control_port < 65536 or args.control_port == target.port:
         raise UsageError(
             "--control-port: not another port: {control_port}",
