@@ -2,10 +2,13 @@
 
 import asyncio
 import errno
+import threading
+from types import SimpleNamespace
 
 import pytest
 
 from kzmitm.campaign.plan import Share
+from kzmitm.campaign.receipts import Receipts, read_receipts
 from kzmitm.campaign.room import StoppedError, kept
 
 SHARE = Share(1, "here")
@@ -57,3 +60,25 @@ def test_who_stops_does_not_wait_for_room():
 def test_other_errors_are_no_matter_of_room():
     with pytest.raises(OSError, match="no"):
         keep([errno.EACCES])
+
+
+def test_receipts_are_written_once_by_whoever_comes_first(tmp_path):
+    """The run is stopped while a thread writes them: closing waits for it, and writes none again."""
+    began, go_on = threading.Event(), threading.Event()
+    receipts = Receipts(tmp_path)
+    append = receipts._log.append
+
+    def slow(record):
+        began.set()
+        assert go_on.wait(10)
+        append(record)
+
+    receipts._log.append = slow
+    receipts.add(1, SimpleNamespace(key=SimpleNamespace(line="k"), signature=b"s"))
+    with receipts:
+        writer = threading.Thread(target=receipts.flush)
+        writer.start()
+        assert began.wait(10)
+        threading.Timer(0.05, go_on.set).start()
+    writer.join()
+    assert list(read_receipts(tmp_path)) == [(1, "k", "s")]
