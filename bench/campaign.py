@@ -73,13 +73,13 @@ class Bench:
         self.prefix = ("ip", "netns", "exec", LEFT)
 
     def targets(self, count: int) -> Path:
-        """As many targets: each host under so many ports, of which each leads to another address."""
+        """As many targets: hosts under ports of which each leads to another address, evenly."""
         path = self.folder / f"targets-{count}.txt"
         if not path.exists():
             with path.open("w") as file:
                 for i in range(count):
-                    number = i // len(self.farm.names)
-                    file.write(f"{self.farm.names[i % len(self.farm.names)]}:{FIRST_PORT + number}\n")
+                    host, lap = i % len(self.farm.names), i // len(self.farm.names)
+                    file.write(f"{self.farm.names[host]}:{FIRST_PORT + (host + lap) % PLACES}\n")
         return path
 
     def pairs(self, count: int) -> Path:
@@ -88,8 +88,8 @@ class Bench:
             port = self.farm.ports[VERSION]
             with path.open("w") as file:
                 for i in range(count):
-                    name = self.farm.names[i % len(self.farm.names)]
-                    file.write(f"{name} {address(i // len(self.farm.names))}:{port}\n")
+                    host, lap = i % len(self.farm.names), i // len(self.farm.names)
+                    file.write(f"{self.farm.names[host]} {address(host + lap)}:{port}\n")
         return path
 
     def client(self, count: int) -> Cost:
@@ -113,7 +113,7 @@ class Bench:
         shutil.rmtree(out, ignore_errors=True)
         words = ["campaign", "run", str(file), "--out", str(out), "--i-understand", "--json"]
         words += ["--store", str(self.farm.roots)]
-        for number in range(-(-count // len(self.farm.names))):
+        for number in range(PLACES):
             place = f"{address(number)}:{self.farm.ports[VERSION]}"
             words += ["--connect-to", f":{FIRST_PORT + number}:{place}"]
         cost = run([*self.prefix, sys.executable, str(HERE / "campaign_client.py"), what, *words])

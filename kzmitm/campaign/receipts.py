@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -18,16 +19,22 @@ class Receipts:
     def __init__(self, folder: Path) -> None:
         self._log = Log(folder / RECEIPTS)
         self._batch: list[list[Any]] = []
+        self._turn = Lock()
 
     def add(self, number: int, result: WorkResult) -> None:
         """Take one, to be written with the next batch."""
         self._batch.append([number, result.key.line, result.signature.decode("ascii")])
 
     def flush(self) -> None:
-        """Have them on the disk, before the lines that they are of: one too many is of no harm."""
-        if self._batch:
-            self._log.append({"receipts": self._batch})
-            self._batch.clear()
+        """Have them on the disk, before the lines that they are of: one too many is of no harm.
+
+        Others may be added meanwhile, and others may call it: it is made to run in a thread.
+        """
+        with self._turn:
+            batch = list(self._batch)
+            if batch:
+                self._log.append({"receipts": batch})
+                del self._batch[: len(batch)]
 
     def __enter__(self) -> Self:
         return self
@@ -37,7 +44,8 @@ class Receipts:
     ) -> None:
         with suppress(OSError):
             self.flush()
-        self._log.__exit__(kind, error, trace)
+        with self._turn:
+            self._log.__exit__(kind, error, trace)
 
 
 def read_receipts(folder: Path) -> Iterator[tuple[int, str, str]]:

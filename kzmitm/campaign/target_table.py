@@ -45,7 +45,11 @@ class TargetTable:
 
     def lines(self) -> bytes:
         """The targets in their order, a line each."""
-        return b"".join(str(each).encode("ascii") + b"\n" for each in self)
+        lines, start = bytearray(), 0
+        for end in self._ends:
+            lines += self._text[start:end] + b"\n"
+            start = end
+        return bytes(lines)
 
     @property
     def digest(self) -> str:

@@ -4,10 +4,11 @@ import errno
 import json
 import os
 from hashlib import sha256
+from types import SimpleNamespace
 
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kzmitm.campaign import share_store
@@ -71,6 +72,7 @@ def test_what_was_not_flushed_is_measured_again(tmp_path):
         assert (again.is_final(1), again.is_final(2)) == (True, False)
 
 
+@settings(deadline=None)  # what the disk takes is no matter of ours
 @given(st.integers(0, 400), st.integers(0, 200), st.booleans())
 def test_torn_at_any_place_no_result_is_doubled_or_half(tmp_path_factory, of_segment, of_log, at_segment):
     """A kill between the frame and the log, or in the middle of either."""
@@ -94,6 +96,26 @@ def test_torn_at_any_place_no_result_is_doubled_or_half(tmp_path_factory, of_seg
     again.close()
     assert sorted(lines_in(again)) == list(range(10))
     assert counts(folder) == (10, 0, 0)
+
+
+def test_what_is_added_while_a_batch_is_written_is_in_the_next(tmp_path, monkeypatch):
+    """The batch is written in a thread, and results go on coming."""
+    with opened(tmp_path) as store:
+        compress = store._compressor.compress
+        late = iter([2])
+
+        def slow(octets):
+            for number in late:
+                store.add(done(number), line(number))
+            return compress(octets)
+
+        monkeypatch.setattr(store, "_compressor", SimpleNamespace(compress=slow))
+        store.add(done(1), line(1))
+        store.flush()
+        assert (store.waiting, lines_in(store)) == (1, [1])
+        store.flush()
+        assert (store.waiting, lines_in(store)) == (0, [1, 2])
+    assert [each.number for each in results_of(tmp_path)] == [1, 2]
 
 
 def test_another_plan_is_refused(tmp_path):
