@@ -4,6 +4,7 @@ import argparse
 from types import ModuleType
 
 from kzmitm._registry import discover
+from kzmitm.cli.parser import in_list
 from kzmitm.report.language import _
 
 
@@ -15,7 +16,7 @@ def add_actions(parser: argparse.ArgumentParser, package: ModuleType, *, epilog:
         about = _((module.__doc__ or "").partition("\n")[0])
         action = choices.add_parser(
             module.__name__.rpartition(".")[2].replace("_", "-"),
-            help=about[:1].lower() + about[1:].rstrip("."),
+            help=in_list(about),
             description=about,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,

@@ -93,10 +93,9 @@ class CommandParser(argparse.ArgumentParser):
         for group in self._action_groups:
             group.title, group.description = _told(group.title), _told(group.description)
         for action in self._actions:
-            for each in (action, *getattr(action, "_choices_actions", ())):
-                each.help = _told(each.help)
-                is_several = isinstance(each.metavar, tuple)
-                each.metavar = tuple(map(_, each.metavar)) if is_several else _told(each.metavar)
+            action.help = _told(action.help)
+            metavar = action.metavar
+            action.metavar = tuple(map(_, metavar)) if isinstance(metavar, tuple) else _told(metavar)
 
 
 def _told(words: str | None) -> str | None:
@@ -144,7 +143,7 @@ def build_parser(verbs: Mapping[str, ModuleType]) -> CommandParser:
         about = _((module.__doc__ or "").partition("\n")[0])
         verb = choices.add_parser(
             name,
-            help=about[:1].lower() + about[1:].rstrip("."),
+            help=in_list(about),
             description=about,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
@@ -156,6 +155,12 @@ def build_parser(verbs: Mapping[str, ModuleType]) -> CommandParser:
         module.configure(verb)
         verb.set_defaults(run=module.run)
     return parser
+
+
+def in_list(about: str) -> str:
+    """How a description stands in a list, as a part of a line; a name as OONI keeps its capital."""
+    begin = about[:1] if about[1:2].isupper() else about[:1].lower()
+    return begin + about[1:].rstrip(".")
 
 
 def unknown_verb(argv: Sequence[str], verbs: Sequence[str]) -> str | None:

@@ -207,3 +207,11 @@ def test_an_encoding_that_nobody_knows_has_no_letters():
         encoding = "of-mars"
 
     assert not spoken.has_letters("kk")(Strange())
+
+
+@pytest.mark.parametrize("language", ["en", "ru", "kk"])
+def test_what_is_typed_is_the_same_in_every_language(language, kzmitm):
+    """Some names of verbs are words of texts too, as `roots`."""
+    listed = kzmitm("--lang", language, "--help").out
+    assert all(f"\n    {name}" in listed for name in names_in(verbs))
+    assert "oONI" not in listed
