@@ -7,6 +7,8 @@ from contextvars import ContextVar
 from datetime import date as Date  # noqa: N812 (the functions here have the short names)
 from datetime import datetime, timedelta
 
+_OF_YEAR = re.compile("\\sг[.]$")  # noqa: RUF001 (Cyrillic)
+"""Russian dates end with an abbreviation of "year", whose full stop would be doubled at the end of a sentence."""
 _WEEK = re.compile(r"([0-9]{4})-W([0-9]{2})", re.ASCII)
 _ENGLISH = "en"
 _LANGUAGE: ContextVar[str] = ContextVar("language", default=_ENGLISH)
@@ -31,7 +33,7 @@ def date(day: Date | datetime) -> str:
     """A day, `2 January 2026`; of a time its day in UTC."""
     from babel.dates import format_date  # noqa: PLC0415 (a tenth of a second, and not every verb needs it)
 
-    return str(format_date(day, format="long", locale=_locale()))
+    return _OF_YEAR.sub("", format_date(day, format="long", locale=_locale()))
 
 
 def moment(when: datetime) -> str:

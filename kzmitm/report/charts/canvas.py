@@ -58,6 +58,10 @@ class Canvas:
             _Description(self._description, id=f"{name}-description"),
         ]
 
+    @property
+    def width(self) -> float:
+        return self._size[0]
+
     def box(self, x: float, y: float, width: float, height: float, *looks: str) -> None:
         self._add(drawsvg.Rectangle, (x, y, max(width, 0.5), height), looks)
 

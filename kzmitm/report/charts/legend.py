@@ -12,7 +12,9 @@ _AFTER = 16
 
 
 def draw(canvas: Canvas, x: float, y: float, entries: Sequence[tuple[Mark, str]]) -> None:
-    """Marks and words from `x` on; `y` is the base line."""
+    """Marks and words from `x` on, or further left where the words are too long; `y` is the base line."""
+    needed = sum(_PLACE + 6 + len(words) * LETTER + _AFTER for _mark, words in entries) - _AFTER
+    x = max(min(x, canvas.width - needed), 2)
     for mark, words in entries:
         mark(canvas, x, y - 10)
         canvas.text(x + _PLACE + 6, y, words)
