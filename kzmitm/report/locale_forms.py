@@ -8,7 +8,7 @@ from datetime import date as Date  # noqa: N812 (the functions here have the sho
 from datetime import datetime, timedelta
 
 _OF_YEAR = re.compile("\\sг[.]$")  # noqa: RUF001 (Cyrillic)
-"""Russian dates end with an abbreviation of "year", whose full stop would be doubled at the end of a sentence."""
+"""Russian dates end with a short word for "year", whose full stop would be doubled at a sentence's end."""
 _WEEK = re.compile(r"([0-9]{4})-W([0-9]{2})", re.ASCII)
 _ENGLISH = "en"
 _LANGUAGE: ContextVar[str] = ContextVar("language", default=_ENGLISH)
