@@ -27,10 +27,10 @@ from kzmitm.netio.resolve import open_resolver
 from kzmitm.netio.vantage import VantageLink, open_vantage
 from kzmitm.pki.registry import Registry
 from kzmitm.pki.store import TrustStore
-from kzmitm.scan.draft import Network
 from kzmitm.scan.options import GENTLE_ENDPOINT_GAP_S, ScanOptions
 from kzmitm.scan.pace import Pace
 from kzmitm.scan.reach import Manner
+from kzmitm.scan.shared import Network
 from kzmitm.verdict.judge import Judge
 
 MAX_GAP_S = 3600.0

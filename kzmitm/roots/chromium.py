@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kzmitm.pki.extensions import BASIC_CONSTRAINTS
 from kzmitm.pki.parse import parse_certificate
-from kzmitm.roots.nss import read_table
+from kzmitm.roots.sqlite_tables import read_table
 from kzmitm.roots.values import Origin, Purpose, StoredRoot, Trust
 from kzmitm.wording import Wording
 

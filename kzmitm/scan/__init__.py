@@ -1,9 +1,9 @@
 """From a list of domains to verdicts."""
 
-from kzmitm.scan.draft import Network
 from kzmitm.scan.judged import Judged, LocalWitness, Pacer, ScanJudge, ScanObserver, SilentObserver
 from kzmitm.scan.options import ScanOptions, gentle
 from kzmitm.scan.run import scan
+from kzmitm.scan.shared import Network
 
 __all__ = [
     "Judged",

@@ -2,29 +2,26 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from random import Random
+from collections.abc import Sequence
+from dataclasses import replace
 
 from kzmitm.errors import UsageError
 from kzmitm.model.failure import Failure
 from kzmitm.model.local_trust import LocalTrust
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.observation import DNSObservation, Role, TCPObservation, TLSObservation
-from kzmitm.model.target import Endpoint, Target, Vantage
+from kzmitm.model.target import Endpoint, Target
 from kzmitm.model.trace import TraceObservation
 from kzmitm.model.verdict import Outcome
 from kzmitm.netio.clock import Stopwatch, start_stopwatch
-from kzmitm.netio.overrides import Overrides
-from kzmitm.netio.resolve import Resolver, addresses
-from kzmitm.netio.vantage import VantageLink
+from kzmitm.netio.resolve import addresses
 from kzmitm.probe.contrast import carry_out
 from kzmitm.probe.dns import look_up
 from kzmitm.probe.tls import SECOND_ENGINE, Conditions, Offer, Probed, needs_second_engine, shake_hands
-from kzmitm.scan.judged import Judged, LocalWitness, Pacer, ScanJudge, ScanObserver
+from kzmitm.scan.judged import Judged
 from kzmitm.scan.locating import Ways, intercepted
-from kzmitm.scan.options import MAX_LOCATED, ScanOptions
+from kzmitm.scan.options import MAX_LOCATED
+from kzmitm.scan.shared import Run
 from kzmitm.verdict.context import RunContext
 from kzmitm.verdict.engine import judge
 from kzmitm.verdict.facts import Facts, views
@@ -43,46 +40,6 @@ _NO_ROUTE = frozenset(
     {Failure.NETWORK_UNREACHABLE, Failure.ADDRESS_NOT_AVAILABLE, Failure.ADDRESS_FAMILY_NOT_SUPPORTED}
 )
 """What a connect ends with at once where this computer has no IPv6."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Network:
-    """How the world is reached: the vantage, its resolver, the user's overrides, a second vantage."""
-
-    link: VantageLink
-    resolver: Resolver | None = None
-    """None only where no name needs resolving; a target that does then has no address."""
-    overrides: Overrides = field(default_factory=Overrides)
-    control_link: VantageLink | None = None
-    labels: Vantage | None = None
-    """What results say of the vantage, where more is known than the link says."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Run:
-    """What the workers of a scan share."""
-
-    network: Network
-    judge: ScanJudge
-    options: ScanOptions
-    rng: Random
-    observer: ScanObserver
-    now: Callable[[], datetime]
-    pace: Pacer
-    witness: LocalWitness | None = None
-    has_ipv6: bool = True
-    is_stopping: bool = False
-    located: int = 0
-    """Targets whose ways were traced."""
-    faults: list[Exception] = field(default_factory=list)
-    """Exceptions of ours, each met with one target."""
-    notes: set[str] = field(default_factory=set)
-
-    def note(self, code: str) -> None:
-        """Tell the observer, once."""
-        if code not in self.notes:
-            self.notes.add(code)
-            self.observer.on_note(code)
 
 
 class Draft:

@@ -18,10 +18,10 @@ from kzmitm.netio.clock import start_stopwatch
 from kzmitm.netio.places import LocateError, NetworkTable, ask_place
 from kzmitm.netio.resolve import addresses
 from kzmitm.netio.vantage import ProxyError
-from kzmitm.scan.draft import Network
 from kzmitm.scan.judged import Judged, ScanJudge
 from kzmitm.scan.options import ScanOptions
 from kzmitm.scan.run import scan
+from kzmitm.scan.shared import Network
 from kzmitm.wording import Wording
 
 _ALTERING = frozenset(

@@ -15,8 +15,9 @@ from kzmitm.probe.dns import look_up
 from kzmitm.probe.jarm import ask_jarm
 from kzmitm.probe.quic import shake_hands_quic
 from kzmitm.probe.tls import Conditions, Offer, Probed, shake_hands
-from kzmitm.scan.draft import NONSENSE_SUFFIX, Network
+from kzmitm.scan.draft import NONSENSE_SUFFIX
 from kzmitm.scan.judged import Pacer
+from kzmitm.scan.shared import Network
 from kzmitm.verdict.judge import Judge
 from kzmitm.wire.jarm import HELLOS
 

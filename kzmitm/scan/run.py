@@ -10,10 +10,11 @@ from random import Random
 from kzmitm.model.target import Target
 from kzmitm.model.verdict import Confidence, Outcome
 from kzmitm.netio.descriptors import make_room
-from kzmitm.scan.draft import Draft, Network, Run
+from kzmitm.scan.draft import Draft
 from kzmitm.scan.judged import Judged, LocalWitness, Pacer, ScanJudge, ScanObserver, SilentObserver
 from kzmitm.scan.options import ScanOptions
 from kzmitm.scan.pace import Pace
+from kzmitm.scan.shared import Network, Run
 from kzmitm.verdict.names import base_name
 
 BACKLOG = 16

@@ -26,8 +26,9 @@ from nss_support import (
     shared_der,
 )
 
-from kzmitm.roots import nss
-from kzmitm.roots.nss import Level, read_certificates, read_copy, stored_root
+from kzmitm.roots import sqlite_tables
+from kzmitm.roots.nss import Level, read_certificates, stored_root
+from kzmitm.roots.sqlite_tables import read_copy
 from kzmitm.roots.values import Origin, Purpose, Trust
 
 LETTERS = ("", "C", "P", "p", "T", "c", "CT", "pC", "Tc", "Cu", "uP", "TP", "pT")
@@ -305,9 +306,9 @@ def test_a_hundred_thousand_objects(tmp_path):
     path = crafted(tmp_path / "cert9.db", TABLE, filled(100_000, "CAST(printf('%06d', x) AS BLOB)"))
     t0 = time.monotonic()
     found, problem = read_certificates(path)
-    assert len(found) == nss.MAX_ROWS
+    assert len(found) == sqlite_tables.MAX_ROWS
     assert "only its first" in problem
-    assert time.monotonic() - t0 < nss.MAX_SECONDS + 2
+    assert time.monotonic() - t0 < sqlite_tables.MAX_SECONDS + 2
 
 
 def test_a_certificate_of_forty_mebibytes(tmp_path):
@@ -320,7 +321,7 @@ def test_a_certificate_of_forty_mebibytes(tmp_path):
 
 
 def test_many_values_on_the_same_pages_do_not_fill_the_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr(nss, "MAX_STORE", 1 << 20)
+    monkeypatch.setattr(sqlite_tables, "MAX_STORE", 1 << 20)
     path = crafted(tmp_path / "cert9.db", TABLE, filled(30, "randomblob(100000)"))
     found, problem = read_certificates(path)
     assert len(found) == 11
@@ -328,7 +329,7 @@ def test_many_values_on_the_same_pages_do_not_fill_the_memory(tmp_path, monkeypa
 
 
 def test_time_is_limited(tmp_path, monkeypatch):
-    monkeypatch.setattr(nss, "MAX_SECONDS", -1.0)
+    monkeypatch.setattr(sqlite_tables, "MAX_SECONDS", -1.0)
     found, problem = read_certificates(crafted(tmp_path / "cert9.db", TABLE, ONE))
     assert len(found) <= 1
     assert problem

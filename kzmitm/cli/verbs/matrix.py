@@ -28,8 +28,8 @@ from kzmitm.report.line import Line
 from kzmitm.report.matrix import conclusion_lines, table_lines
 from kzmitm.report.text import target_line
 from kzmitm.report.traits import match_lines
-from kzmitm.scan.draft import Network
 from kzmitm.scan.matrix import DEFAULT_REPEATS, MAX_REPEATS, Ended, Matrix, MatrixRun, Wanted
+from kzmitm.scan.shared import Network
 from kzmitm.targets import parse_targets
 from kzmitm.verdict.answer_traits import products_of
 from kzmitm.verdict.engine import RULES_VERSION

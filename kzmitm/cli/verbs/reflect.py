@@ -25,8 +25,8 @@ from kzmitm.reflectors import read_reflectors
 from kzmitm.report.language import _
 from kzmitm.report.line import Line
 from kzmitm.report.reflect import network_lines, reflector_line
-from kzmitm.scan.draft import Network
 from kzmitm.scan.reflect import CONCURRENCY, Reflection, ReflectOptions
+from kzmitm.scan.shared import Network
 from kzmitm.verdict.reflection import by_network
 
 DEFAULT_RATE = 5.0

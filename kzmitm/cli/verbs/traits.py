@@ -22,7 +22,7 @@ from kzmitm.report.line import Line
 from kzmitm.report.text import target_line
 from kzmitm.report.traits import match_lines, trait_lines
 from kzmitm.scan.answers import Answered, WithJARM, ask_answers
-from kzmitm.scan.draft import Network
+from kzmitm.scan.shared import Network
 from kzmitm.targets import parse_targets
 from kzmitm.verdict.answer_traits import products_of
 

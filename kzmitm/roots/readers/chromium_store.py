@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 from kzmitm.roots.chromium import read_certificates, stored_root
-from kzmitm.roots.nss import read_copy
+from kzmitm.roots.sqlite_tables import read_copy
 from kzmitm.roots.system import System, UnreadableError
 from kzmitm.roots.values import Platform, Store, StoreReading
 

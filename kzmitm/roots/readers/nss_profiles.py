@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kzmitm.roots.nss import read_certificates, read_copy, stored_root
+from kzmitm.roots.nss import read_certificates, stored_root
+from kzmitm.roots.sqlite_tables import read_copy
 from kzmitm.roots.system import System, UnreadableError
 from kzmitm.roots.values import Origin, Platform, Store, StoreReading
 from kzmitm.wording import Wording
