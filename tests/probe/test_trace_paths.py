@@ -41,8 +41,8 @@ def located(world, *, on_link=False):
 def is_right(location, world):
     """Nobody is named, or one of the boxes, in a segment that holds where it acts; nor is one denied."""
     found = location.finding
-    if found.device is Device.ENDPOINT and world.boxes:
-        return False
+    if found.device is Device.ENDPOINT:  # at it or behind it, by all that a TTL can tell
+        return all(box.reached_with >= location.distance for box in world.boxes)
     return found.device not in LOCATED or any(is_of(found, box) for box in world.boxes)
 
 
