@@ -138,7 +138,8 @@ class Proofs:
         ttl = table.sign_of_life(BESIDE_KINDS, last) or last + 1
         kinds = (WalkKind.SYN, *BESIDE_KINDS)
         await asyncio.sleep(RETELL_S)
-        await together(*(self._ask(kind, ttl) for _ in range(PROOF_FLOWS) for kind in kinds))
+        more = (self._ask(WalkKind.SYN, ttl) for _ in range(LENGTH_FLOWS - PROOF_FLOWS))
+        await together(*(self._ask(kind, ttl) for _ in range(PROOF_FLOWS) for kind in kinds), *more)
         await self._ask(WalkKind.SYN, FULL_TTL, wait_s=FIRST_WAIT_S)
 
     async def _addresses(self, ttl: int) -> None:

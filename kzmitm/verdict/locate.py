@@ -28,7 +28,7 @@ LENGTH_FLOWS = 6
 """Ports on which one walk must be shorter than another; see `kzmitm.probe.trace`."""
 STEADY = 4
 """Answers for each silence, at least, where silence may hide what speaks against it."""
-NEARER_STEPS = 4
+NEARER_STEPS = 6
 """Silent SYNs a hop nearer, after which an answer there would have been heard."""
 
 _SYN, _CONTROL, _WATCHED = WalkKind.SYN, WalkKind.HELLO_CONTROL, WalkKind.HELLO_WATCHED
@@ -204,7 +204,7 @@ def _unopened(view: TraceView) -> Finding | None:
 def _lives_beside(view: TraceView, ttl: int) -> bool:
     """Of one kind at least, packets are heard of there, and of SYNs none."""
     own = view.flows(_SYN, ttl)
-    if _count(own, {Answer.SILENCE}) < PROOF_FLOWS or len(own) != _count(own, {Answer.SILENCE}):
+    if _count(own, {Answer.SILENCE}) < NEARER_STEPS or len(own) != _count(own, {Answer.SILENCE}):
         return False
     return any(
         _count(view.flows(kind, ttl), reached(kind) | {Answer.EXPIRED}) >= PROOF_FLOWS

@@ -172,7 +172,7 @@ def test_a_port_that_is_answered_nearer():
 
 def test_it_may_be_nearer_where_an_answer_may_be_lost():
     assert locate(trace(shorter(nearer=[step(1, Answer.SILENCE)]))).finding.segment.lower == 0
-    asked = [step(1, Answer.SILENCE) for _ in range(4)]
+    asked = [step(1, Answer.SILENCE) for _ in range(6)]
     assert locate(trace(shorter(nearer=asked))).finding.segment.lower == 1
 
 
@@ -202,7 +202,7 @@ def test_another_port_that_is_answered_farther_away():
     assert locate(trace(walks)).finding.device not in LOCATED
 
 
-def blocked(*, beside=3, silent=3):
+def blocked(*, beside=3, silent=6):
     return {
         SYN: [
             step(FULL_TTL, Answer.SILENCE),
