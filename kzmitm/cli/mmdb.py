@@ -28,7 +28,10 @@ def systems_in(path: Path) -> SystemOf:
         reader = maxminddb.open_database(str(path))
     except (OSError, ValueError, maxminddb.InvalidDatabaseError) as exc:
         raise UsageError(
-            f"--mmdb: {path}: {exc}"[:300], hint="name a database of autonomous systems (.mmdb)"
+            "--mmdb: {path}: {why}",
+            hint="name a database of autonomous systems (.mmdb)",
+            path=path,
+            why=str(exc)[:200],
         ) from None
 
     def system_of(ip: str) -> System | None:

@@ -2,9 +2,12 @@
 
 import json
 import socket
+from contextlib import suppress
 
 import pytest
 from jsonschema import validate
+from mmdb_writer import MMDBWriter
+from netaddr import IPSet
 
 from kzmitm.cli.main import main
 from kzmitm.cli.mmdb import system_in, systems_in
@@ -119,3 +122,23 @@ def test_what_is_no_database(tmp_path):
     path.write_bytes(b"nothing")
     with pytest.raises(UsageError, match="--mmdb"):
         systems_in(path)
+
+
+def test_a_database_of_the_format_itself(tmp_path):
+    """As MaxMind, and others, publish them; the longest prefix counts."""
+    made = MMDBWriter(6, "ASN", languages=["en"], ipv4_compatible=True)
+    told = {"autonomous_system_number": 64500, "autonomous_system_organization": "Example"}
+    made.insert_network(IPSet(["203.0.113.0/24"]), told)
+    made.insert_network(IPSet(["203.0.113.128/25"]), told | {"autonomous_system_number": 64501})
+    made.insert_network(IPSet(["2001:db8::/32"]), {"asn": "AS64502", "as_name": "Other"})
+    path = tmp_path / "asn.mmdb"
+    made.to_db_file(str(path))
+    system_of = systems_in(path)
+    assert system_of("203.0.113.5") == System(64500, "Example")
+    assert system_of("203.0.113.200") == System(64501, "Example")
+    assert system_of("2001:db8::1") == System(64502, "Other")
+    assert system_of("192.0.2.1") is None
+    cut = tmp_path / "cut.mmdb"
+    cut.write_bytes(path.read_bytes()[:-40])
+    with suppress(UsageError):  # told at once, or nothing of it believed
+        assert systems_in(cut)("192.0.2.1") is None
