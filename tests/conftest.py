@@ -8,6 +8,11 @@ import socket
 from contextlib import suppress
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes is the machine's to say; tests of speed measure it themselves.
+settings.register_profile("kzmitm", deadline=None)
+settings.load_profile("kzmitm")
 
 MAY_SKIP_IN_CI = "shared"
 """The reason of tests that need material beside the checkout; every other skip is a missing package."""

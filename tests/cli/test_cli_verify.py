@@ -266,7 +266,7 @@ def test_a_sealed_result_can_be_opened_by_its_key_only(kzmitm, tmp_path, serve, 
 def test_purge_takes_keys_journals_and_parts_but_no_scan_that_runs(kzmitm, home):
     plan = Plan(header=HEADER, signing=Signing(campaign="x"))
     with JournalWriter.begin(results_folder(), plan):
-        assert "is of a scan that is running" in kzmitm("purge", "--yes").err
+        assert "is of a scan or campaign that is running" in kzmitm("purge", "--yes").err
         assert list(results_folder().iterdir())
     assert kzmitm("purge", "--yes").code == 0
     assert not home.exists()

@@ -43,9 +43,11 @@ def test_files_become_a_part(tmp_path):
 
 
 def test_a_task_is_done_once(tmp_path):
-    (tmp_path / "a.jsonl").write_bytes(LINE)
-    told, _ = extracted(tmp_path, tmp_path / "a.jsonl")
-    (tmp_path / "a.jsonl").write_bytes(b"x" * len(LINE))
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(LINE + b"\n" * 2000 + LINE)
+    told, _ = extracted(tmp_path, path)
+    # What lies between its ends is not looked at again.
+    path.write_bytes(LINE + b"\n" * 999 + b"x" + b"\n" * 1000 + LINE)
     assert extracted(tmp_path, tmp_path / "a.jsonl")[0] == told
 
 
