@@ -15,7 +15,7 @@ from cli_bundles import files_of, resign
 from markupsafe import Markup
 from weasyprint.urls import FatalURLFetchingError
 
-from kzmitm.cli import report_kinds
+from kzmitm.cli.report import kind as report_kind
 from kzmitm.model.observation import Role
 from kzmitm.model.target import Endpoint
 from kzmitm.model.trace import Answer as StepAnswer
@@ -485,7 +485,7 @@ def test_an_empty_scan_is_no_all_clear(report, tmp_path):
 
 
 def test_things_of_different_kinds_are_refused(kzmitm, scan, monkeypatch):
-    monkeypatch.setattr(report_kinds, "_name_of", lambda path: path.name)
+    monkeypatch.setattr(report_kind, "_name_of", lambda path: path.name)
     result = kzmitm("report", scan, scan.parent)
     assert result.code == 2
     assert "different kinds" in result.err

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kzmitm.cli import clock
 from kzmitm.cli.parser import filled_path
-from kzmitm.cli.report_kinds import Made, Request, kind_of, kinds
+from kzmitm.cli.report.kind import Made, Request, kind_of, kinds
 from kzmitm.cli.terminal import say
 from kzmitm.errors import UsageError
 from kzmitm.evidence.files import replace_file

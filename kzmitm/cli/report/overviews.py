@@ -1,7 +1,7 @@
 """From what many measurements show together to a report of it, and its exit code."""
 
 from kzmitm.cli.exits import Exit
-from kzmitm.cli.report_kinds import Made, Request
+from kzmitm.cli.report.kind import Made, Request
 from kzmitm.errors import UsageError
 from kzmitm.pki.registry import Registry
 from kzmitm.report.language import _

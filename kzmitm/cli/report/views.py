@@ -16,8 +16,8 @@ from markupsafe import Markup
 
 from kzmitm.cli.folders import keys_folder, known_signers_file
 from kzmitm.cli.outcomes import Tally
-from kzmitm.cli.report_chains import Chains
-from kzmitm.cli.report_kinds import Request
+from kzmitm.cli.report.chains import Chains
+from kzmitm.cli.report.kind import Request
 from kzmitm.cli.sources import registry_of, store_of
 from kzmitm.cli.terminal import say
 from kzmitm.cli.timestamp_roots import timestamp_roots

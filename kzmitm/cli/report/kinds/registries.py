@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from kzmitm.cli.report_kinds import Made, Request
+from kzmitm.cli.report.kind import Made, Request
 from kzmitm.errors import UsageError
 from kzmitm.report.language import _
 

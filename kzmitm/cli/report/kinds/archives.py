@@ -4,14 +4,14 @@ import argparse
 from pathlib import Path
 
 from kzmitm.cli.parser import filled_path
-from kzmitm.cli.report_kinds import Made, Request
+from kzmitm.cli.report.kind import Made, Request
 from kzmitm.errors import UsageError
 from kzmitm.report.language import _
 
 
 def recognises(path: Path) -> bool:
     """The folder has the tables of an analysis."""
-    from kzmitm.cli.archive_overview import is_analysis  # noqa: PLC0415
+    from kzmitm.cli.report.archive_overview import is_analysis  # noqa: PLC0415
 
     return is_analysis(path)
 
@@ -35,9 +35,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def make(request: Request) -> Made:
     """The report; raises UsageError."""
-    from kzmitm.cli.archive_overview import read_overview  # noqa: PLC0415
     from kzmitm.cli.ooni.extras import demand_archive  # noqa: PLC0415
-    from kzmitm.cli.overview_reports import made  # noqa: PLC0415
+    from kzmitm.cli.report.archive_overview import read_overview  # noqa: PLC0415
+    from kzmitm.cli.report.overviews import made  # noqa: PLC0415
     from kzmitm.cli.sources import registry_of  # noqa: PLC0415
 
     demand_archive()

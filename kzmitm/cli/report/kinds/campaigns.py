@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from kzmitm.cli.report_kinds import Made, Request
+from kzmitm.cli.report.kind import Made, Request
 from kzmitm.evidence.layout import Level
 
 
@@ -20,9 +20,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def make(request: Request) -> Made:
     """The report. The campaign's name is its owner's word, and no word for everybody; raises UsageError."""
-    from kzmitm.cli.campaign_overview import read_overview  # noqa: PLC0415
-    from kzmitm.cli.overview_reports import made  # noqa: PLC0415
-    from kzmitm.cli.reports.archives import only  # noqa: PLC0415
+    from kzmitm.cli.report.campaign_overview import read_overview  # noqa: PLC0415
+    from kzmitm.cli.report.kinds.archives import only  # noqa: PLC0415
+    from kzmitm.cli.report.overviews import made  # noqa: PLC0415
     from kzmitm.cli.sources import registry_of  # noqa: PLC0415
 
     registry = registry_of(request.options.fingerprints)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from kzmitm.cli.exits import Exit
 from kzmitm.cli.parser import filled, filled_path
-from kzmitm.cli.report_kinds import Made, Request
-from kzmitm.cli.report_views import Reader
+from kzmitm.cli.report.kind import Made, Request
+from kzmitm.cli.report.views import Reader
 from kzmitm.errors import UsageError
 from kzmitm.report.language import _
 from kzmitm.report.results.appeal import appeal_document

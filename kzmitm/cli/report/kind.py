@@ -1,4 +1,4 @@
-"""What a report can be made of: one module of `kzmitm.cli.reports` for each kind of thing, found here.
+"""What a report can be made of: one module of `kzmitm.cli.report.kinds` for each kind of thing, found here.
 
 Such a module has
 
@@ -7,8 +7,8 @@ Such a module has
 - `configure(parser)`: adds the options that only this kind has.
 
 All are loaded for every report, so what is heavy is imported in their functions. They are asked in the order
-of their names; what none recognises is taken for the result of a scan (`kzmitm.cli.reports.bundles`), which
-says what is wrong with it.
+of their names; what none recognises is taken for the result of a scan (`kinds.bundles`), which says what is
+wrong with it.
 """
 
 import argparse
@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from kzmitm._registry import load, names_in
-from kzmitm.cli import reports
 from kzmitm.cli.exits import Exit
+from kzmitm.cli.report import kinds as modules
 from kzmitm.errors import UsageError
 from kzmitm.evidence.layout import Level
 from kzmitm.report.document import Document
@@ -52,7 +52,7 @@ class Made:
 
 
 class Kind(Protocol):
-    """A module of `kzmitm.cli.reports`."""
+    """A module of `kzmitm.cli.report.kinds`."""
 
     def recognises(self, path: Path) -> bool: ...
     def make(self, request: Request) -> Made: ...
@@ -61,8 +61,8 @@ class Kind(Protocol):
 
 def kinds() -> Iterator[Kind]:
     """All kinds, in the order of their names."""
-    for name in names_in(reports):
-        yield cast("Kind", load(reports, name))
+    for name in names_in(modules):
+        yield cast("Kind", load(modules, name))
 
 
 def kind_of(paths: Sequence[Path]) -> Kind:
@@ -73,9 +73,9 @@ def kind_of(paths: Sequence[Path]) -> Kind:
             _("these are things of different kinds: {kinds}").format(kinds=", ".join(sorted(found))),
             hint=_("make a report of each kind"),
         )
-    return cast("Kind", load(reports, found.pop()))
+    return cast("Kind", load(modules, found.pop()))
 
 
 def _name_of(path: Path) -> str:
-    names = (name for name in names_in(reports) if name != RESULTS)
-    return next((name for name in names if cast("Kind", load(reports, name)).recognises(path)), RESULTS)
+    names = (name for name in names_in(modules) if name != RESULTS)
+    return next((name for name in names if cast("Kind", load(modules, name)).recognises(path)), RESULTS)
