@@ -4,8 +4,10 @@ import argparse
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from random import SystemRandom
 
+from kzmitm import __version__
 from kzmitm.cli import clock, consent
 from kzmitm.cli.loop import run_until_stopped
 from kzmitm.cli.option_values import (
@@ -20,6 +22,7 @@ from kzmitm.cli.parser import filled, filled_path
 from kzmitm.cli.sources import pinned_pem, registry_of, store_of
 from kzmitm.cli.targets import CONTROLS
 from kzmitm.cli.ways import check_ways, close_ways
+from kzmitm.model.codec import format_time
 from kzmitm.netio.doh import DEFAULT_SERVERS
 from kzmitm.netio.overrides import Overrides, parse_overrides
 from kzmitm.netio.pump import Limits
@@ -109,6 +112,23 @@ def read_reach_options(args: argparse.Namespace) -> Measuring:
         limits=limits,
         options=ScanOptions(limits=limits, endpoint_gap_s=args.gap, rate_per_s=args.rate),
     )
+
+
+def document_head(
+    schema: str, measuring: Measuring, started_at: datetime, *, complete: bool
+) -> dict[str, object]:
+    """What the documents of these verbs begin with: by whom, when, from where, and what was judged by."""
+    store, vantage = measuring.store, measuring.link.vantage
+    return {
+        "schema": schema,
+        "version": schema.rpartition("/")[2],
+        "tool": {"name": "kzmitm", "version": __version__},
+        "started_at": format_time(started_at),
+        "complete": complete,
+        "registry": {"version": measuring.registry.version},
+        "store": {key: str(getattr(store, key)) for key in ("name", "version", "date", "sha256")},
+        "vantage": {key: getattr(vantage, key) for key in ("id", "kind", "asn", "cc")},
+    }
 
 
 def measure(measuring: Measuring, work: Callable[[Network], Awaitable[None]], *, understood: bool) -> bool:

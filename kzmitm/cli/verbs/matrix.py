@@ -7,17 +7,21 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
-from kzmitm import __version__
 from kzmitm.cli import clock
 from kzmitm.cli.exits import Exit
 from kzmitm.cli.judging import chain_of, judged_target
-from kzmitm.cli.measuring import Measuring, add_reach_options, measure, read_reach_options
+from kzmitm.cli.measuring import (
+    Measuring,
+    add_reach_options,
+    document_head,
+    measure,
+    read_reach_options,
+)
 from kzmitm.cli.option_values import within
 from kzmitm.cli.parser import filled
 from kzmitm.cli.terminal import print_json, print_lines, say
 from kzmitm.errors import UsageError
 from kzmitm.evidence.matrix_document import SCHEMA, matrix_row
-from kzmitm.model.codec import format_time
 from kzmitm.model.matrix import CellResult
 from kzmitm.model.target import Target
 from kzmitm.model.traits import TraitMatch
@@ -186,17 +190,13 @@ def _lines(matrix: Matrix, measuring: Measuring) -> Iterator[Line]:
 def _document(
     found: Sequence[Matrix], measuring: Measuring, started_at: datetime, *, complete: bool
 ) -> dict[str, Any]:
-    store, vantage = measuring.store, measuring.link.vantage
-    return {
-        "schema": SCHEMA,
-        "version": "1.0",
-        "tool": {"name": "kzmitm", "version": __version__},
-        "started_at": format_time(started_at),
-        "complete": complete and all(matrix.ended is not Ended.STOPPED for matrix in found),
+    return document_head(
+        SCHEMA,
+        measuring,
+        started_at,
+        complete=complete and all(matrix.ended is not Ended.STOPPED for matrix in found),
+    ) | {
         "rules_version": RULES_VERSION,
-        "registry": {"version": measuring.registry.version},
-        "store": {key: str(getattr(store, key)) for key in ("name", "version", "date", "sha256")},
-        "vantage": {key: getattr(vantage, key) for key in ("id", "kind", "asn", "cc")},
         "targets": [_row(matrix, measuring) for matrix in found],
     }
 

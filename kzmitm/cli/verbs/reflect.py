@@ -7,17 +7,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from kzmitm import __version__
 from kzmitm.cli import clock
 from kzmitm.cli.exits import Exit
-from kzmitm.cli.measuring import Measuring, add_reach_options, measure, read_reach_options
+from kzmitm.cli.measuring import (
+    Measuring,
+    add_reach_options,
+    document_head,
+    measure,
+    read_reach_options,
+)
 from kzmitm.cli.option_values import within
 from kzmitm.cli.parser import filled, filled_path
 from kzmitm.cli.targets import CONTROLS, select
 from kzmitm.cli.terminal import print_json, print_lines, say
 from kzmitm.errors import ConsentError, UsageError
 from kzmitm.evidence.reflect_document import SCHEMA, read_results, reflect_members, write_document
-from kzmitm.model.codec import format_time
 from kzmitm.model.reflection import Fitness, NameOutcome, Reflector, ReflectorResult
 from kzmitm.model.target import is_ip
 from kzmitm.pki.registry import Registry
@@ -148,16 +152,7 @@ def _document(
     *,
     complete: bool,
 ) -> dict[str, Any]:
-    store, vantage = measuring.store, measuring.link.vantage
-    return {
-        "schema": SCHEMA,
-        "version": "1.0",
-        "tool": {"name": "kzmitm", "version": __version__},
-        "started_at": format_time(started_at),
-        "complete": complete,
-        "registry": {"version": measuring.registry.version},
-        "store": {key: str(getattr(store, key)) for key in ("name", "version", "date", "sha256")},
-        "vantage": {key: getattr(vantage, key) for key in ("id", "kind", "asn", "cc")},
+    return document_head(SCHEMA, measuring, started_at, complete=complete) | {
         "names": list(options.names),
         "control": options.control,
         **reflect_members(results, by_network(results, measuring.registry.networks)),

@@ -5,16 +5,20 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from kzmitm import __version__
 from kzmitm.cli import clock
 from kzmitm.cli.exits import Exit
 from kzmitm.cli.judging import chain_of, judged_target
-from kzmitm.cli.measuring import Measuring, add_reach_options, measure, read_reach_options
+from kzmitm.cli.measuring import (
+    Measuring,
+    add_reach_options,
+    document_head,
+    measure,
+    read_reach_options,
+)
 from kzmitm.cli.parser import filled
 from kzmitm.cli.terminal import print_json, print_lines, say
 from kzmitm.errors import UsageError
 from kzmitm.evidence.trait_rows import match_rows, trait_row
-from kzmitm.model.codec import format_time
 from kzmitm.model.target import Target
 from kzmitm.model.verdict import Outcome
 from kzmitm.report.language import _
@@ -106,13 +110,7 @@ def _lines(each: Answered, measuring: Measuring) -> Iterator[Line]:
 def _document(
     answered: list[Answered], measuring: Measuring, started_at: datetime, *, complete: bool
 ) -> dict[str, Any]:
-    return {
-        "schema": SCHEMA,
-        "version": "1.0",
-        "tool": {"name": "kzmitm", "version": __version__},
-        "started_at": format_time(started_at),
-        "complete": complete,
-        "registry": {"version": measuring.registry.version},
+    return document_head(SCHEMA, measuring, started_at, complete=complete) | {
         "targets": [_row(each, measuring) for each in answered],
     }
 
