@@ -5,6 +5,7 @@ import ipaddress
 import os
 import signal
 import socket
+import subprocess
 from contextlib import suppress
 
 import pytest
@@ -13,6 +14,18 @@ from hypothesis import settings
 # How long an example takes is the machine's to say; tests of speed measure it themselves.
 settings.register_profile("kzmitm", deadline=None)
 settings.load_profile("kzmitm")
+
+_leave = subprocess.Popen.__exit__
+
+
+def _leave_nobody_behind(self, kind, error, trace):
+    """A test that failed waits for no program that it has not told to end."""
+    if kind is not None:
+        self.kill()
+    _leave(self, kind, error, trace)
+
+
+subprocess.Popen.__exit__ = _leave_nobody_behind
 
 MAY_SKIP_IN_CI = "shared"
 """The reason of tests that need material beside the checkout; every other skip is a missing package."""
