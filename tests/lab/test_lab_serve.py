@@ -30,7 +30,8 @@ def test_console_answers_and_ends(loopback: bool, tmp_path: Path):  # noqa: FBT0
             page = client.get(url)
             assert page.status_code == 200
             assert "default-src 'none'" in page.headers["content-security-policy"]
-            assert client.get(url.rstrip("/")[:-1] + "x/").status_code == 404
+            assert client.get(url.rstrip("/") + "x/").status_code == 404
+            assert client.get(url.rstrip("/")[:-1] + "/").status_code == 404
             assert client.get(httpx.URL(url).copy_with(path="/")).status_code == 404
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
