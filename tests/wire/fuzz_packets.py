@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of what traces and JARMs read: `python tests/wire/fuzz_packets.py [CORPUS] [-runs=N]`.
+"""Coverage-guided fuzzing of what traces and JARMs read: `python tests/wire/fuzz_packets.py [CORPUS]`.
 
 Needs atheris. Whatever the octets are, packets and what they quote are read whole or are None, an answer to a
 JARM hello has its five parts, and ten of them a hash.
