@@ -37,7 +37,7 @@ unit: $(VENV)/.dev .venv-mitmproxy/.done .venv-oonidata/.done .venv-axe/.done
 	$(BIN)/coverage report --include='$(LAB)' --fail-under=65
 
 # Half of the time goes into instrumenting, on one core each.
-FUZZ_SECONDS ?= 8
+FUZZ_SECONDS ?= 6
 FUZZ := .venv-fuzz/bin/python {} -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -verbosity=0 -print_final_stats=0
 fuzz: .venv-fuzz/.done  ## coverage-guided fuzzing of every parser (FUZZ_SECONDS each)
 	printf '%s\n' tests/*/fuzz_*.py | xargs -P $$(nproc) -I {} sh -c 'echo "== {}"; $(FUZZ) 2>.fuzz-$$$$.log || { cat .fuzz-$$$$.log; rm .fuzz-$$$$.log; exit 1; }; rm .fuzz-$$$$.log'
