@@ -137,8 +137,10 @@ class Saved:
         self._writer.release()
 
     def closing_words(self) -> Iterator[str]:
-        yield _("The result is kept; to read it again:")
-        yield f"  kzmitm show {harmless(str(self.path), 4096)}"
+        path = harmless(str(self.path), 4096)
+        yield _("The result is kept; to read it again, or have a page of it to show and to print:")
+        yield f"  kzmitm show {path}"
+        yield f"  kzmitm report {path}"
 
     def print_document(self) -> None:
         """As it stands in the bundle, with the bundle's path, in flat memory; nothing if it has no end."""
