@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from kzmitm.model.trace import Answer
 from kzmitm.netio.clock import start_stopwatch
 from kzmitm.netio.expiring_hello import Patience
 from kzmitm.netio.links.direct import DirectLink
-from kzmitm.netio.raw_packets import reserved_port
+from kzmitm.netio.raw_packets import load_scapy, reserved_port
 from kzmitm.probe.trace_raw import RawProber
 
 pytest.importorskip("scapy")
@@ -87,7 +88,17 @@ def test_silence_and_what_cannot_be_sent():
     assert unsent.answer is Answer.UNSENT
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may make packets; shared with the test of root")
-def test_others_are_told_what_to_do():
+class Unprivileged(socket.socket):
+    """What a user without CAP_NET_RAW gets (packet(7), raw(7)), whoever runs the tests."""
+
+    def __init__(self, family=-1, type=-1, *more, **named):  # noqa: A002
+        if type == socket.SOCK_RAW:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+        super().__init__(family, type, *more, **named)
+
+
+def test_others_are_told_what_to_do(monkeypatch):
+    load_scapy()  # what it imports is not to be held to this
+    monkeypatch.setattr(socket, "socket", Unprivileged)
     with pytest.raises(UsageError, match="may not make packets"):
         asked("127.0.0.1", lambda *_: None)
