@@ -86,6 +86,8 @@ def _modules(argv: Sequence[str], known: Sequence[str]) -> dict[str, ModuleType]
     asked = first_word(argv)
     if asked in known:
         return {asked: load(verbs, asked)}
+    if argv == ["--version"]:
+        return {}
     return {name: load(verbs, name) for name in known}
 
 
