@@ -74,6 +74,7 @@ class Part:
         self._log = log
         self._environment = environment
         self._process: asyncio.subprocess.Process | None = None
+        self._pids: list[int] = []
         self.turn = asyncio.Lock()
         """Of one fault at a time."""
 
@@ -86,7 +87,14 @@ class Part:
                 stderr=log,
                 env={**os.environ, **self._environment},
             )
+        self._pids.append(self._process.pid)
         return self._process
+
+    def clear(self) -> None:
+        """Remove what libfaketime leaves of a process that was killed."""
+        for pid in self._pids:
+            for name in (f"faketime_shm_{pid}", f"sem.faketime_sem_{pid}"):
+                Path("/dev/shm", name).unlink(missing_ok=True)
 
     async def end(self, how: int = signal.SIGKILL) -> int:
         """Its exit code; None of it is running afterwards."""
@@ -237,6 +245,8 @@ class Setting:
                 with suppress(AssertionError):
                     await part.end(signal.SIGKILL if name in ("site", "socks") else signal.SIGTERM)
             await keeping
+            for part in self.parts.values():
+                part.clear()
 
 
 def free_ports() -> Iterator[int]:
