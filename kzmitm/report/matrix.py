@@ -122,7 +122,6 @@ VALUES = {
     "broken_for_the_name": N_("fails for the watched name, and works for a benign one"),
     "fails_for_every_name": N_("fails for a benign name too: the server's doing, or a box that breaks all"),
 }
-_STYLES = {CellState.FORGED: Style.ALARM, CellState.PASSED: Style.GOOD, CellState.MIXED: Style.ALARM}
 
 
 def table_lines(results: Sequence[CellResult]) -> Iterator[Line]:
