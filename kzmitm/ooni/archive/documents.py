@@ -240,13 +240,16 @@ def without_pages(line: bytes) -> bytes:
 
 def _is_usual(document: Document, line: bytes) -> bool:
     """Handshakes are where they belong, all with an address, which events may have to give."""
-    if not is_usual(document.test_name) or (document.options and UNCHECKED in document.options):
+    if not is_usual(document.test_name):
         return False
     handshakes = document.test_keys.tls_handshakes
     if handshakes is None:
         return find(line, _MEASUREMENT_KIT, 0) < 0
     if len(handshakes) > MAX_ROWS:
         return False
+    if document.options and UNCHECKED in document.options:
+        for each in handshakes:
+            each.no_tls_verify = True
     if all(each.address is not None for each in handshakes):
         return True
     try:
