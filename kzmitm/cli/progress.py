@@ -6,12 +6,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
-from kzmitm.cli.terminal import console, is_plain, print_line, print_lines
+from kzmitm.cli.terminal import is_plain, print_lines
 from kzmitm.model.verdict import Outcome
-from kzmitm.report import texts
 from kzmitm.report.language import _, ngettext
 from kzmitm.report.line import Line
 
@@ -36,50 +32,11 @@ class RunProgress(Protocol):
 
 def progress(total: int) -> RunProgress:
     """The progress of a run over `total` targets, fit for the streams."""
-    return Sparse(total) if is_plain(sys.stderr) else Bar(total)
+    if is_plain(sys.stderr):
+        return Sparse(total)
+    from kzmitm.cli.progress_bar import Bar  # noqa: PLC0415 (for terminals only, as it takes long to load)
 
-
-class Bar:
-    """A bar with count, rate and time left."""
-
-    def __init__(self, total: int) -> None:
-        # When both streams are the same terminal, one console must own it, or lines and bar overwrite
-        # each other.
-        self._owner: Console = console(sys.stderr if is_plain(sys.stdout) else sys.stdout)
-        self._owner.soft_wrap = False
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
-            console=self._owner,
-            transient=True,
-        )
-        self._task: TaskID = self._bar.add_task(_("scanning"), total=total, rate="")
-        self._pace = Pace(total)
-        self._found = 0
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
-
-    def advance(self, outcome: Outcome) -> None:
-        self._pace.advance()
-        self._found += outcome is Outcome.INTERCEPTION
-        found = f"  {self._found} {texts.WORDS[Outcome.INTERCEPTION].lower()}" if self._found else ""
-        self._bar.update(self._task, advance=1, rate=self._pace.rate_text() + found)
-
-    def show(self, line: Line) -> None:
-        if is_plain(sys.stdout):
-            print_lines([line])
-        else:
-            print_line(line, self._owner)
+    return Bar(total)
 
 
 class Sparse:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import dns.exception
 import dns.message
-import dns.resolver
 
 from kzmitm.model.failure import Failure
 from kzmitm.model.target import Endpoint
@@ -122,8 +121,10 @@ def configured_nameservers(file: Path | None = None) -> Servers:
 
     None where the system tells none (as on Android), or the file cannot be read.
     """
+    from dns.resolver import Resolver  # noqa: PLC0415 (takes longest of all to load, for one file)
+
     try:
-        resolver = dns.resolver.Resolver(configure=True) if file is None else dns.resolver.Resolver(str(file))
+        resolver = Resolver(configure=True) if file is None else Resolver(str(file))
     except (dns.exception.DNSException, OSError):
         return ()
     return tuple((str(server), resolver.port) for server in resolver.nameservers if isinstance(server, str))
