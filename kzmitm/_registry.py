@@ -1,8 +1,11 @@
 """Discovery: a rule, a hello profile, a laboratory profile or a verb is one new file, found here."""
 
+import ast
 import importlib
 import pkgutil
 from collections.abc import Iterator
+from importlib.abc import InspectLoader
+from importlib.util import find_spec
 from types import ModuleType
 
 
@@ -24,3 +27,11 @@ def names_in(package: ModuleType) -> tuple[str, ...]:
 def load(package: ModuleType, name: str) -> ModuleType:
     """Import one module of `package`."""
     return importlib.import_module(f"{package.__name__}.{name}")
+
+
+def docstring(package: ModuleType, name: str) -> str:
+    """What a module of `package` says of itself, read from its source; it is not imported."""
+    spec = find_spec(f"{package.__name__}.{name}")
+    loader = spec.loader if spec is not None else None
+    source = loader.get_source(spec.name) if spec is not None and isinstance(loader, InspectLoader) else None
+    return ast.get_docstring(ast.parse(source or "")) or ""

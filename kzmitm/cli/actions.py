@@ -3,15 +3,17 @@
 import argparse
 from types import ModuleType
 
-from kzmitm._registry import load, names_in
-from kzmitm.cli.parser import CommandParser, in_list
-from kzmitm.report.language import _
+from kzmitm._registry import docstring, load, names_in
+from kzmitm.cli.parser import CommandParser, first_line, in_list
+
+_LIST = ("-h", "--help")
+"""What asks for a list of the actions."""
 
 
 def add_actions(parser: argparse.ArgumentParser, package: ModuleType, *, epilog: str) -> None:
     """Give the parser an action for each module of `package` (its `configure` and `run`, as a verb has).
 
-    Where the words name one, only that one is loaded: the others have libraries of their own.
+    Where the words name one, only that one is loaded, and none for a list: they have libraries of their own.
     """
     parser.epilog = epilog
     choices = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
@@ -20,8 +22,8 @@ def add_actions(parser: argparse.ArgumentParser, package: ModuleType, *, epilog:
     for spelt, name in names.items():
         if asked in names and asked != spelt:
             continue
-        module = load(package, name)
-        about = _((module.__doc__ or "").partition("\n")[0])
+        module = docstring(package, name) if asked in _LIST else load(package, name)
+        about = first_line(module)
         action = choices.add_parser(
             spelt,
             help=in_list(about),
@@ -29,5 +31,6 @@ def add_actions(parser: argparse.ArgumentParser, package: ModuleType, *, epilog:
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        module.configure(action)
-        action.set_defaults(act=module.run)
+        if not isinstance(module, str):
+            module.configure(action)
+            action.set_defaults(act=module.run)

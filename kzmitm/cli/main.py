@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import NoReturn
 
-from kzmitm._registry import load, names_in
+from kzmitm._registry import docstring, load, names_in
 from kzmitm.cli import verbs
 from kzmitm.cli.exits import Exit, exit_code
 from kzmitm.cli.parser import build_parser, unknown_verb
@@ -81,14 +81,14 @@ def _dispatch(argv: list[str]) -> int:
     return int(args.run(args))
 
 
-def _modules(argv: Sequence[str], known: Sequence[str]) -> dict[str, ModuleType]:
-    """The verb that is asked for; all of them for the help. Loading them all takes longer than most do."""
+def _modules(argv: Sequence[str], known: Sequence[str]) -> dict[str, ModuleType | str]:
+    """The verb that is asked for; without one, what the help says of each. Loading all takes long."""
     asked = first_word(argv)
     if asked in known:
         return {asked: load(verbs, asked)}
     if argv == ["--version"]:
         return {}
-    return {name: load(verbs, name) for name in known}
+    return {name: docstring(verbs, name) for name in known}
 
 
 class _HarmlessHandler(logging.Handler):

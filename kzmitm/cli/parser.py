@@ -126,8 +126,11 @@ def pass_on(parser: argparse.ArgumentParser, own: Sequence[str]) -> None:
     parser.parse_known_args = parse  # type: ignore[method-assign]
 
 
-def build_parser(verbs: Mapping[str, ModuleType], argv: Sequence[str] = ()) -> CommandParser:
-    """The parser for the verbs given, by name; with `argv`, it need not know more than that asks for."""
+def build_parser(verbs: Mapping[str, ModuleType | str], argv: Sequence[str] = ()) -> CommandParser:
+    """The parser for the verbs given, by name; with `argv`, it need not know more than that asks for.
+
+    Of a verb that is only listed, what its module says of itself is enough.
+    """
     parser = CommandParser(
         prog="kzmitm",
         description=_(DESCRIPTION),
@@ -142,7 +145,7 @@ def build_parser(verbs: Mapping[str, ModuleType], argv: Sequence[str] = ()) -> C
         title="verbs", metavar="VERB", dest="verb", required=True, parser_class=CommandParser
     )
     for name, module in verbs.items():
-        about = _((module.__doc__ or "").partition("\n")[0])
+        about = first_line(module)
         verb = choices.add_parser(
             name,
             help=in_list(about),
@@ -154,10 +157,17 @@ def build_parser(verbs: Mapping[str, ModuleType], argv: Sequence[str] = ()) -> C
         verb.add_argument(
             "-v", "--verbose", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
         )
-        verb.next_word = _word_behind(name, argv)
-        module.configure(verb)
-        verb.set_defaults(run=module.run)
+        if not isinstance(module, str):
+            verb.next_word = _word_behind(name, argv)
+            module.configure(verb)
+            verb.set_defaults(run=module.run)
     return parser
+
+
+def first_line(module: ModuleType | str) -> str:
+    """What stands first in a module, or in what it says of itself, in the language spoken."""
+    told = module if isinstance(module, str) else module.__doc__
+    return _((told or "").partition("\n")[0])
 
 
 def _word_behind(verb: str, argv: Sequence[str]) -> str | None:
