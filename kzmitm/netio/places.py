@@ -10,10 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpcore
-
 from kzmitm.errors import UsageError, WordedError
-from kzmitm.netio.linked import LinkedBackend
 from kzmitm.netio.vantage import VantageLink
 from kzmitm.wording import Wording, reason_of
 
@@ -46,6 +43,10 @@ async def ask_place(
     Its certificate is checked against `root_pem`. `ip` is its address, for links whose names are resolved
     here. `wait_s` is the patience with each step.
     """
+    import httpcore  # noqa: PLC0415 - a tenth of a second that those do not pay who ask no service
+
+    from kzmitm.netio.linked import LinkedBackend  # noqa: PLC0415 - as above
+
     host = urlsplit(url).hostname or ""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=root_pem.encode("ascii", "ignore").decode())

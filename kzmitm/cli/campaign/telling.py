@@ -1,9 +1,11 @@
-"""The state of a campaign as one document."""
+"""The state of a campaign as one document, and as an exit code."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from kzmitm.campaign.bundles import bundles_of
 from kzmitm.campaign.state import CampaignFolder
+from kzmitm.cli.exits import Exit
 
 
 def state_document(folder: CampaignFolder) -> dict[str, Any]:
@@ -38,3 +40,13 @@ def state_document(folder: CampaignFolder) -> dict[str, Any]:
         "shares": shares,
         "events": [event for event in folder.events() if "event" in event][-100:],
     }
+
+
+def exit_of(document: Mapping[str, Any], *, complete: bool) -> Exit:
+    """1 if anything was found, 3 if something is left or failed, or nothing could be decided."""
+    shares = document["shares"]
+    if any(share["outcomes"].get("interception") for share in shares):
+        return Exit.FOUND
+    undone = any(share["left"] or share["failed"] for share in shares)
+    decided = sum(share["done"] - share["outcomes"].get("inconclusive", 0) for share in shares)
+    return Exit.UNDECIDED if undone or not complete or not decided else Exit.OK

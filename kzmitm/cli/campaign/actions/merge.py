@@ -8,10 +8,9 @@ from kzmitm.campaign.merging import Merge, Merged
 from kzmitm.campaign.packing import Pack, open_pack
 from kzmitm.campaign.state import CampaignFolder
 from kzmitm.cli import clock
-from kzmitm.cli.campaign.actions.run import exit_of
 from kzmitm.cli.campaign.opening import open_file, versions_of
 from kzmitm.cli.campaign.running import alone
-from kzmitm.cli.campaign.telling import state_document
+from kzmitm.cli.campaign.telling import exit_of, state_document
 from kzmitm.cli.exits import Exit
 from kzmitm.cli.parser import filled, filled_path
 from kzmitm.cli.sources import registry_of, store_of

@@ -18,9 +18,8 @@ from kzmitm.campaign.world import World
 from kzmitm.cli import clock, consent, serving
 from kzmitm.cli.campaign.opening import Opened, folder_of, open_file, versions_of
 from kzmitm.cli.campaign.running import Telling, alone, run_campaign, world_of
-from kzmitm.cli.campaign.telling import state_document
+from kzmitm.cli.campaign.telling import exit_of, state_document
 from kzmitm.cli.campaign.trusting import demand_known
-from kzmitm.cli.exits import Exit
 from kzmitm.cli.loop import run_until_stopped
 from kzmitm.cli.parser import filled, filled_path
 from kzmitm.cli.sources import registry_of, store_of
@@ -134,13 +133,3 @@ def _check_workers(opened: Opened, *, has_server: bool) -> None:
             hint="give --server and --creds, or --vantage NAME for one place",
             workers=workers[0],
         )
-
-
-def exit_of(document: dict, *, complete: bool) -> Exit:  # type: ignore[type-arg]
-    """1 if anything was found, 3 if something is left or failed, or nothing could be decided."""
-    shares = document["shares"]
-    if any(share["outcomes"].get("interception") for share in shares):
-        return Exit.FOUND
-    undone = any(share["left"] or share["failed"] for share in shares)
-    decided = sum(share["done"] - share["outcomes"].get("inconclusive", 0) for share in shares)
-    return Exit.UNDECIDED if undone or not complete or not decided else Exit.OK

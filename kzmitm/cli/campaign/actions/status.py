@@ -2,9 +2,8 @@
 
 import argparse
 
-from kzmitm.cli.campaign.actions.run import exit_of
 from kzmitm.cli.campaign.opening import open_folder
-from kzmitm.cli.campaign.telling import state_document
+from kzmitm.cli.campaign.telling import exit_of, state_document
 from kzmitm.cli.parser import filled_path
 from kzmitm.cli.sources import registry_of
 from kzmitm.cli.terminal import print_json, print_lines

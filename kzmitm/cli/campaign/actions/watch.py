@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from kzmitm.campaign.state import CampaignFolder
-from kzmitm.cli.campaign.actions.run import exit_of
 from kzmitm.cli.campaign.opening import open_folder
-from kzmitm.cli.campaign.telling import state_document
+from kzmitm.cli.campaign.telling import exit_of, state_document
 from kzmitm.cli.parser import filled, filled_path
 from kzmitm.cli.sources import registry_of
 from kzmitm.cli.terminal import console, is_plain, print_lines, say
