@@ -353,10 +353,10 @@ def test_judge_says_what_changed(scan, serve, forger, genuine, kzmitm, tmp_path)
     assert "another store" in now_trusted.err
 
 
-def running_scan(*words: object, home):
+def running_scan(*words: object, home, stdout=subprocess.PIPE):
     return subprocess.Popen(
         [sys.executable, "-m", "kzmitm", "scan", "--i-understand", "--doh", "none", *map(str, words)],
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         env={**os.environ, "KZMITM_HOME": str(home)},
     )
@@ -426,6 +426,26 @@ def test_a_reader_that_leaves_ends_the_scan_with_everything_saved(serve, authori
     document = scan_of(only_bundle(out))
     assert document["complete"] is False
     assert 1 <= len(document["targets"]) < 500
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize(
+    ("name", "words", "code"),
+    [("video.test", (), 1), ("video.test", ("--json",), 1), ("gone.test", (), 3)],
+)
+def test_a_full_stdout_costs_no_result(name, words, code, serve, forger, tmp_path):
+    """What was measured is kept, and one line says why nothing was shown."""
+    out, port = tmp_path / "out", serve(forger.site("video.test"))
+    with Path("/dev/full").open("wb") as full:
+        child = running_scan(
+            name, *to("video.test", port), *to("gone.test", closed_port()), "--out", out, *words,
+            "--fingerprints", forger.overlay(), home=tmp_path / "home", stdout=full,
+        )  # fmt: skip
+        _out, err = child.communicate(timeout=20)
+    assert child.returncode == code, err
+    assert err.count(b"No space left on device") == 1
+    assert b"standard output could not be written: No space left on device" in err
+    assert len(scan_of(only_bundle(out))["targets"]) == 1
 
 
 def test_a_stopped_scan_without_a_finding_is_3(serve, home, tmp_path):
