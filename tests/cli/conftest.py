@@ -196,7 +196,10 @@ def authority(tmp_path):
 
 @pytest.fixture
 def serve():
-    """Serve TLS on loopback from a PEM file: `serve(pem)` is the port. Without one, accept in silence."""
+    """Serve TLS on loopback from a PEM file: `serve(pem)` is the port. Without one, accept in silence.
+
+    `by_name` is a callback of SSLContext, which sees the name that is asked for.
+    """
     sockets = []
 
     def answer(listener, context):
@@ -216,11 +219,12 @@ def serve():
         except OSError:
             pass  # the scanner leaves once it has seen the chain
 
-    def start(pem=None):
+    def start(pem=None, by_name=None):
         context = None
         if pem is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(pem)
+            context.sni_callback = by_name
         listener = socket.create_server(("127.0.0.1", 0))
         sockets.append(listener)
         threading.Thread(target=answer, args=(listener, context), daemon=True).start()

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -237,6 +238,7 @@ BAD = [
     (["a.test", "--profile", "fast"], "invalid choice"),
     (["a.test", "--lang", "tlh"], "invalid choice"),
     (["a.test", "--sni", "x" * 70_000], "--sni"),
+    (["a.test", "--sni", "x" * 256, "--engine", "openssl"], "--sni: not 1 to 255 octets"),
     *((["a.test", option, ""], f"{option}: nothing is given") for option in MUST_SAY),
     (["--conc", "5", "a.test"], "unrecognized arguments"),
 ]
@@ -293,6 +295,24 @@ def test_a_name_can_be_asked_for_that_is_not_the_targets(scan, serve, genuine):
     assert (
         scan("news.test", *to("news.test", port), "--sni", "none", "--json").json["targets"][0]["sni"] is None
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [("ПОЧТА.рф", "xn--80a1acny.xn--p1ai"), ("no name", "no name"), ("\u0663..", "\u0663..")],
+)
+def test_odd_names_are_asked_for_as_they_are_and_names_in_other_letters_as_a_labels(
+    given, asked, scan, serve, genuine
+):
+    port = serve(genuine.site("news.test"))
+    ended = scan("news.test", *to("news.test", port), "--sni", given, "--json", "--no-save")
+    assert ended.json["targets"][0]["sni"] == asked, ended.err
+
+
+def test_a_name_that_the_other_engine_cannot_send_ends_no_scan(scan, serve, genuine):
+    port = serve(genuine.site("news.test"), lambda *_: ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME)
+    ended = scan("news.test", *to("news.test", port), "--sni", "x" * 300, "--json", "--no-save")
+    assert (ended.code, ended.json["targets"][0]["sni"]) == (3, "x" * 300), ended.err
 
 
 def test_a_dead_proxy_says_nothing_of_the_site(scan):

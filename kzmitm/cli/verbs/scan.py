@@ -51,8 +51,7 @@ def run(args: argparse.Namespace) -> int:
     registry = registry_of(args.fingerprints)
     with ExitStack() as stack:
         targets = select(args.targets, args.lists, registry, stack)
-        if args.sni is not None:
-            targets = replace(targets, sni=None if args.sni == "none" else args.sni)
+        targets = replace(targets, sni=checked.sni)
         setup = set_up(args, checked, registry, targets)
         if args.dry_run:
             return _dry_run(targets, as_json=args.json)
