@@ -30,6 +30,11 @@ _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 """... or a named pipe, on which opening would wait for ever."""
 
 
+def named(error: OSError, path: Path) -> OSError:
+    """The same failure, of `path`."""
+    return error if error.errno is None else OSError(error.errno, error.strerror, str(path))
+
+
 def replace_file(path: Path, chunks: Iterable[bytes], *, durable: bool = True) -> None:
     """Put a file in place, whole; `durable` waits until it would survive a loss of power. Raises OSError."""
     _put_file(path, chunks, durable=durable, replaces=True)
@@ -45,6 +50,13 @@ def create_file(path: Path, chunks: Iterable[bytes]) -> bool:
 
 
 def _put_file(path: Path, chunks: Iterable[bytes], *, durable: bool, replaces: bool) -> None:
+    try:
+        _write_beside(path, chunks, durable=durable, replaces=replaces)
+    except OSError as exc:  # of what was to be written, not of what it is called meanwhile
+        raise named(exc, path) from exc
+
+
+def _write_beside(path: Path, chunks: Iterable[bytes], *, durable: bool, replaces: bool) -> None:
     descriptor, part = _new_part(path.parent)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 (a descriptor, for the mode and O_EXCL)
