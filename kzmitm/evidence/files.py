@@ -30,6 +30,21 @@ _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 """... or a named pipe, on which opening would wait for ever."""
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it that are missing, for this user only; raises OSError.
+
+    The XDG Base Directory Specification asks that mode of the folders above, too, and `parents=True` of
+    `Path.mkdir` gives it to none of them.
+    """
+    try:
+        path.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
+    except FileNotFoundError:
+        if path.parent == path:
+            raise
+        make_folder(path.parent)
+        path.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
+
+
 def named(error: OSError, path: Path) -> OSError:
     """The same failure, of `path`."""
     return error if error.errno is None else OSError(error.errno, error.strerror, str(path))

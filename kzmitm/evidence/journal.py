@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from kzmitm.errors import UsageError
-from kzmitm.evidence.files import DIRECTORY_MODE, named, sync_directory
+from kzmitm.evidence.files import DIRECTORY_MODE, make_folder, named, sync_directory
 from kzmitm.evidence.json_reader import parse_json
 from kzmitm.evidence.json_writer import canonical
 from kzmitm.evidence.locking import alone_in, lock
@@ -119,7 +119,7 @@ class JournalWriter:
         """
         if folder.exists() and not folder.is_dir():
             raise UsageError("{folder}: not a folder", hint="name another one", folder=folder)
-        folder.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+        make_folder(folder)
         place = folder / f"{PREFIX}{os.urandom(8).hex()}"
         with alone_in(folder):  # until it is locked it looks like one that was left behind
             try:

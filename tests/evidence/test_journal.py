@@ -120,7 +120,7 @@ def test_only_the_user_may_read_it(tmp_path):
     journal = killed(tmp_path / "new" / "b")
     modes = {stat.S_IMODE(path.stat().st_mode) for path in journal.rglob("*") if path.is_file()}
     assert modes == {0o600}
-    for directory in (journal.parent, journal, journal / "certs"):
+    for directory in (tmp_path / "new", journal.parent, journal, journal / "certs"):
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700
 
 

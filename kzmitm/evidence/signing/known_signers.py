@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from kzmitm.errors import BundleError, UsageError
-from kzmitm.evidence.files import DIRECTORY_MODE, read_regular, replace_file
+from kzmitm.evidence.files import make_folder, read_regular, replace_file
 from kzmitm.evidence.signing.sshsig import KEY_TYPE, PublicKey, SignatureError, parse_public_key
 
 MAX_FILE = 1 << 20
@@ -91,7 +91,7 @@ def remember(path: Path, names: Iterable[str], key: PublicKey, namespace: str) -
     before = read_regular(path, max_bytes=MAX_FILE) if path.exists() else b""
     if before and not before.endswith(b"\n"):
         before += b"\n"
-    path.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+    make_folder(path.parent)
     line = f'{",".join(told)} namespaces="{namespace}" {key.line}\n'
     replace_file(path, [before, line.encode("ascii")])
 
