@@ -56,11 +56,14 @@ def kzmitm(capsys):
 
 @pytest.fixture
 def process():
-    """Run the command as a process of its own, through pipes: what a script sees, in octets."""
+    """Run the command as a process of its own, through pipes: what a script sees, in octets.
 
-    def run(*words: object, **environment):
+    `within` are words before the command.
+    """
+
+    def run(*words: object, within=(), **environment):
         done = subprocess.run(
-            [sys.executable, "-m", "kzmitm", *map(str, words)],
+            [*within, sys.executable, "-m", "kzmitm", *map(str, words)],
             capture_output=True,
             check=False,
             stdin=subprocess.DEVNULL,
