@@ -80,14 +80,19 @@ def read_known_signers(path: Path) -> KnownSigners:
     return KnownSigners(tuple(each for each in found if each is not None))
 
 
+def check_name(name: str) -> None:
+    """Raise UsageError for a name that a signer cannot be known by."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            "not a name of a signer: {name}", hint="use letters, digits and . _ @ -", name=repr(name[:60])
+        )
+
+
 def remember(path: Path, names: Iterable[str], key: PublicKey, namespace: str) -> None:
     """Add a signer to the file; raises UsageError for a name that cannot stand there, OSError."""
     told = tuple(names)
     for name in told:
-        if not _NAME.fullmatch(name):
-            raise UsageError(
-                "not a name of a signer: {name}", hint="use letters, digits and . _ @ -", name=repr(name[:60])
-            )
+        check_name(name)
     before = read_regular(path, max_bytes=MAX_FILE) if path.exists() else b""
     if before and not before.endswith(b"\n"):
         before += b"\n"
