@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kzmitm.cli.folders import consent_file, results_folder
 from kzmitm.errors import ConsentError
+from kzmitm.evidence.files import make_folder
 from kzmitm.report.language import N_, _, ngettext
 
 VERSION = 1
@@ -75,7 +76,7 @@ def is_recorded() -> bool:
 def record(today: date) -> Path:
     """Write down that the text was agreed to, with its version and the day and nothing else."""
     path = consent_file()
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(path.parent)
     fresh = path.with_suffix(".new")
     with fresh.open("w", encoding="utf-8", newline="\n") as file:
         json.dump({"consent_version": VERSION, "date": today.isoformat()}, file)

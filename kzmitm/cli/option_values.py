@@ -4,8 +4,11 @@ import re
 from urllib.parse import urlsplit
 
 from kzmitm.errors import UsageError
+from kzmitm.model.target import to_ascii_hostname
 from kzmitm.report.language import _
 
+MAX_SNI_OCTETS = 4096
+"""Far above any name, so that odd ones can be tried, and small enough for one TLS record."""
 MAX_TIMEOUT_S = 600.0
 MAX_RATE = 100_000.0
 
@@ -62,3 +65,24 @@ def country_code(text: str | None) -> str:
     if not _COUNTRY.fullmatch(text):
         raise UsageError("--probe-cc: not a country code: {text}", hint=_("two letters, like KZ"), text=text)
     return text.upper()
+
+
+def server_name(text: str, longest: int = MAX_SNI_OCTETS) -> str | None:
+    """What --sni asks for: no name for `none`, the A-labels of a name in other letters (RFC 6066, section 3).
+
+    What is no host name is asked for as it is, as servers may differ about it. Raises UsageError.
+    """
+    if not 0 < len(text.encode(errors="replace")) <= longest:
+        raise UsageError(
+            "--sni: not 1 to {max_sni_octets} octets",
+            hint="give a shorter name, or `none`",
+            max_sni_octets=longest,
+        )
+    if text == "none":
+        return None
+    if text.isascii():
+        return text
+    try:
+        return to_ascii_hostname(text)
+    except ValueError:
+        return text

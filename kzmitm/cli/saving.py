@@ -21,7 +21,7 @@ from kzmitm.evidence import layout
 from kzmitm.evidence.assembly import Assembled, assemble
 from kzmitm.evidence.container import open_container
 from kzmitm.evidence.environment import annotations, environment
-from kzmitm.evidence.files import replace_file
+from kzmitm.evidence.files import make_folder, replace_file
 from kzmitm.evidence.journal import JournalWriter, Plan, Signing, read_journal
 from kzmitm.evidence.medium import Folder
 from kzmitm.evidence.recovery import write_bundle
@@ -66,7 +66,7 @@ def open_saved(args: argparse.Namespace, checked: Checked, header: ScanHeader) -
         target=target,
     )
     if checked.recipients:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
         return Sealed(JournalWriter.in_memory(plan), folder, checked.recipients)
     return Saved(JournalWriter.begin(folder, plan), folder)
 

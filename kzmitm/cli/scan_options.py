@@ -7,10 +7,12 @@ from datetime import datetime
 from kzmitm.cli import clock
 from kzmitm.cli.option_values import (
     MAX_RATE,
+    MAX_SNI_OCTETS,
     MAX_TIMEOUT_S,
     country_code,
     network_number,
     resolver_url,
+    server_name,
     within,
 )
 from kzmitm.cli.parser import filled, filled_path
@@ -18,14 +20,13 @@ from kzmitm.errors import UsageError
 from kzmitm.evidence.sealing import Recipient, read_recipients
 from kzmitm.evidence.signing.keys import DEFAULT_CAMPAIGN, check_campaign
 from kzmitm.model.observation import Split
+from kzmitm.model.target import SAME_AS_HOSTNAME
 from kzmitm.netio.vantage import is_vantage
+from kzmitm.wire.limits import MAX_OPENSSL_SNI
 from kzmitm.wire.profiles import PROFILES
 
 MAX_CONCURRENCY = 10_000
 """Sockets that one process may have open on common systems once its limit was raised."""
-
-MAX_SNI_OCTETS = 4096
-"""Far above any name, so that odd ones can be tried, and small enough for one TLS record."""
 
 ENGINES = ("kzmitm", "openssl")
 CONTRADICTIONS = (
@@ -178,6 +179,8 @@ class Checked:
     control_file: str | None
     control_uri: str | None
     now: datetime | None
+    sni: str | None
+    """What is asked for; SAME_AS_HOSTNAME if nothing else is."""
     doh: str | None
     """The URL of a resolver, "" for none, None for our own choice."""
     asn: str
@@ -205,17 +208,13 @@ def check(args: argparse.Namespace) -> Checked:
     check_campaign(args.campaign)
     if args.engine == "openssl" and args.split != Split.NONE.value:
         raise UsageError("--split works with our own engine only", hint="leave out --engine openssl")
-    if args.sni is not None and not 0 < len(args.sni.encode(errors="replace")) <= MAX_SNI_OCTETS:
-        raise UsageError(
-            "--sni: not 1 to {max_sni_octets} octets",
-            hint="give a shorter name, or `none`",
-            max_sni_octets=MAX_SNI_OCTETS,
-        )
+    longest = MAX_OPENSSL_SNI if args.engine == "openssl" else MAX_SNI_OCTETS
     is_uri = args.control is not None and is_vantage(args.control)
     return Checked(
         control_file=None if is_uri else args.control,
         control_uri=args.control if is_uri else None,
         now=clock.parse_time(args.now) if args.now else None,
+        sni=SAME_AS_HOSTNAME if args.sni is None else server_name(args.sni, longest),
         doh=resolver_url(args.doh),
         asn=network_number(args.probe_asn),
         cc=country_code(args.probe_cc),

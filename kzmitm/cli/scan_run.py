@@ -64,7 +64,8 @@ class ScanRun:
         self._held: dict[int, _Held] = {}
         """By identity: the judge keeps these measurements until it has settled them."""
         self._control = dict(setup.control)
-        self._has_lost_reader = False
+        self.not_shown: OSError | None = None
+        """Why stdout takes no more lines."""
         self._has_control = bool(setup.judge.control) or setup.control_link is not None
         self.compared = 0
         """Targets of which the control knew anything."""
@@ -155,12 +156,12 @@ class ScanRun:
 
     def _tell(self, judged: JudgedTarget) -> None:
         self.tally.add(judged)
-        if self._told.quiet or self._has_lost_reader:
+        if self._told.quiet or self.not_shown is not None:
             return
         try:
             self._told.progress.show(target_line(judged))
-        except BrokenPipeError:  # `| head`: as good as Ctrl-C, and all is to be saved
-            self._has_lost_reader = True
+        except OSError as exc:  # `| head`, or a full disk: as good as Ctrl-C, and all is to be saved
+            self.not_shown = exc
             self._stop.set()
 
     def _record(self, measurement: Measurement, verdict: Verdict) -> None:

@@ -42,7 +42,7 @@ def recover_and_say(folder: Path) -> None:
             )
         else:
             say(
-                _("what an interrupted scan left in {folder} cannot be read: {why}").format(
-                    folder=harmless(str(found.journal), 4096), why=harmless(found.why)
+                _("no result could be made of what an interrupted scan left in {folder}: {why}").format(
+                    folder=harmless(str(found.journal), 4096), why=harmless(_(found.why))
                 )
             )

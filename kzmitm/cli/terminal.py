@@ -26,6 +26,30 @@ MIN_WIDTH = 40
 """Below this, breaking lines ourselves makes them worse."""
 
 
+def open_closed_streams() -> None:
+    """Open what was closed before we were started (`>&-`), or sockets of ours would get those numbers.
+
+    A result that nobody can read is to fail as on a full disk, hence a stdout that cannot be written to.
+    """
+    for descriptor, mode in enumerate((os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            opened = os.open(os.devnull, mode)  # the lowest number that is free: this one
+            os.set_inheritable(opened, True)  # noqa: FBT003 (it takes no name)
+    if sys.stdin is None:
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 (a descriptor, to the end)
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+
+
+def give_up_stdout() -> None:
+    """Once it was said that stdout takes nothing: what is still held for it is not to be tried again."""
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 (to the end)
+
+
 def prepare_streams() -> None:
     """Let both streams take every character, whatever the locale says.
 

@@ -8,7 +8,7 @@ from typing import Protocol, Self
 from kzmitm.errors import BundleError
 from kzmitm.evidence.archive.folder import FolderContainer, is_bag
 from kzmitm.evidence.archive.zip_reader import ZipContainer
-from kzmitm.evidence.damage import Code, DamagedError
+from kzmitm.evidence.damage import Code, DamagedError, NoArchiveError
 from kzmitm.evidence.files import open_regular
 from kzmitm.evidence.sealing import is_sealed
 from kzmitm.wording import Wording, reason_of
@@ -123,6 +123,8 @@ def open_container(path: Path) -> Container:
                 path=path,
             )
         return Container(ZipContainer(path))
+    except NoArchiveError:
+        raise BundleError("{path}: not a bundle", hint="name the file or folder of one", path=path) from None
     except (FileNotFoundError, NotADirectoryError):
         raise BundleError(
             "{path}: no such file", hint="name the file or folder of a bundle", path=path

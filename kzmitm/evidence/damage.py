@@ -71,3 +71,10 @@ class DamagedError(BundleError):
         parts = {"code": code, "file": file, "detail": detail}
         message = ": ".join(f"{{{name}}}" for name, said in parts.items() if said)
         super().__init__(message, hint=Wording("kzmitm verify tells more"), **parts)
+
+
+class NoArchiveError(DamagedError):
+    """A file with neither the beginning nor the end of an archive: most likely another one was meant."""
+
+    def __init__(self) -> None:
+        super().__init__(Code.ARCHIVE_DAMAGED, "", Wording("no archive, or cut off"))

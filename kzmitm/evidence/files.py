@@ -30,6 +30,26 @@ _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 """... or a named pipe, on which opening would wait for ever."""
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it that are missing, for this user only; raises OSError.
+
+    The XDG Base Directory Specification asks that mode of the folders above, too, and `parents=True` of
+    `Path.mkdir` gives it to none of them.
+    """
+    try:
+        path.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
+    except FileNotFoundError:
+        if path.parent == path:
+            raise
+        make_folder(path.parent)
+        path.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
+
+
+def named(error: OSError, path: Path) -> OSError:
+    """The same failure, of `path`."""
+    return error if error.errno is None else OSError(error.errno, error.strerror, str(path))
+
+
 def replace_file(path: Path, chunks: Iterable[bytes], *, durable: bool = True) -> None:
     """Put a file in place, whole; `durable` waits until it would survive a loss of power. Raises OSError."""
     _put_file(path, chunks, durable=durable, replaces=True)
@@ -45,6 +65,13 @@ def create_file(path: Path, chunks: Iterable[bytes]) -> bool:
 
 
 def _put_file(path: Path, chunks: Iterable[bytes], *, durable: bool, replaces: bool) -> None:
+    try:
+        _write_beside(path, chunks, durable=durable, replaces=replaces)
+    except OSError as exc:  # of what was to be written, not of what it is called meanwhile
+        raise named(exc, path) from exc
+
+
+def _write_beside(path: Path, chunks: Iterable[bytes], *, durable: bool, replaces: bool) -> None:
     descriptor, part = _new_part(path.parent)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 (a descriptor, for the mode and O_EXCL)

@@ -12,6 +12,7 @@ common disks, one per target would halve a campaign's rate, and a gentle scan ha
 
 import hashlib
 import os
+import shutil
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from kzmitm.errors import UsageError
-from kzmitm.evidence.files import DIRECTORY_MODE, sync_directory
+from kzmitm.evidence.files import DIRECTORY_MODE, make_folder, named, sync_directory
 from kzmitm.evidence.json_reader import parse_json
 from kzmitm.evidence.json_writer import canonical
 from kzmitm.evidence.locking import alone_in, lock
@@ -118,12 +119,16 @@ class JournalWriter:
         """
         if folder.exists() and not folder.is_dir():
             raise UsageError("{folder}: not a folder", hint="name another one", folder=folder)
-        folder.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+        make_folder(folder)
         place = folder / f"{PREFIX}{os.urandom(8).hex()}"
         with alone_in(folder):  # until it is locked it looks like one that was left behind
-            place.mkdir(mode=DIRECTORY_MODE)
-            writer = cls(Folder(place), plan)
-            writer._lock = (place / BEGIN).open("rb+")
+            try:
+                place.mkdir(mode=DIRECTORY_MODE)
+                writer = cls(Folder(place), plan)
+                writer._lock = (place / BEGIN).open("rb+")
+            except OSError as exc:
+                shutil.rmtree(place, ignore_errors=True)
+                raise named(exc, folder) from exc
             lock(writer._lock.fileno())
         sync_directory(folder)
         return writer

@@ -17,7 +17,7 @@ from kzmitm.evidence.locking import abandoned, alone_in
 from kzmitm.evidence.medium import Folder
 from kzmitm.evidence.signing.keys import SigningKey
 from kzmitm.evidence.verification.bag_check import check_bag
-from kzmitm.wording import Wording
+from kzmitm.wording import Wording, reason_of
 
 KeyOf = Callable[[Signing], SigningKey]
 """The key that a journal is to be signed with."""
@@ -81,7 +81,7 @@ def _recover(path: Path, key_of: KeyOf) -> Recovered | None:
             return None
         return Recovered(path, write_bundle(journal, path, key_of(journal.signing)))
     except _TOLD as exc:
-        return Recovered(path, None, str(exc))
+        return Recovered(path, None, reason_of(exc))
     except _DAMAGE as exc:
         return Recovered(path, None, Wording("not as kzmitm wrote it: {why}", why=repr(exc)))
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from kzmitm.evidence.files import make_folder
 from kzmitm.lab.browser import Browser, PageState, install_root, remove_root
 from kzmitm.lab.control.client import Lab
 
@@ -34,7 +35,7 @@ class DemoBrowser:
 
     def look(self, url: str, name: str) -> tuple[PageState, Path]:
         """Visit a page and keep a picture of what is seen; raises BrowserError."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder)
         path = self._folder / f"{name}.png"
         self.close()
         browser = self._start()

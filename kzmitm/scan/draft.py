@@ -193,7 +193,11 @@ class Draft:
         run.observer.on_follow_up(self._target, step)
         async with run.pace.turn(endpoint):
             self._transactions += 1
-            self._keep(await carry_out(step, endpoint, self._conditions, transaction_id=self._transactions))
+            try:
+                probed = await carry_out(step, endpoint, self._conditions, transaction_id=self._transactions)
+            except UsageError:  # the other engine cannot send a name that is longer than any
+                return
+            self._keep(probed)
 
     @property
     def _has_control(self) -> bool:

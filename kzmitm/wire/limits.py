@@ -35,3 +35,5 @@ MAX_COOKIE = 1 << 13
 """Octets of a HelloRetryRequest's cookie that we send back: the second hello must hold it."""
 MAX_SNI = 1 << 13
 """Octets of a server name that we send: sixteen times what DNS can hold."""
+MAX_OPENSSL_SNI = 255
+"""OpenSSL silently sends no name beyond this (TLSEXT_MAXLEN_host_name)."""

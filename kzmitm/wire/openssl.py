@@ -21,14 +21,19 @@ from kzmitm.wire.iana.messages import ALERT, CONTENT_NAMES
 from kzmitm.wire.iana.suites import FROM_OPENSSL, SUITES, suite_name
 from kzmitm.wire.iana.versions import TLS12, version_name
 from kzmitm.wire.keyshare import Random
-from kzmitm.wire.limits import MAX_FIRST_BYTES, MAX_PLAINTEXT, MAX_RECEIVED, MESSAGE_HEADER, RECORD_HEADER
+from kzmitm.wire.limits import (
+    MAX_FIRST_BYTES,
+    MAX_OPENSSL_SNI,
+    MAX_PLAINTEXT,
+    MAX_RECEIVED,
+    MESSAGE_HEADER,
+    RECORD_HEADER,
+)
 from kzmitm.wire.profiles import HelloProfile
 from kzmitm.wire.session import Findings
 
 CIPHERS = b":ALL:@SECLEVEL=0"
 """Behind the suites of the profile: whatever else OpenSSL has."""
-MAX_OPENSSL_SNI = 255
-"""OpenSSL silently sends no name beyond this (TLSEXT_MAXLEN_host_name)."""
 _READ_SIZE = 1 << 16
 _MAX_RECORD = RECORD_HEADER + MAX_PLAINTEXT + 2048
 """With the expansion that TLS 1.2 allows (RFC 5246, 6.2.3)."""

@@ -56,11 +56,14 @@ def kzmitm(capsys):
 
 @pytest.fixture
 def process():
-    """Run the command as a process of its own, through pipes: what a script sees, in octets."""
+    """Run the command as a process of its own, through pipes: what a script sees, in octets.
 
-    def run(*words: object, **environment):
+    `within` are words before the command.
+    """
+
+    def run(*words: object, within=(), **environment):
         done = subprocess.run(
-            [sys.executable, "-m", "kzmitm", *map(str, words)],
+            [*within, sys.executable, "-m", "kzmitm", *map(str, words)],
             capture_output=True,
             check=False,
             stdin=subprocess.DEVNULL,
@@ -196,7 +199,10 @@ def authority(tmp_path):
 
 @pytest.fixture
 def serve():
-    """Serve TLS on loopback from a PEM file: `serve(pem)` is the port. Without one, accept in silence."""
+    """Serve TLS on loopback from a PEM file: `serve(pem)` is the port. Without one, accept in silence.
+
+    `by_name` is a callback of SSLContext, which sees the name that is asked for.
+    """
     sockets = []
 
     def answer(listener, context):
@@ -216,11 +222,12 @@ def serve():
         except OSError:
             pass  # the scanner leaves once it has seen the chain
 
-    def start(pem=None):
+    def start(pem=None, by_name=None):
         context = None
         if pem is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(pem)
+            context.sni_callback = by_name
         listener = socket.create_server(("127.0.0.1", 0))
         sockets.append(listener)
         threading.Thread(target=answer, args=(listener, context), daemon=True).start()

@@ -180,6 +180,22 @@ def test_a_result_that_could_not_be_written_is_no_success(unbuffered):
     assert done.stderr.count(b"\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("closed", "code", "lines"),
+    [
+        (">&-", 70, 1),  # never a traceback, whose exit code would be that of a finding
+        ("2>&-", 0, 0),
+        ("<&-", 0, 0),
+        ("<&- >&- 2>&-", 70, 0),
+    ],
+)
+def test_streams_that_are_closed_from_the_start(closed, code, lines):
+    command = f"exec {sys.executable} -m kzmitm fingerprints list {closed}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, check=False)
+    assert (done.returncode, done.stderr.count(b"\n")) == (code, lines), done.stderr
+    assert bool(done.stdout) == (code == 0)
+
+
 @pytest.mark.parametrize("encoding", ["cp1251", "cp866", "ascii", "latin-1"])
 def test_kazakh_letters_pass_a_pipe_of_any_encoding(encoding, process):
     code, out, err = process("fingerprints", "show", "kz-nuc-rk", PYTHONIOENCODING=encoding)

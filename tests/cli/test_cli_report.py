@@ -158,11 +158,21 @@ def test_one_altered_result_of_two_is_told_first_too(report, scan, tmp_path):
     assert "x.example.com" not in told
 
 
-def test_what_is_no_result_is_refused(kzmitm, tmp_path):
+@pytest.mark.parametrize("verb", ["report", "show", "verify"])
+@pytest.mark.parametrize(
+    ("content", "code"), [(None, 2), (b"names of sites\n" * 9, 2), (b"PK\3", 1), (b"", 1)]
+)
+def test_what_is_no_result_is_refused(verb, content, code, kzmitm, tmp_path):
+    """What may be the rest of one was altered; another file is a mistake of the user."""
     path = tmp_path / "x.zip"
-    result = kzmitm("report", path)
-    assert result.code == 2
-    assert result.err.count("\n") == 1
+    if content is not None:
+        path.write_bytes(content)
+    result = kzmitm(verb, path)
+    if verb == "show" or code == 2:
+        assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)
+        assert list(tmp_path.iterdir()) == ([] if content is None else [path])
+    else:
+        assert result.code == code
 
 
 def test_a_scan_that_did_not_end_says_that_nobody_signed_it(report, tmp_path):

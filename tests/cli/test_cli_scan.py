@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -237,6 +238,7 @@ BAD = [
     (["a.test", "--profile", "fast"], "invalid choice"),
     (["a.test", "--lang", "tlh"], "invalid choice"),
     (["a.test", "--sni", "x" * 70_000], "--sni"),
+    (["a.test", "--sni", "x" * 256, "--engine", "openssl"], "--sni: not 1 to 255 octets"),
     *((["a.test", option, ""], f"{option}: nothing is given") for option in MUST_SAY),
     (["--conc", "5", "a.test"], "unrecognized arguments"),
 ]
@@ -293,6 +295,24 @@ def test_a_name_can_be_asked_for_that_is_not_the_targets(scan, serve, genuine):
     assert (
         scan("news.test", *to("news.test", port), "--sni", "none", "--json").json["targets"][0]["sni"] is None
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [("ПОЧТА.рф", "xn--80a1acny.xn--p1ai"), ("no name", "no name"), ("\u0663..", "\u0663..")],
+)
+def test_odd_names_are_asked_for_as_they_are_and_names_in_other_letters_as_a_labels(
+    given, asked, scan, serve, genuine
+):
+    port = serve(genuine.site("news.test"))
+    ended = scan("news.test", *to("news.test", port), "--sni", given, "--json", "--no-save")
+    assert ended.json["targets"][0]["sni"] == asked, ended.err
+
+
+def test_a_name_that_the_other_engine_cannot_send_ends_no_scan(scan, serve, genuine):
+    port = serve(genuine.site("news.test"), lambda *_: ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME)
+    ended = scan("news.test", *to("news.test", port), "--sni", "x" * 300, "--json", "--no-save")
+    assert (ended.code, ended.json["targets"][0]["sni"]) == (3, "x" * 300), ended.err
 
 
 def test_a_dead_proxy_says_nothing_of_the_site(scan):
@@ -353,10 +373,10 @@ def test_judge_says_what_changed(scan, serve, forger, genuine, kzmitm, tmp_path)
     assert "another store" in now_trusted.err
 
 
-def running_scan(*words: object, home):
+def running_scan(*words: object, home, stdout=subprocess.PIPE):
     return subprocess.Popen(
         [sys.executable, "-m", "kzmitm", "scan", "--i-understand", "--doh", "none", *map(str, words)],
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         env={**os.environ, "KZMITM_HOME": str(home)},
     )
@@ -426,6 +446,26 @@ def test_a_reader_that_leaves_ends_the_scan_with_everything_saved(serve, authori
     document = scan_of(only_bundle(out))
     assert document["complete"] is False
     assert 1 <= len(document["targets"]) < 500
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize(
+    ("name", "words", "code"),
+    [("video.test", (), 1), ("video.test", ("--json",), 1), ("gone.test", (), 3)],
+)
+def test_a_full_stdout_costs_no_result(name, words, code, serve, forger, tmp_path):
+    """What was measured is kept, and one line says why nothing was shown."""
+    out, port = tmp_path / "out", serve(forger.site("video.test"))
+    with Path("/dev/full").open("wb") as full:
+        child = running_scan(
+            name, *to("video.test", port), *to("gone.test", closed_port()), "--out", out, *words,
+            "--fingerprints", forger.overlay(), home=tmp_path / "home", stdout=full,
+        )  # fmt: skip
+        _out, err = child.communicate(timeout=20)
+    assert child.returncode == code, err
+    assert err.count(b"No space left on device") == 1
+    assert b"standard output could not be written: No space left on device" in err
+    assert len(scan_of(only_bundle(out))["targets"]) == 1
 
 
 def test_a_stopped_scan_without_a_finding_is_3(serve, home, tmp_path):

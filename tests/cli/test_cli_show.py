@@ -136,6 +136,14 @@ def test_the_document_is_valid_and_begins_with_its_schema(kzmitm, tmp_path):
     assert shown.json["bundle"] == str(folder)
 
 
+def test_the_document_of_a_reduced_result_is_valid_and_names_no_path(kzmitm, tmp_path):
+    whole, reduced = write_bundle(tmp_path / "b.zip", [CLEAN, CAUGHT]), tmp_path / "reduced.zip"
+    assert kzmitm("share", whole, "--level", "public", "--out", reduced).code == 0
+    shown = kzmitm("show", reduced, "--json").json
+    Draft202012Validator(json.loads(schema_text("scan"))).validate(shown)
+    assert shown["bundle"] is None
+
+
 @pytest.mark.parametrize("name", schema_names())
 def test_the_schema_is_shown(name, kzmitm):
     shown = kzmitm("schema", name)
@@ -155,7 +163,7 @@ def test_one_target_is_explained_even_if_clean(kzmitm, tmp_path):
         "news.test"
     ]
     missing = kzmitm("show", folder, "nobody.test")
-    assert (missing.code, missing.err.count("\n")) == (2, 1)
+    assert (missing.code, missing.out, missing.err.count("\n")) == (2, "", 1)
 
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\u202egpj.exe\u2028CLEAN \x9b31m\u200b"

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import subprocess
 from contextlib import suppress
 
 import pytest
@@ -93,6 +94,20 @@ def test_a_closed_port_in_words_and_as_a_document(capsys, deaf_port):
 def test_a_name_without_address_of_the_family_is_said(capsys):
     words = ["a.test", "-6", "--resolve", "a.test:443:127.0.0.1", "--i-understand"]
     assert "no address of a.test" in complaint(capsys, 2, *words)
+
+
+@linux
+def test_a_name_that_nobody_resolves_is_no_mistake_of_the_user(process):
+    """Nothing could be measured: as without a network at all, which this is."""
+    alone = ["unshare", "--user", "--map-root-user", "--net"]
+    if subprocess.run([*alone, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("no namespaces here")
+    code, out, err = process("trace", "a.test", "--i-understand", "--json", within=alone)
+    assert code == 3, err
+    document = json.loads(out)
+    validate(document, json.loads(schema_text("trace")))
+    assert (document["verdict"]["outcome"], document["traces"]) == ("inconclusive", [])
+    assert err.decode() == "no address of a.test was found; give one: --resolve HOST:PORT:ADDR\n"
 
 
 @pytest.mark.parametrize(

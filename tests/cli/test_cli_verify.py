@@ -57,6 +57,20 @@ def test_what_is_no_fingerprint_is_refused(text, bundle, kzmitm):
     assert (ended.code, ended.err.count("\n")) == (2, 1)
 
 
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("--remember", "me and you"), "not a name of a signer"),
+        (("--tsa-root", __file__), "--tsa-root"),
+        (("--tsa-root", "/nonexistent"), "--tsa-root"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_else(words, complaint, bundle, kzmitm):
+    ended = kzmitm("verify", bundle, *words)
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert complaint in ended.err
+
+
 def test_a_signer_is_remembered_and_a_changed_key_is_a_hard_failure(bundle, kzmitm, monkeypatch):
     assert kzmitm("verify", bundle, "--remember", "almaty-7").code == 0
     again = kzmitm("verify", bundle)

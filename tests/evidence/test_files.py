@@ -58,6 +58,13 @@ class TestLog:
 
 
 class TestReplacing:
+    def test_a_failure_names_the_file_that_was_to_be(self, tmp_path):
+        place = tmp_path / "nowhere" / "report.html"
+        for write in (replace_file, create_file):
+            with pytest.raises(FileNotFoundError) as caught:
+                write(place, [b"x"])
+            assert (caught.value.filename, caught.value.filename2) == (str(place), None)
+
     def test_one_that_fails_leaves_the_old_file_and_nothing_else(self, tmp_path):
         path = tmp_path / "f"
         replace_file(path, [b"old"])

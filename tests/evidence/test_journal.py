@@ -1,5 +1,6 @@
 """Writing a journal while the scan runs."""
 
+import errno
 import hashlib
 import json
 import os
@@ -119,7 +120,7 @@ def test_only_the_user_may_read_it(tmp_path):
     journal = killed(tmp_path / "new" / "b")
     modes = {stat.S_IMODE(path.stat().st_mode) for path in journal.rglob("*") if path.is_file()}
     assert modes == {0o600}
-    for directory in (journal.parent, journal, journal / "certs"):
+    for directory in (tmp_path / "new", journal.parent, journal, journal / "certs"):
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700
 
 
@@ -175,6 +176,20 @@ def test_a_full_disk_leaves_a_readable_journal(tmp_path, monkeypatch):
                 add(writer, proven(2))
         found = read_bundle(writer.medium.path)
         assert len(list(found.rows())) == len(list(found.measurements())) == 2
+
+
+def test_a_disk_that_is_full_from_the_start_gets_nothing(tmp_path, monkeypatch):
+    """Neither a journal that never began, one more with every try, nor words of a file that nobody knows."""
+
+    def full(_descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    folder = tmp_path / "results"
+    monkeypatch.setattr("kzmitm.evidence.files.os.fsync", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        JournalWriter.begin(folder, plan())
+    assert caught.value.filename == str(folder)
+    assert list(folder.iterdir()) == []
 
 
 def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):

@@ -29,6 +29,7 @@ def test_walk_with_pictures(tmp_path: Path):
     assert "INTERCEPTION  social.lab.test  confirmed" in told
     assert "Every site was judged as it should be" in told
     assert sorted(path.stem for path in (out / "pictures").iterdir()) == PICTURES
+    assert {path.stat().st_mode & 0o077 for path in (out, *out.rglob("*"))} == {0}
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in (out / "pictures").iterdir())
     shown = run("show", str(out / "scan.zip"), home=tmp_path / "home")
     assert shown.returncode == 1

@@ -201,6 +201,15 @@ def test_scan_of_what_is_asked_for(name: str, tmp_path: Path):
     assert not home.exists()  # no key of the user's has anything to sign here
 
 
+def test_options_of_a_scan_stand_where_they_like(name: str, tmp_path: Path):
+    """A site behind an option is the one that is meant, and not one more; a list is one of targets."""
+    done = kzmitm("lab", "scan", "--name", name, "--timeout", "2", "bank.lab.test", "--json")
+    assert (done.returncode, rows(done)) == (0, {"bank.lab.test": "clean"}), done.stderr
+    (tmp_path / "sites").write_text("bank.lab.test\n")
+    done = kzmitm("lab", "scan", "--name", name, "--json", "--list", str(tmp_path / "sites"))
+    assert (done.returncode, rows(done)) == (0, {"bank.lab.test": "clean"}), done.stderr
+
+
 def test_scan_with_a_wrong_option(name: str):
     done = kzmitm("lab", "scan", "--name", name, "bank.lab.test", "--no-such-option")
     assert (done.returncode, done.stdout) == (2, "")

@@ -2,7 +2,7 @@
 
 import argparse
 import asyncio
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from kzmitm.cli.scan_run import ScanRun, Told
 from kzmitm.cli.scan_setup import Setup, open_results, set_up
 from kzmitm.cli.sources import registry_of
 from kzmitm.cli.targets import Selection, select
-from kzmitm.cli.terminal import print_json, print_lines, say
+from kzmitm.cli.terminal import give_up_stdout, print_json, print_lines, say
 from kzmitm.cli.ways import check_ways
 from kzmitm.errors import ConsentError, UsageError
 from kzmitm.netio.capture import Capture
@@ -51,8 +51,7 @@ def run(args: argparse.Namespace) -> int:
     registry = registry_of(args.fingerprints)
     with ExitStack() as stack:
         targets = select(args.targets, args.lists, registry, stack)
-        if args.sni is not None:
-            targets = replace(targets, sni=None if args.sni == "none" else args.sni)
+        targets = replace(targets, sni=checked.sni)
         setup = set_up(args, checked, registry, targets)
         if args.dry_run:
             return _dry_run(targets, as_json=args.json)
@@ -89,15 +88,26 @@ def _scan(
             keep_packets(capture, results)
         scanning.settle(complete=complete)
         complete = complete and results.failure is None and scanning.control_failure is None
-    with suppress(BrokenPipeError):  # all is saved; nobody is left to read it
+    try:
         if args.json:
             results.print_document()
-        else:
+        elif scanning.not_shown is None:
             print_lines(scanning.tally.closing_lines(is_kept=results.path is not None))
+    except OSError as exc:  # all is saved
+        scanning.not_shown = exc
     _say_the_rest(scanning, results, targets, ended=ended)
     if args.control and not scanning.compared:
         say(_("the control shows nothing of these targets, so nothing was compared"))
-    return scanning.tally.exit_code(complete=complete)
+    return _ending(scanning, complete=complete)
+
+
+def _ending(scanning: ScanRun, *, complete: bool) -> int:
+    code = scanning.tally.exit_code(complete=complete)
+    if scanning.not_shown is None or isinstance(scanning.not_shown, BrokenPipeError):
+        return code  # nobody is left to read it
+    say(_("standard output could not be written: {why}").format(why=harmless(reason_of(scanning.not_shown))))
+    give_up_stdout()
+    return code or Exit.FAULT
 
 
 def _say_the_rest(scanning: ScanRun, results: Results, targets: Selection, *, ended: bool) -> None:

@@ -34,10 +34,13 @@ def run(args: argparse.Namespace) -> int:
     with read_bundle(args.bundle) as bundle:
         if args.json:
             rows = [row for row, judged in _judged(bundle, wanted, tally)]
+            # A path tells of this computer, so a document of the public level never has one.
+            place = None if bundle.level is Level.PUBLIC else str(args.bundle)
             print_json(
-                bundle.document
-                | {"bundle": str(args.bundle), "summary": summary_of(tally.counted()), "targets": rows}
+                bundle.document | {"bundle": place, "summary": summary_of(tally.counted()), "targets": rows}
             )
+        elif wanted:
+            print_lines([*_text(bundle, wanted, tally)])  # all that is asked for, or nothing
         else:
             print_lines(_text(bundle, wanted, tally))
     return tally.exit_code(complete=bundle.complete)

@@ -128,10 +128,11 @@ class _Tracing:
         setup = self._setup
         endpoints = await self._endpoints()
         if not endpoints:
-            raise UsageError(
-                _("no address of {target} was found").format(target=setup.target),
-                hint=_("give one: --resolve HOST:PORT:ADDR"),
-            )
+            complaint, hint = _("no address of {target} was found"), _("give one: --resolve HOST:PORT:ADDR")
+            if not self._dns:  # it was given, and not of this family
+                raise UsageError(complaint.format(target=setup.target), hint=hint)
+            say(f"{complaint.format(target=setup.target)}; {hint}")
+            return
         watched = setup.target.hostname
         self._ways = Ways(endpoints, watched, link=setup.link, stopwatch=self._watch, manner=setup.manner)
         for endpoint in endpoints:

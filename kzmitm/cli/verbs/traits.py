@@ -15,6 +15,7 @@ from kzmitm.cli.measuring import (
     measure,
     read_reach_options,
 )
+from kzmitm.cli.option_values import server_name
 from kzmitm.cli.parser import filled
 from kzmitm.cli.terminal import print_json, print_lines, say
 from kzmitm.errors import UsageError
@@ -85,7 +86,7 @@ def _targets(args: argparse.Namespace) -> tuple[Target, ...]:
         )
     if args.sni is None:
         return targets
-    sni = None if args.sni == "none" else args.sni
+    sni = server_name(args.sni)
     return tuple(Target(t.hostname, t.port, sni, t.address) for t in targets)
 
 

@@ -14,7 +14,7 @@ from kzmitm.cli.verification_views import document, lines
 from kzmitm.errors import UsageError
 from kzmitm.evidence import layout
 from kzmitm.evidence.signing.keys import own_keys
-from kzmitm.evidence.signing.known_signers import read_known_signers, remember
+from kzmitm.evidence.signing.known_signers import check_name, read_known_signers, remember
 from kzmitm.evidence.verification.verify import SignerStatus, Trust, Verification, verify_bundle
 from kzmitm.report.language import _
 from kzmitm.report.safe import harmless
@@ -47,6 +47,10 @@ def run(args: argparse.Namespace) -> int:
             hint=_("name a file that can be read"),
             known_file=known_file,
         )
+    if args.remember is not None:
+        check_name(args.remember)
+    if args.tsa_root:
+        timestamp_roots(args.tsa_root)  # also of a result without timestamps: a mistake is told at once
     trust = Trust(
         expected=_fingerprint(args.signer),
         known=read_known_signers(known_file),

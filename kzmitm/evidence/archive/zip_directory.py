@@ -10,7 +10,7 @@ from kzmitm.evidence import layout
 from kzmitm.evidence.archive import zip_format as form
 from kzmitm.evidence.archive.shown import shown
 from kzmitm.evidence.archive.zip_format import Member
-from kzmitm.evidence.damage import Code, DamagedError
+from kzmitm.evidence.damage import Code, DamagedError, NoArchiveError
 from kzmitm.wording import Wording
 
 MAX_INFLATED = 64 << 20
@@ -67,6 +67,10 @@ def _no_end(file: BinaryIO, total: int) -> DamagedError:
     found = tail.rfind(struct.pack("<I", form.END_SIGNATURE))
     if 0 <= found <= len(tail) - form.END.size:
         return DamagedError(Code.ARCHIVE_EXTRA_BYTES, "", Wording("behind the archive"))
+    file.seek(0)
+    begin = file.read(4)
+    if any(begin) and not struct.pack("<I", form.LOCAL_SIGNATURE).startswith(begin):
+        return NoArchiveError()  # zeros are what a copy may be that was never written to its end
     return DamagedError(Code.ARCHIVE_DAMAGED, "", Wording("no archive, or cut off"))
 
 

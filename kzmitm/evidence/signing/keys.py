@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from kzmitm.errors import BundleError, UsageError
-from kzmitm.evidence.files import DIRECTORY_MODE, create_file, read_regular
+from kzmitm.evidence.files import create_file, make_folder, read_regular
 from kzmitm.evidence.layout import is_safe_path
 from kzmitm.evidence.signing.sshsig import PublicKey, public_half
 
@@ -75,7 +75,7 @@ def campaign_key(folder: Path, campaign: str) -> tuple[SigningKey, bool]:
         return load_key(path), False
     except FileNotFoundError:
         pass
-    folder.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+    make_folder(folder)
     key = new_key()
     octets = key.private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
     if not create_file(path, [octets]):

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from kzmitm.errors import BundleError, UsageError
-from kzmitm.evidence.files import DIRECTORY_MODE, read_regular, replace_file
+from kzmitm.evidence.files import make_folder, read_regular, replace_file
 from kzmitm.evidence.signing.sshsig import KEY_TYPE, PublicKey, SignatureError, parse_public_key
 
 MAX_FILE = 1 << 20
@@ -80,18 +80,23 @@ def read_known_signers(path: Path) -> KnownSigners:
     return KnownSigners(tuple(each for each in found if each is not None))
 
 
+def check_name(name: str) -> None:
+    """Raise UsageError for a name that a signer cannot be known by."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            "not a name of a signer: {name}", hint="use letters, digits and . _ @ -", name=repr(name[:60])
+        )
+
+
 def remember(path: Path, names: Iterable[str], key: PublicKey, namespace: str) -> None:
     """Add a signer to the file; raises UsageError for a name that cannot stand there, OSError."""
     told = tuple(names)
     for name in told:
-        if not _NAME.fullmatch(name):
-            raise UsageError(
-                "not a name of a signer: {name}", hint="use letters, digits and . _ @ -", name=repr(name[:60])
-            )
+        check_name(name)
     before = read_regular(path, max_bytes=MAX_FILE) if path.exists() else b""
     if before and not before.endswith(b"\n"):
         before += b"\n"
-    path.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+    make_folder(path.parent)
     line = f'{",".join(told)} namespaces="{namespace}" {key.line}\n'
     replace_file(path, [before, line.encode("ascii")])
 

@@ -5,20 +5,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from kzmitm.cli.lab.options import add_name, running
-from kzmitm.cli.parser import pass_on
+from kzmitm.cli.parser import build_parser, pass_on
+from kzmitm.cli.verbs import scan
 from kzmitm.lab.control.commands import module_command
 from kzmitm.lab.network.session import NetworkSession
 from kzmitm.lab.profile import profile_named
 from kzmitm.lab.settings import Settings
 from kzmitm.lab.sites import STRUCK, UNWATCHED
 
-KEEPING = ("--out", "--no-save")
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_name(parser)
     parser.add_argument(
-        "words", metavar="TARGET", nargs=argparse.REMAINDER, help="sites, then options of `kzmitm scan`"
+        "words", metavar="TARGET", nargs=argparse.REMAINDER, help="sites, and options of `kzmitm scan`"
     )
     pass_on(parser, ("--name",))
     parser.epilog = (
@@ -29,15 +28,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     words = args.words[1:] if args.words[:1] == ["--"] else args.words
+    asked = build_parser({"scan": scan}).parse_args(
+        ["scan", *words]
+    )  # so targets stand before or after options
     with running(args) as lab:
-        targets = []
-        while words and not words[0].startswith("-"):
-            targets.append(words.pop(0))
-        targets = targets or _in_play(lab.status)
+        named = list(asked.targets)
+        targets = named or _in_play(lab.status)
         options = NetworkSession(lab).sources(targets).words() if lab.is_network else lab.scan_words(targets)
-        if not any(word.partition("=")[0] in KEEPING for word in words):
+        if asked.out is None and not asked.no_save:
             options.append("--no-save")
-        return lab.call("client", module_command("kzmitm", "scan", *targets, *options, *words))
+        default = [] if named or asked.lists else targets
+        return lab.call("client", module_command("kzmitm", "scan", *default, *options, *words))
 
 
 def _in_play(status: Mapping[str, Any]) -> list[str]:
