@@ -99,10 +99,13 @@ def plan(sources: Iterable[Source]) -> list[Task]:
     groups: list[list[Source]] = [[]]
     ordered = sorted(sources, key=lambda each: (each.shown, each.size, each.mark, each.path))
     most = min(max(sum(each.size for each in ordered) // PIECES, MIN_TASK), MAX_TASK)
+    size = 0
     for source in ordered:
-        if groups[-1] and sum(each.size for each in groups[-1]) + source.size > most:
+        if groups[-1] and size + source.size > most:
             groups.append([])
+            size = 0
         groups[-1].append(source)
+        size += source.size
     seen: Counter[str] = Counter()
     return [_task(group, seen) for group in groups if group]
 

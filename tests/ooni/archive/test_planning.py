@@ -103,6 +103,23 @@ def test_names_that_are_no_text_are_shown_as_what_can_be_written(tmp_path):
         assert len(plan([found])) == 1
 
 
+def test_each_size_is_looked_at_a_few_times_however_many_files_there_are():
+    """A hundred thousand files that a fetch left empty are one task."""
+
+    class Size(int):
+        looked_at = 0
+
+        def __add__(self, other):
+            Size.looked_at += 1
+            return int(self) + other
+
+        __radd__ = __add__
+
+    (task,) = plan(Source(str(number), f"{number:06}", Size(0)) for number in range(1000))
+    assert len(task.sources) == 1000
+    assert Size.looked_at < 5 * 1000
+
+
 SOURCES = st.lists(
     st.builds(
         Source,
