@@ -1,8 +1,10 @@
 """Tasks: the same files give the same ones on every machine, each file once, and shares that divide them."""
 
+import errno
 import os
 import shutil
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -70,6 +72,38 @@ def test_what_is_no_file_is_not_read(folder):
     (folder / "folder.json").mkdir()
     os.mkfifo(folder / "pipe.json")
     assert [source.shown for source in sources_in([folder])] == sorted(FILES)
+
+
+@pytest.mark.parametrize("name", ["f", "."])
+def test_a_folder_that_cannot_be_read_is_not_passed_over_in_silence(folder, name, monkeypatch):
+    (folder / name).chmod(0)
+    if os.geteuid() == 0:  # who may read everything
+        original = os.scandir
+
+        def forbidding(path):
+            if Path(path) == folder / name:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return original(path)
+
+        monkeypatch.setattr(os, "scandir", forbidding)
+    found = {source.shown: source.mark for source in sources_in([folder])}
+    (folder / name).chmod(0o700)
+    assert found[name] == ""
+    assert len(found) == (len(FILES) if name == "f" else 1)
+
+
+def test_a_file_that_goes_or_cannot_be_looked_at_is_left_to_its_task(folder, monkeypatch):
+    original = Path.stat
+
+    def stat(path, **words):
+        if path.name == "c.json":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return original(path, **words)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    found = {source.shown: source.size for source in sources_in([folder])}
+    assert found.keys() == set(FILES)
+    assert found["c.json"] == 0
 
 
 @pytest.mark.parametrize("name", ["none", "pipe.json"])
