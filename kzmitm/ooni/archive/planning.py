@@ -70,6 +70,10 @@ def _sources(path: Path) -> Iterator[Source]:
     elif path.is_dir():
         for each in sorted(_below(path)):
             yield _source(each, each.relative_to(path).as_posix())
+    elif path.exists():
+        raise UsageError(
+            "{path}: neither a file nor a folder", hint="what comes through a pipe is read as -", path=path
+        )
     else:
         raise UsageError("{path}: no such file or folder", path=path)
 

@@ -106,10 +106,12 @@ def test_a_file_that_goes_or_cannot_be_looked_at_is_left_to_its_task(folder, mon
     assert found["c.json"] == 0
 
 
-@pytest.mark.parametrize("name", ["none", "pipe.json"])
-def test_a_path_that_is_not_there_is_an_error_of_whoever_named_it(folder, name):
+@pytest.mark.parametrize(
+    ("name", "complaint"), [("none", "no such file or folder"), ("pipe.json", "neither a file nor a folder")]
+)
+def test_a_path_that_is_not_there_is_an_error_of_whoever_named_it(folder, name, complaint):
     os.mkfifo(folder / "pipe.json")
-    with pytest.raises(UsageError, match="no such file or folder"):
+    with pytest.raises(UsageError, match=complaint):
         sources_in([folder / name])
 
 
