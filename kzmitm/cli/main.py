@@ -12,7 +12,7 @@ from kzmitm.cli import verbs
 from kzmitm.cli.exits import Exit, exit_code
 from kzmitm.cli.parser import build_parser, unknown_verb
 from kzmitm.cli.spoken import first_word, language_of, shown_language
-from kzmitm.cli.terminal import prepare_streams
+from kzmitm.cli.terminal import open_streams, prepare_streams
 from kzmitm.errors import KzmitmError
 from kzmitm.report.language import VARIABLE, _, catalogue_of, speaking
 from kzmitm.report.safe import harmless, harmless_lines
@@ -23,6 +23,7 @@ MAX_COMPLAINT = 400
 
 def run() -> NoReturn:
     """The `kzmitm` command."""
+    open_streams()
     prepare_streams()
     terminals = [stream for stream in (sys.stdout, sys.stderr) if stream is not None and stream.isatty()]
     # Here, and in all that is started from here.

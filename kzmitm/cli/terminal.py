@@ -26,6 +26,18 @@ MIN_WIDTH = 40
 """Below this, breaking lines ourselves makes them worse."""
 
 
+def open_streams() -> None:
+    """Put into the place of a stream that was closed (`<&-`, `>&-`) one that fails when it is used.
+
+    Else there is none, and the next file that is opened gets its number, into which others write then. What
+    is said on a closed stderr is for nobody.
+    """
+    for name, flags in (("stdin", os.O_WRONLY), ("stdout", os.O_RDONLY), ("stderr", os.O_WRONLY)):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, flags)
+            setattr(sys, name, open(descriptor, "r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+
+
 def prepare_streams() -> None:
     """Let both streams take every character, whatever the locale says.
 

@@ -78,8 +78,16 @@ def test_the_example_of_the_help(ask):
 
 
 def test_a_query_from_stdin(kzmitm, findings, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.StringIO("CREATE TABLE t AS SELECT 7 AS n;\nSELECT n FROM t"))
+    octets = b"\xef\xbb\xbfCREATE TABLE t AS SELECT 7 AS n;\r\nSELECT n FROM t"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(octets)))
     assert kzmitm("ooni", "query", "--from", findings, "-").out == "n\n7\n"
+
+
+@pytest.mark.parametrize("where", ["stdin", "words"])
+def test_a_query_that_is_no_text(kzmitm, findings, monkeypatch, where):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"SELECT '\xff'")))
+    ended = kzmitm("ooni", "query", "--from", findings, "-" if where == "stdin" else "SELECT '\udcff'")
+    assert (ended.code, ended.out, ended.err) == (Exit.USAGE, "", "kzmitm: the query is not UTF-8\n")
 
 
 def test_none_is_nothing_and_values_stand_between_tabs(ask):
