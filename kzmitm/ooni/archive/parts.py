@@ -30,7 +30,7 @@ SUMMARY: Final = "part.json"
 OWN: Final = "own.jsonl"
 """Our own measurements, whole."""
 MAX_PROBLEMS: Final = 100
-"""Bad lines of a part that are named; the rest is counted."""
+"""Bad lines of a part that are named, and as many bad files; the rest is counted."""
 MAX_DISTINCT: Final = 20_000
 """Certificates remembered as written: beyond it the next file of the part begins."""
 MAX_MEASUREMENTS: Final = 100_000
@@ -105,9 +105,12 @@ class Part:
         self.counts["own"] += 1
 
     def problem(self, source: str, number: int, why: str) -> None:
-        """Counts a document that could not be read, and names it as long as there are not too many."""
+        """Counts a document that could not be read, and names it as long as there are not too many.
+
+        The rest of a file has the number 0; it is named however many bad lines came before.
+        """
         self.bad += 1
-        if len(self.problems) < MAX_PROBLEMS:
+        if len(self.problems) < (MAX_PROBLEMS if number else 2 * MAX_PROBLEMS):
             self.problems.append({"source": source, "line": number, "why": why[:300]})
 
     def commit(self, **about: Any) -> dict[str, Any]:

@@ -186,7 +186,10 @@ def test_blank_lines_are_passed_over_together(line, monkeypatch):
     assert len(asked) < 100
 
 
-@given(st.lists(st.sampled_from([b"a", b"\n", b"\r\n", b" ", b"bb\n", b"", b"\0", b"\x0c\n"]), max_size=30), st.data())
+@given(
+    st.lists(st.sampled_from([b"a", b"\n", b"\r\n", b" ", b"bb\n", b"", b"\0", b"\x0c\n"]), max_size=30),
+    st.data(),
+)
 @settings(max_examples=150, deadline=None, derandomize=True)
 def test_lines_are_those_of_split(pieces, data):
     text = b"".join(pieces)
