@@ -219,6 +219,14 @@ def test_what_a_query_may_not(ask, findings, tmp_path, sql):
     ]
 
 
+@pytest.mark.parametrize("sql", ["SELEC 1", "SELECT nothing", "SELECT 'x'::INTEGER", OUTSIDE[0]])
+def test_a_mistake_in_a_query_is_no_fault_of_a_file(ask, sql):
+    ended = ask(sql)
+    assert (ended.code, ended.out) == (Exit.USAGE, "")
+    assert "Error: " in ended.err
+    assert "altered" not in ended.err
+
+
 def test_files_of_the_analysis_can_be_read(values, findings):
     sql = f"SELECT count(*) FROM read_parquet('{findings}/extract/*/handshakes-*.parquet')"  # noqa: S608
     assert values(sql) == values("SELECT count(*) FROM handshakes")

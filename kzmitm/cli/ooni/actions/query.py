@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any
 
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
             "{folder}: no analysis is there", hint="kzmitm ooni analyze PATH --out DIR", folder=args.folder
         )
     sql = _sql(args.sql)
-    with told_plainly(), open_findings(args.folder) as connection:
+    with told_plainly(), open_findings(args.folder) as connection, _mistakes_told():
         _demand_reading(connection, sql)
         cursor = _executed(connection, sql)
         names = [column[0] for column in cursor.description or ()]
@@ -73,6 +74,27 @@ def _sql(told: str) -> str:
         return octets.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UsageError("the query is not UTF-8") from None
+
+
+@contextmanager
+def _mistakes_told() -> Iterator[None]:
+    """Raises UsageError for a query that is wrong or too large; what else is wrong may be a file's fault."""
+    import duckdb  # noqa: PLC0415 (an extra)
+
+    from kzmitm.ooni.archive.complaints import one_line  # noqa: PLC0415
+
+    try:
+        yield
+    except (
+        duckdb.ParserException,
+        duckdb.SyntaxException,
+        duckdb.BinderException,
+        duckdb.CatalogException,
+        duckdb.DataError,
+        duckdb.PermissionException,
+        duckdb.OutOfMemoryException,
+    ) as exc:
+        raise UsageError(one_line(exc)) from None
 
 
 def _demand_reading(connection: Any, sql: str) -> None:
