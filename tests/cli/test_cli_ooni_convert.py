@@ -235,6 +235,20 @@ def test_whatever_there_is_fits_the_schema(kzmitm, names):
     Draft202012Validator(SCHEMA).validate(broken)
 
 
+def test_the_rest_of_a_file_of_bad_records_is_not_looked_at(kzmitm, tmp_path, monkeypatch):
+    monkeypatch.setattr(conversion, "MAX_BAD", 50)
+    good = (DATA / "zgrab2.jsonl").read_text().splitlines()[0]
+    path = tmp_path / "mixed.jsonl"
+    path.write_text("\n".join([good, *['{"data": 1}'] * 50, good, *['{"data": 1}'] * 51, good]))
+    shown = kzmitm("ooni", "convert", path, *OWN_ROOT)
+    assert shown.out.count("CLEAN") == 2
+    assert shown.err.splitlines()[-2:] == [
+        f"{path}: 50 records in a row cannot be used; the rest was passed over",
+        "and 91 more records that cannot be used",
+    ]
+    assert len(kzmitm("ooni", "convert", path, *OWN_ROOT, "--json").json["problems"]["first"]) == 10
+
+
 def test_the_schema_knows_what_cannot_be_known_and_repeats_that_of_a_scan():
     defs, scan = SCHEMA["$defs"], json.loads(schema_text("scan"))["$defs"]
     assert defs["unknown"]["enum"] == list(Unknown)

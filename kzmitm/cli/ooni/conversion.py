@@ -32,10 +32,13 @@ from kzmitm.ooni.importing import (
 from kzmitm.report.language import _
 from kzmitm.report.text import JudgedTarget
 from kzmitm.verdict.judge import MAX_KEPT, Judge
-from kzmitm.wording import reason_of
+from kzmitm.wording import Wording, reason_of
 
 MAX_TOLD = 10
 """Bad records that are named; the rest is counted."""
+
+MAX_BAD = 100_000
+"""Bad records in a row, after which the rest of a file is not looked at: a packed one may have no end."""
 
 MAX_RUNS = 1024
 """Vantages of a file that are listened to at a time; RIPE Atlas has ten thousand, a few kilobytes each."""
@@ -132,7 +135,12 @@ class Conversion:
     def _read(self, source: Source, name: str, importer: Importer) -> Iterator[bytes]:
         report = FileReport(source.name, name)
         self.files.append(report)
+        bad = 0
         for record in importer.read(source, self._reading):
+            bad = bad + 1 if isinstance(record, Problem) else 0
+            if bad > MAX_BAD:
+                self._leave(report, source)
+                break
             if isinstance(record, Imported):
                 report.imported += 1
                 report.cannot_know.update(record.cannot_know)
@@ -149,6 +157,12 @@ class Conversion:
         self.problems += 1
         if len(self.told) < MAX_TOLD:
             self.told.append(problem)
+
+    def _leave(self, report: FileReport, source: Source) -> None:
+        """The rest of a file is passed over; that is named in any case."""
+        del self.told[MAX_TOLD - 1 :]
+        why = Wording("{count} records in a row cannot be used; the rest was passed over", count=MAX_BAD)
+        self._complain(report, Problem(source.name, why))
 
     def _take(self, record: Imported, format_name: str) -> bytes:
         measurement = record.measurement
