@@ -16,6 +16,9 @@ from kzmitm.wire.segment import Segment
 MAX_BLOCK = 1 << 24
 """Octets of a block of a file: the longest packets are some 64 KiB, a list of secrets may be longer."""
 
+_BEGINNINGS = (16, 4)
+"""Octets that are read first of a packet: the header of pcap, the type of a block of pcapng."""
+
 _ETHERNET, _NULL, _RAW, _LOOP, _SLL, _SLL2 = 1, 0, 101, 108, 113, 276
 _RAW_OLD, _RAW_BSD, _IPV4, _IPV6 = 12, 14, 228, 229
 """Link types (tcpdump.org/linktypes.html)."""
@@ -41,15 +44,26 @@ class CaptureError(WordedError, ValueError):
 
 
 class _Bounded:
-    """A file for scapy, which believes every length that stands in one."""
+    """A file for scapy, which believes every length in one, and takes where it breaks for its end."""
 
     def __init__(self, file: _File) -> None:
         self._file = file
+        self._has_ended = self._is_cut = False
 
     def read(self, size: int) -> bytes:
         if size > MAX_BLOCK:
             raise CaptureError("a block of {size} octets", size=size)
-        return self._file.read(size)
+        piece = self._file.read(size)
+        self._has_ended = len(piece) < size
+        self._is_cut |= self._has_ended and (bool(piece) or size not in _BEGINNINGS)
+        return piece
+
+    def demand_end(self, number: int) -> None:
+        """Raises CaptureError unless the file ended where the next packet would have begun."""
+        if self._is_cut:
+            raise CaptureError("the file is cut off")
+        if not self._has_ended:
+            raise CaptureError("not readable behind packet {number}: {name}", number=number, name="EOFError")
 
 
 def segments(file: _File) -> Iterator[Segment]:
@@ -73,7 +87,8 @@ def _silence(record: logging.LogRecord) -> bool:
 def _read(reader_class: Any, file: _File) -> Iterator[Segment]:
     number = 0
     try:
-        reader = reader_class(_Bounded(file))
+        bounded = _Bounded(file)
+        reader = reader_class(bounded)
         for number, (octets, about) in enumerate(reader, 1):
             linktype = getattr(about, "linktype", None)
             linktype = reader.linktype if linktype is None else linktype
@@ -82,6 +97,7 @@ def _read(reader_class: Any, file: _File) -> Iterator[Segment]:
                 found = read_segment(octets[start:], number, _time(about, reader))
                 if found is not None:
                     yield found
+        bounded.demand_end(number)
     except CaptureError:
         raise
     except Exception as exc:  # noqa: BLE001 - a reader of strangers' files that promises nothing

@@ -81,6 +81,18 @@ def _lines(file: io.BufferedReader, limit: int) -> Iterator[_Piece]:
             yield line, None
         elif octets.strip(_BLANKS):
             yield line, octets
+        else:
+            line += _blank_lines(file)
+
+
+def _blank_lines(file: io.BufferedReader) -> int:
+    """Passes over the blank lines that come now, as far as they were read already; how many there were.
+
+    A small packed file may hold a thousand million of them.
+    """
+    ahead = file.peek(1)
+    end = ahead.rfind(b"\n", 0, len(ahead) - len(ahead.lstrip(_BLANKS))) + 1
+    return file.read(end).count(b"\n")
 
 
 class _Splitter:

@@ -164,6 +164,29 @@ def test_a_reader_that_leaves_is_no_fault():
     assert done.returncode in {0, 3}
 
 
+@pytest.mark.parametrize(
+    ("words", "closed", "code", "said"),
+    [
+        ("fingerprints list", "<&-", 0, b""),
+        ("fingerprints list", "2>&-", 0, b""),
+        ("fingerprints nonsense", "2>&-", 2, b""),
+        ("fingerprints list", ">&-", 70, b"Bad file descriptor"),
+        ("fingerprints list", "<&- >&- 2>&-", 70, b""),
+        ("ooni convert -", "<&-", 2, b"Bad file descriptor"),
+        ("ooni query - --from FOLDER", "<&-", 2, b"Bad file descriptor"),
+        ("ooni analyze - --jobs 1", "<&-", 3, b"stdin:0: Bad file descriptor"),
+    ],
+)
+def test_a_stream_that_is_closed_is_no_fault_of_ours(words, closed, code, said, tmp_path):
+    (tmp_path / "verdicts").mkdir()
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m kzmitm {words.replace('FOLDER', str(tmp_path))} {closed}"],
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, said in done.stderr, done.stderr.count(b"\n")) == (code, True, bool(said))
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_result_that_could_not_be_written_is_no_success(unbuffered):

@@ -420,16 +420,62 @@ def test_a_full_disk_is_said_in_a_line_and_leaves_nothing_half(archive, grounds,
     assert all((part / "part.json").is_file() for part in (out / "extract").iterdir())
 
 
-def test_an_extract_that_was_altered(kzmitm, archive, grounds, tmp_path):
+@pytest.mark.parametrize("size", ["the same", "another"])
+def test_an_extract_that_was_altered(kzmitm, archive, grounds, tmp_path, size):
     out = tmp_path / "out"
     kzmitm("ooni", "analyze", archive.raw, "--out", out, "--extract-only", "--jobs", 1)
     (path,) = out.rglob("handshakes-0.parquet")
-    path.write_bytes(b"PAR1 nothing PAR1")
+    path.write_bytes(b"PAR1".ljust(path.stat().st_size if size == "the same" else 99, b"x"))
     ended = kzmitm("ooni", "analyze", "--out", out, *grounds)
     assert (ended.code, ended.out) == (Exit.USAGE, "")
     assert ended.err.count("\n") == 1
-    assert "was a file altered?" in ended.err
+    told = "was a file altered?" if size == "the same" else "handshakes-0.parquet is not there, or not whole"
+    assert told in ended.err
     assert not list(out.rglob(".unfinished*"))
+
+
+def _without(name):
+    def change(part):
+        (part / name).unlink()
+
+    return change
+
+
+def _saying(text):
+    def change(part):
+        (part / "part.json").write_text(text)
+
+    return change
+
+
+NO_WHOLE_PARTS = {
+    "no chains": _without("chains-0.parquet"),
+    "no handshakes": _without("handshakes-0.parquet"),
+    "another version": _saying('{"format": "kzmitm.extract/2.0"}'),
+    "half a summary": _saying('{"format": "kzmitm.ex'),
+    "nothing in it": _saying('{"format": "kzmitm.extract/1.0"}'),
+    "other things in it": _saying(
+        '{"format": "kzmitm.extract/1.0", "octets": "x", "bad": [], "counts": 7, "problems": {}}'
+    ),
+    "deep": _saying("[" * 100_000),
+}
+
+
+@pytest.mark.parametrize("change", NO_WHOLE_PARTS.values(), ids=NO_WHOLE_PARTS)
+@pytest.mark.parametrize("reads", [True, False], ids=["read", "judge"])
+def test_a_part_that_is_not_whole_is_named_before_anything_else(
+    kzmitm, archive, grounds, tmp_path, change, reads
+):
+    """What is missing in it must not pass for what was not measured."""
+    out = tmp_path / "out"
+    kzmitm("ooni", "analyze", archive.raw, "--out", out, "--extract-only", "--jobs", 1)
+    (summary,) = out.rglob("part.json")
+    change(summary.parent)
+    ended = kzmitm("ooni", "analyze", *[archive.raw] * reads, "--out", out, *grounds)
+    assert (ended.code, ended.out, ended.err.count("\n")) == (Exit.USAGE, "", 1)
+    assert f"{summary.parent}: " in ended.err
+    assert "remove this part and read its files again" in ended.err
+    assert not (out / "verdicts").exists()
 
 
 def test_a_scheduler_that_is_not_there(kzmitm, innocent, tmp_path, monkeypatch):

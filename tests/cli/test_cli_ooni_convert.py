@@ -3,12 +3,19 @@
 import gzip
 import io
 import json
+import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from kzmitm.cli import clock
+from kzmitm.cli.ooni import conversion
+from kzmitm.evidence.schema import schema_text
+from kzmitm.model.codec import format_time
 from kzmitm.ooni.decode import decode
 from kzmitm.ooni.importers import ripe_atlas
 from kzmitm.ooni.importing import Unknown, formats
@@ -16,6 +23,7 @@ from kzmitm.report.imported import CANNOT_KNOW
 
 DATA = Path(__file__).parents[1] / "ooni" / "importers" / "data"
 OWN_ROOT = ("--store", DATA / "ca.pem")
+SCHEMA = json.loads(schema_text("conversion"))
 
 
 def convert(kzmitm, *names: str, **options):
@@ -82,6 +90,59 @@ def _hyperquack(pems, host):
 
 def _now():
     return clock.now().isoformat()
+
+
+HOSTS = ("www.a.test", "www.b.example", "www.c.invalid")
+"""Of three operators: one unknown issuer for all of them is nobody's own mistake."""
+
+
+def _atlas_of_probes(forger, path, probes):
+    rows = []
+    for probe, host in zip(probes, HOSTS, strict=True):
+        pems = [f"{pem}-----END CERTIFICATE-----\n" for pem in _certificates(forger.site(host))]
+        rows.append(_atlas(pems, host) | {"prb_id": probe})
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def outcomes(shown):
+    Draft202012Validator(SCHEMA).validate(shown.json)
+    return {row["hostname"]: row["outcome"] for row in shown.json["targets"]}
+
+
+def test_hosts_of_one_vantage_bear_each_other_out(kzmitm, tmp_path, forger):
+    path = _atlas_of_probes(forger, tmp_path / "x", (7, 7, 7))
+    shown = kzmitm("ooni", "convert", path, "--json")
+    assert outcomes(shown) == dict.fromkeys(HOSTS, "interception")
+    assert {row["vantage"]["id"] for row in shown.json["targets"]} == {"ripe-atlas:7"}
+    measured = datetime.fromtimestamp(json.loads(path.read_text().splitlines()[0])["timestamp"], tz=UTC)
+    assert shown.json["targets"][0]["measured_at"] == format_time(measured)
+
+
+def test_those_of_other_vantages_bear_nothing_out(kzmitm, tmp_path, forger):
+    path = _atlas_of_probes(forger, tmp_path / "x", (7, 8, 9))
+    shown = kzmitm("ooni", "convert", path, "--json")
+    assert outcomes(shown) == dict.fromkeys(HOSTS, "inconclusive")
+
+
+def test_nor_do_those_of_other_files(kzmitm, tmp_path, forger):
+    lines = _atlas_of_probes(forger, tmp_path / "x", (7, 7, 7)).read_text().splitlines()
+    paths = [tmp_path / f"{number}.json" for number in range(3)]
+    for path, line in zip(paths, lines, strict=True):
+        path.write_text(line)
+    assert outcomes(kzmitm("ooni", "convert", *paths, "--json")) == dict.fromkeys(HOSTS, "inconclusive")
+
+
+def test_vantages_without_number_are_judged_in_bounded_memory(kzmitm, tmp_path, forger, monkeypatch):
+    """The run that was silent for longest is closed; one that goes on keeps what it knows."""
+    monkeypatch.setattr(conversion, "MAX_RUNS", 2)
+    lines = _atlas_of_probes(forger, tmp_path / "x", (7, 7, 7)).read_text().splitlines()
+    others = [json.dumps(json.loads(lines[0]) | {"prb_id": probe}) for probe in (8, 9, 10)]
+    path = tmp_path / "many"
+    path.write_text("\n".join([lines[0], others[0], lines[1], others[1], lines[2], others[2]]))
+    shown = kzmitm("ooni", "convert", path, "--json").json["targets"]
+    assert {row["outcome"] for row in shown if row["vantage"]["id"] == "ripe-atlas:7"} == {"interception"}
+    assert [row["number"] for row in shown if row["vantage"]["id"] != "ripe-atlas:7"] == [1, 3, 5]
 
 
 @pytest.mark.parametrize("write", [_atlas, _tlsx, _zgrab2, _sslyze])
@@ -158,6 +219,52 @@ def test_bad_records_are_named_and_counted(kzmitm, tmp_path):
     assert shown.out.count("CLEAN") == 2
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("ripe-atlas.json", "tlsx.jsonl", "zgrab2.jsonl", "hyperquack-v1.jsonl", "hyperquack-v2.jsonl"),
+        ("sslyze-6.3.1.json.gz", "nmap-7.93.xml", "testssl-3.0.8-flat.json", "handshakes.pcap", "README.md"),
+    ],
+)
+def test_whatever_there_is_fits_the_schema(kzmitm, names):
+    formats = () if "README.md" not in names else ("--format", "testssl")
+    document = kzmitm("ooni", "convert", *(DATA / name for name in names[:4]), *OWN_ROOT, "--json").json
+    Draft202012Validator(SCHEMA).validate(document)
+    assert document["targets"]
+    broken = kzmitm("ooni", "convert", DATA / names[4], *formats, *OWN_ROOT, "--json").json
+    Draft202012Validator(SCHEMA).validate(broken)
+
+
+def test_the_rest_of_a_file_of_bad_records_is_not_looked_at(kzmitm, tmp_path, monkeypatch):
+    monkeypatch.setattr(conversion, "MAX_BAD", 50)
+    good = (DATA / "zgrab2.jsonl").read_text().splitlines()[0]
+    path = tmp_path / "mixed.jsonl"
+    path.write_text("\n".join([good, *['{"data": 1}'] * 50, good, *['{"data": 1}'] * 51, good]))
+    shown = kzmitm("ooni", "convert", path, *OWN_ROOT)
+    assert shown.out.count("CLEAN") == 2
+    assert shown.err.splitlines()[-2:] == [
+        f"{path}: 50 records in a row cannot be used; the rest was passed over",
+        "and 91 more records that cannot be used",
+    ]
+    assert len(kzmitm("ooni", "convert", path, *OWN_ROOT, "--json").json["problems"]["first"]) == 10
+
+
+def test_the_schema_knows_what_cannot_be_known_and_repeats_that_of_a_scan():
+    defs, scan = SCHEMA["$defs"], json.loads(schema_text("scan"))["$defs"]
+    assert defs["unknown"]["enum"] == list(Unknown)
+    assert SCHEMA["properties"]["problems"]["properties"]["first"]["maxItems"] == conversion.MAX_TOLD
+    told = ("description", "required", "properties")
+    for name in defs.keys() & scan.keys():
+        mine, theirs = defs[name], scan[name]
+        assert set(mine.get("required", ())) >= set(theirs.get("required", ())), name
+        assert {k: v for k, v in mine.items() if k not in told} == {
+            k: v for k, v in theirs.items() if k not in told
+        }
+        for key in mine.get("properties", {}).keys() & theirs.get("properties", {}).keys():
+            one, other = mine["properties"][key], theirs["properties"][key]
+            assert one | {"description": ""} == other | {"description": ""}, (name, key)
+
+
 def test_the_document(kzmitm):
     document = kzmitm("ooni", "convert", DATA / "ripe-atlas.json", *OWN_ROOT, "--json").json
     assert list(document)[:2] == ["schema", "version"]
@@ -199,6 +306,35 @@ def test_nothing_is_left_of_what_failed(kzmitm, tmp_path):
     assert shown.code == 2
     assert "README.md: not a file that can be read here; name its format with --format (" in shown.err
     assert not [path for path in tmp_path.iterdir() if path.name != "home"]
+
+
+def test_no_verdict_falls_before_every_file_is_known_to_be_good(kzmitm):
+    shown = kzmitm("ooni", "convert", DATA / "ripe-atlas.json", DATA / "README.md")
+    assert (shown.code, shown.out) == (2, "")
+
+
+def test_what_can_be_read_only_once(kzmitm, tmp_path):
+    """A pipe, as `<(zcat x.gz)` is one."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = Thread(target=pipe.write_bytes, args=((DATA / "tlsx.jsonl").read_bytes(),))
+    writer.start()
+    shown = kzmitm("ooni", "convert", pipe, *OWN_ROOT)
+    writer.join()
+    assert f"{pipe} (tlsx): cannot know: " in shown.out
+
+
+def test_what_came_into_the_place_meanwhile_is_not_overwritten(kzmitm, tmp_path, monkeypatch):
+    out, original = tmp_path / "out.jsonl", ripe_atlas.read
+
+    def meanwhile(source, reading):
+        out.write_text("another's")
+        return original(source, reading)
+
+    monkeypatch.setattr(ripe_atlas, "read", meanwhile)
+    shown = convert(kzmitm, "ripe-atlas.json", out=out)
+    assert (shown.code, out.read_text()) == (2, "another's")
+    assert "exists already" in shown.err
 
 
 def test_stdin_packed(kzmitm, monkeypatch):

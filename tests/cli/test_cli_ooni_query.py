@@ -78,8 +78,16 @@ def test_the_example_of_the_help(ask):
 
 
 def test_a_query_from_stdin(kzmitm, findings, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.StringIO("CREATE TABLE t AS SELECT 7 AS n;\nSELECT n FROM t"))
+    octets = b"\xef\xbb\xbfCREATE TABLE t AS SELECT 7 AS n;\r\nSELECT n FROM t"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(octets)))
     assert kzmitm("ooni", "query", "--from", findings, "-").out == "n\n7\n"
+
+
+@pytest.mark.parametrize("where", ["stdin", "words"])
+def test_a_query_that_is_no_text(kzmitm, findings, monkeypatch, where):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"SELECT '\xff'")))
+    ended = kzmitm("ooni", "query", "--from", findings, "-" if where == "stdin" else "SELECT '\udcff'")
+    assert (ended.code, ended.out, ended.err) == (Exit.USAGE, "", "kzmitm: the query is not UTF-8\n")
 
 
 def test_none_is_nothing_and_values_stand_between_tabs(ask):
@@ -209,6 +217,14 @@ def test_what_a_query_may_not(ask, findings, tmp_path, sql):
         "tables",
         "verdicts",
     ]
+
+
+@pytest.mark.parametrize("sql", ["SELEC 1", "SELECT nothing", "SELECT 'x'::INTEGER", OUTSIDE[0]])
+def test_a_mistake_in_a_query_is_no_fault_of_a_file(ask, sql):
+    ended = ask(sql)
+    assert (ended.code, ended.out) == (Exit.USAGE, "")
+    assert "Error: " in ended.err
+    assert "altered" not in ended.err
 
 
 def test_files_of_the_analysis_can_be_read(values, findings):

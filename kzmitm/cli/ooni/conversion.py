@@ -1,11 +1,13 @@
 """Files of other tools read and judged: what came of each file, and the verdicts in bounded memory."""
 
+import stat
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import BinaryIO
 
 from kzmitm.cli.judging import chain_of, failures_of, judged_target
@@ -14,6 +16,7 @@ from kzmitm.cli.sources import STDIN
 from kzmitm.errors import UsageError
 from kzmitm.evidence.json_writer import canonical
 from kzmitm.model.certificate import Certificate
+from kzmitm.model.target import Vantage
 from kzmitm.model.verdict import Outcome, Verdict
 from kzmitm.ooni.emit import emit
 from kzmitm.ooni.import_source import Source
@@ -29,10 +32,18 @@ from kzmitm.ooni.importing import (
 from kzmitm.report.language import _
 from kzmitm.report.text import JudgedTarget
 from kzmitm.verdict.judge import MAX_KEPT, Judge
-from kzmitm.wording import reason_of
+from kzmitm.wording import Wording, reason_of
 
 MAX_TOLD = 10
 """Bad records that are named; the rest is counted."""
+
+MAX_BAD = 100_000
+"""Bad records in a row, after which the rest of a file is not looked at: a packed one may have no end."""
+
+MAX_RUNS = 1024
+"""Vantages of a file that are listened to at a time; RIPE Atlas has ten thousand, a few kilobytes each."""
+MAX_HELD = 4 * MAX_KEPT
+"""Verdicts that wait for what else their vantages saw, of all vantages together."""
 
 AT_ONCE = frozenset({Outcome.CLEAN, Outcome.UNREACHABLE})
 """Outcomes that the rest of the run cannot change."""
@@ -61,11 +72,29 @@ class Judged:
     certificates: tuple[Certificate, ...]
 
 
+@dataclass(slots=True)
+class _Run:
+    """What one vantage saw in one file: only that bears itself out."""
+
+    judge: Judge
+    held: dict[int, Judged] = field(default_factory=dict)
+    """By identity: the judge keeps these measurements until it has settled them."""
+
+
 class Conversion:
-    """Reads files and judges what is in them; `tell` is called with each verdict once it is final."""
+    """Reads files and judges what is in them; `tell` is called with each verdict once it is final.
+
+    `make_judge` gives a judge for each run, which is what one vantage saw in one file. Of a vantage that was
+    silent for long, what it said before is settled already.
+    """
 
     def __init__(
-        self, judge: Judge, reading: Reading, *, now: datetime | None, tell: Callable[[Judged], None]
+        self,
+        make_judge: Callable[[], Judge],
+        reading: Reading,
+        *,
+        now: datetime | None,
+        tell: Callable[[Judged], None],
     ) -> None:
         self.files: list[FileReport] = []
         self.tally = Tally()
@@ -73,29 +102,45 @@ class Conversion:
         self.problems = 0
         self.is_whole = True
         """False if the user stopped it."""
-        self._judge = judge
+        self._make_judge = make_judge
         self._reading = reading
         self._now = now
         self._tell = tell
-        self._held: dict[int, Judged] = {}
-        """By identity: the judge keeps these measurements until it has settled them."""
+        self._runs: dict[Vantage, _Run] = {}
+        """Of the file that is read; the one that was silent for longest comes first."""
+        self._waiting = 0
+        """Verdicts that are held."""
         self._count = 0
 
     def lines(self, paths: list[str], format_name: str | None) -> Iterator[bytes]:
-        """Judge everything; yields each measurement as a line of OONI's format."""
+        """Judge everything; yields each measurement as a line of OONI's format.
+
+        Raises UsageError before anything is judged if a file cannot be read or is of no format; for what can
+        be opened only once, when its turn comes.
+        """
+        for path in paths:
+            if _opens_twice(path):
+                with opened(path) as file:
+                    importer_of(Source(file, path), format_name)
         try:
             for path in paths:
                 with opened(path) as file:
                     source = Source(file, path)
                     yield from self._read(source, *importer_of(source, format_name))
+                self._close_runs()
         except KeyboardInterrupt:
             self.is_whole = False
-        self._settle()
+            self._close_runs()
 
     def _read(self, source: Source, name: str, importer: Importer) -> Iterator[bytes]:
         report = FileReport(source.name, name)
         self.files.append(report)
+        bad = 0
         for record in importer.read(source, self._reading):
+            bad = bad + 1 if isinstance(record, Problem) else 0
+            if bad > MAX_BAD:
+                self._leave(report, source)
+                break
             if isinstance(record, Imported):
                 report.imported += 1
                 report.cannot_know.update(record.cannot_know)
@@ -113,14 +158,22 @@ class Conversion:
         if len(self.told) < MAX_TOLD:
             self.told.append(problem)
 
+    def _leave(self, report: FileReport, source: Source) -> None:
+        """The rest of a file is passed over; that is named in any case."""
+        del self.told[MAX_TOLD - 1 :]
+        why = Wording("{count} records in a row cannot be used; the rest was passed over", count=MAX_BAD)
+        self._complain(report, Problem(source.name, why))
+
     def _take(self, record: Imported, format_name: str) -> bytes:
         measurement = record.measurement
-        facts = self._judge.facts(measurement, self._now or measurement.started_at)
-        verdict = self._judge.verdict_of(facts)
-        judged = self._judged(self._count, record, verdict)
+        run = self._run_of(measurement.vantage)
+        facts = run.judge.facts(measurement, self._now or measurement.started_at)
+        verdict = run.judge.verdict_of(facts)
+        judged = _judged(self._count, record, verdict, run.judge)
         self._count += 1
-        if verdict.outcome not in AT_ONCE and len(self._held) < MAX_KEPT:
-            self._held[id(measurement)] = judged
+        if verdict.outcome not in AT_ONCE and len(run.held) < MAX_KEPT:
+            run.held[id(measurement)] = judged
+            self._waiting += 1
         else:
             self._show(judged)
         line = emit(
@@ -136,22 +189,48 @@ class Conversion:
         )
         return canonical(line, floats=True) + b"\n"
 
-    def _judged(self, number: int, record: Imported, verdict: Verdict) -> Judged:
-        chain = chain_of(record.measurement, self._judge.cache)
-        return Judged(number, record, judged_target(record.measurement, verdict, chain), chain)
+    def _run_of(self, vantage: Vantage) -> _Run:
+        """The run of a vantage, which becomes the one that spoke last."""
+        run = self._runs.pop(vantage, None)
+        if run is None:
+            run = _Run(self._make_judge())
+        while self._runs and (len(self._runs) >= MAX_RUNS or self._waiting >= MAX_HELD):
+            self._close_run(next(iter(self._runs)))
+        self._runs[vantage] = run
+        return run
 
-    def _settle(self) -> None:
-        for settled in self._judge.settle():
+    def _close_runs(self) -> None:
+        while self._runs:
+            self._close_run(next(iter(self._runs)))
+
+    def _close_run(self, vantage: Vantage) -> None:
+        run = self._runs[vantage]
+        for settled in run.judge.settle():
             place = id(settled.facts.measurement)
-            held = self._held.get(place)
+            held = run.held.get(place)
             if held is not None:  # else Ctrl-C came between the verdict and its being held
-                self._held[place] = self._judged(held.number, held.record, settled.verdict)
-        for judged in self._held.values():
-            self._show(judged)
+                run.held[place] = _judged(held.number, held.record, settled.verdict, run.judge)
+        for place in list(run.held):
+            self._waiting -= 1
+            self._show(run.held.pop(place))
+        del self._runs[vantage]
 
     def _show(self, judged: Judged) -> None:
         self.tally.add(judged.target)
         self._tell(judged)
+
+
+def _judged(number: int, record: Imported, verdict: Verdict, judge: Judge) -> Judged:
+    chain = chain_of(record.measurement, judge.cache)
+    return Judged(number, record, judged_target(record.measurement, verdict, chain), chain)
+
+
+def _opens_twice(path: str) -> bool:
+    """False for a pipe, whose content is gone once it was read, and for what is not there."""
+    try:
+        return path != STDIN and stat.S_ISREG(Path(path).stat().st_mode)
+    except (OSError, ValueError):
+        return path != STDIN  # opening it says what is wrong
 
 
 @contextmanager

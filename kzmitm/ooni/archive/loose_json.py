@@ -1,6 +1,7 @@
-"""JSON as strangers write it: half characters and octets that are no text stand in pages that were cut."""
+"""JSON as strangers write it: half characters, octets that are no text, numbers that JSON does not have."""
 
 import json
+from math import isfinite
 from typing import Any
 
 import msgspec
@@ -10,7 +11,11 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def decode_loosely(text: bytes) -> Any:
-    """The value of a JSON text, with `?` for what is no character; raises one of UNREADABLE."""
+    """The value of a JSON text; raises one of UNREADABLE.
+
+    What is no character is `?`. A number that is none (NaN and Infinity, as Python writes them) or too large
+    for one is null.
+    """
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
@@ -21,5 +26,12 @@ def decode_loosely(text: bytes) -> Any:
 
 
 def _repaired(text: bytes) -> bytes:
-    value = json.loads(text.decode("utf-8", "replace"))
+    value = json.loads(
+        text.decode("utf-8", "replace"), parse_constant=lambda _name: None, parse_float=_finite
+    )
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _finite(digits: str) -> float | None:
+    number = float(digits)
+    return number if isfinite(number) else None

@@ -18,7 +18,16 @@ from kzmitm.errors import WordedError
 from kzmitm.ooni.archive.chains import MAX_DER
 from kzmitm.ooni.archive.complaints import full_disk, one_line
 from kzmitm.ooni.archive.database import duckdb
-from kzmitm.ooni.archive.parts import EXTRACT, OWN, ROW_GROUPS, SUMMARY, parts_of, quoted, read_summary
+from kzmitm.ooni.archive.parts import (
+    EXTRACT,
+    OWN,
+    ROW_GROUPS,
+    SUMMARY,
+    demand_files,
+    folders_of,
+    quoted,
+    read_summary,
+)
 from kzmitm.ooni.archive.rows import COLUMNS, MAX_TEXT
 from kzmitm.ooni.archive.tables import connect
 
@@ -80,7 +89,7 @@ def _parts(folders: Sequence[Path]) -> Iterator[Path]:
         if (folder / SUMMARY).is_file():
             yield folder
         else:
-            yield from parts_of(folder / EXTRACT if (folder / EXTRACT).is_dir() else folder)
+            yield from folders_of(folder / EXTRACT if (folder / EXTRACT).is_dir() else folder)
 
 
 def _take(part: Path, target: Path, connection: duckdb.DuckDBPyConnection) -> str:
@@ -134,7 +143,7 @@ def _content_name(part: Path, files: Sequence[Path]) -> str:
         raise BadPartError(
             "{summary}: larger than {max_summary} MiB", summary=SUMMARY, max_summary=MAX_SUMMARY >> 20
         )
-    read_summary(part)
+    demand_files(part, read_summary(part), sizes=False)  # sizes tell nothing of a stranger's: rows do
     digest = sha256()
     for file in files:
         digest.update(file.name.encode() + b"\0")

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
@@ -11,6 +11,7 @@ from typing import IO, Any, Final, Self
 
 import msgspec
 
+from kzmitm.errors import UsageError
 from kzmitm.ooni.archive.chains import Chain
 from kzmitm.ooni.archive.parquet import Writer
 from kzmitm.ooni.archive.planning import identity
@@ -30,7 +31,7 @@ SUMMARY: Final = "part.json"
 OWN: Final = "own.jsonl"
 """Our own measurements, whole."""
 MAX_PROBLEMS: Final = 100
-"""Bad lines of a part that are named; the rest is counted."""
+"""Bad lines of a part that are named, and as many bad files; the rest is counted."""
 MAX_DISTINCT: Final = 20_000
 """Certificates remembered as written: beyond it the next file of the part begins."""
 MAX_MEASUREMENTS: Final = 100_000
@@ -105,9 +106,12 @@ class Part:
         self.counts["own"] += 1
 
     def problem(self, source: str, number: int, why: str) -> None:
-        """Counts a document that could not be read, and names it as long as there are not too many."""
+        """Counts a document that could not be read, and names it as long as there are not too many.
+
+        The rest of a file has the number 0; it is named however many bad lines came before.
+        """
         self.bad += 1
-        if len(self.problems) < MAX_PROBLEMS:
+        if len(self.problems) < (MAX_PROBLEMS if number else 2 * MAX_PROBLEMS):
             self.problems.append({"source": source, "line": number, "why": why[:300]})
 
     def commit(self, **about: Any) -> dict[str, Any]:
@@ -124,6 +128,8 @@ class Part:
             "problems": self.problems,
         }
         path = self._folder / SUMMARY
+        written = sorted(self._folder.glob("*.parquet"))
+        summary["files"] = {each.name: each.stat().st_size for each in written}
         path.write_text(json.dumps(summary, indent=1), encoding="utf-8")
         for each in self._folder.iterdir():
             _synchronise(each)
@@ -204,20 +210,66 @@ def quoted(path: Path | str) -> str:
     return "'" + str(path).replace("'", "''") + "'"
 
 
+class DamagedPartError(UsageError, ValueError):
+    """A part is not what was written; says what is wrong with it."""
+
+    hint = Wording("remove this part and read its files again")
+
+
 def read_summary(part: Path) -> dict[str, Any]:
-    """What a part says of itself; raises ValueError or OSError if that cannot be read."""
-    summary = json.loads((part / SUMMARY).read_text(encoding="utf-8"))
+    """What a part says of itself; raises DamagedPartError for no summary of a known format, OSError."""
+    try:
+        summary = json.loads((part / SUMMARY).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        summary = None
     if not isinstance(summary, dict) or not str(summary.get("format", "")).startswith("kzmitm.extract/1."):
-        raise ValueError(Wording("{part}: no part of an extract that this version reads", part=part))
+        raise DamagedPartError("{part}: no part of an extract that this version reads", part=part)
     return summary
 
 
-def parts_of(folder: Path) -> Iterator[Path]:
-    """The whole parts in an extract, in order of their names; what a killed worker left is none."""
+def folders_of(folder: Path) -> Iterator[Path]:
+    """What may be the parts in an extract, in order of their names; what a killed worker left is none."""
     if folder.is_dir():
         for path in sorted(folder.iterdir()):
             if not path.name.startswith(".") and (path / SUMMARY).is_file():
                 yield path
+
+
+def parts_of(folder: Path) -> Iterator[Path]:
+    """The parts in an extract; raises DamagedPartError for one that is not as it was written, OSError.
+
+    What is missing must not be taken for what was not measured.
+    """
+    for part in folders_of(folder):
+        summary = read_summary(part)
+        if not _is_complete(summary):
+            raise DamagedPartError("{part}: its summary is damaged", part=part)
+        demand_files(part, summary)
+        yield part
+
+
+def _is_complete(summary: Mapping[str, Any]) -> bool:
+    """All that is asked of a summary later is there."""
+    counts = summary.get("counts")
+    lists = [summary.get("sources", []), summary.get("problems")]
+    return (
+        isinstance(counts, dict)
+        and all(type(counts.get(table)) is int for table in COLUMNS)
+        and all(type(summary.get(name)) is int for name in ("octets", "bad"))
+        and all(isinstance(rows, list) and all(isinstance(each, dict) for each in rows) for rows in lists)
+    )
+
+
+def demand_files(part: Path, summary: Mapping[str, Any], *, sizes: bool = True) -> None:
+    """Raises DamagedPartError if a file is not there, or not of its size, OSError.
+
+    Summaries of before they told of files tell nothing, nor do those of a merge.
+    """
+    told = summary.get("files")
+    for name, size in told.items() if isinstance(told, dict) else ():
+        path = part / Path(name).name
+        if not path.is_file() or (sizes and path.stat().st_size != size):
+            raise DamagedPartError("{part}: {name} is not there, or not whole", part=part, name=path.name)
 
 
 def sources_of(part: Path) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """What is to be read, cut into tasks: the same files give the same tasks on every machine."""
 
+import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -67,19 +68,39 @@ def _sources(path: Path) -> Iterator[Source]:
     if path.is_file():
         yield _source(path, path.name)
     elif path.is_dir():
-        for each in sorted(path.rglob("*")):
-            below = each.relative_to(path)
-            hidden = any(part.startswith(".") for part in below.parts)
-            named = each.name.lower().endswith(SUFFIXES) and each.name not in NOT_MEASUREMENTS
-            if named and not hidden and each.is_file():
-                yield _source(each, below.as_posix())
+        for each in sorted(_below(path)):
+            yield _source(each, each.relative_to(path).as_posix())
+    elif path.exists():
+        raise UsageError(
+            "{path}: neither a file nor a folder", hint="what comes through a pipe is read as -", path=path
+        )
     else:
         raise UsageError("{path}: no such file or folder", path=path)
 
 
-def _source(path: Path, name: str) -> Source:
-    size = path.stat().st_size
+def _below(path: Path) -> Iterator[Path]:
+    """The files of a folder that are to be read, and folders in it that cannot; links to folders are none."""
+    unreadable: list[str] = []
+    for place, folders, names in os.walk(path, onerror=lambda exc: unreadable.append(str(exc.filename))):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            named = name.lower().endswith(SUFFIXES) and name not in NOT_MEASUREMENTS
+            if named and not name.startswith(".") and _may_be_file(found := Path(place, name)):
+                yield found
+    yield from map(Path, unreadable)
+
+
+def _may_be_file(path: Path) -> bool:
     try:
+        return path.is_file()
+    except OSError:  # a folder whose names may be read, and nothing else
+        return True
+
+
+def _source(path: Path, name: str) -> Source:
+    size = 0
+    try:
+        size = path.stat().st_size
         with path.open("rb", buffering=0) as file:
             ends = file.read(MARKED)
             file.seek(max(size - MARKED, 0))
@@ -99,10 +120,13 @@ def plan(sources: Iterable[Source]) -> list[Task]:
     groups: list[list[Source]] = [[]]
     ordered = sorted(sources, key=lambda each: (each.shown, each.size, each.mark, each.path))
     most = min(max(sum(each.size for each in ordered) // PIECES, MIN_TASK), MAX_TASK)
+    size = 0
     for source in ordered:
-        if groups[-1] and sum(each.size for each in groups[-1]) + source.size > most:
+        if groups[-1] and size + source.size > most:
             groups.append([])
+            size = 0
         groups[-1].append(source)
+        size += source.size
     seen: Counter[str] = Counter()
     return [_task(group, seen) for group in groups if group]
 

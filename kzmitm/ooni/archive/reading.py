@@ -4,6 +4,7 @@ What a file is, its first octets say, never its name: OONI's bucket has tar file
 compressed. Memory is bounded by the longest line, and lines by MAX_DOCUMENT.
 """
 
+import re
 from collections.abc import Iterator
 from itertools import chain
 from typing import BinaryIO
@@ -25,6 +26,9 @@ MAX_WINDOW = 128 << 20
 _BOM = b"\xef\xbb\xbf"
 _HEAD = 4096
 """Octets by which it is told what a file is, however they came."""
+_SPACE = 0x20
+_BLANK = re.compile(rb"\s*\n")
+"""Lines without anything, all at once: a small packed file may hold a thousand million of them."""
 _END_TEXT = b"the end of the file"
 _END = zstandard.ZstdCompressor(write_checksum=True).compress(_END_TEXT)
 
@@ -204,7 +208,12 @@ def lines(chunks: Chunks) -> Iterator[tuple[int, bytes]]:
                 pending.append(chunk[start:end])
                 yield from _line(number, pending, size + end - start)
                 pending, size = [], 0
-            elif end > start:
+            elif chunk[start] > _SPACE:
+                yield from _line(number, [chunk[start:end]], end - start)
+            elif blank := _BLANK.match(chunk, start):
+                end = blank.end() - 1
+                number += chunk.count(b"\n", start, end)
+            else:
                 yield from _line(number, [chunk[start:end]], end - start)
             start = end + 1
             number += 1

@@ -12,6 +12,11 @@ from kzmitm.ooni.archive.reading import DamagedFileError, documents
 from kzmitm.wording import reason_of
 
 STDIN = "-"
+MAX_BAD = 100_000
+"""Documents in a row that are no measurements, after which the rest of a file is not looked at.
+
+Each takes ten microseconds, and a packed file of some megabytes may hold a thousand million of them.
+"""
 
 
 def extract(task: Task, folder: str, scratch: str | None = None) -> dict[str, Any]:
@@ -44,10 +49,16 @@ def _read(source: Source, extractor: Extractor, part: Part) -> None:
 
 
 def _read_file(file: BinaryIO, name: str, extractor: Extractor, part: Part) -> None:
+    bad = 0
     for member, number, document in documents(file):
+        if bad == MAX_BAD:
+            raise DamagedFileError(
+                "{count} documents in a row are no measurements; the rest was passed over", count=bad
+            )
         part.octets += len(document) + 1
         shown = cut(f"{name}:{member}" if member else name)
         why = extractor.add(document, source=shown, number=number)
+        bad = 0 if why is None else bad + 1
         if why is not None:
             part.problem(shown, number, why)
 

@@ -41,7 +41,8 @@ def read(source: Source, reading: Reading) -> Iterator[Record]:
             for handshake in connections.take(segment):
                 yield _record(handshake, source)
     except ValueError as exc:
-        yield Problem(source.name, str(exc))
+        if not source.damage:  # which says more
+            yield Problem(source.name, str(exc))
     for handshake in connections.end():
         yield _record(handshake, source)
     if source.damage:

@@ -269,6 +269,11 @@ def test_a_summary_that_is_none(part, tmp_path, text):
     refused(part, tmp_path)
 
 
+def test_a_part_that_was_copied_by_half(part, tmp_path):
+    (part / "chains-0.parquet").unlink()
+    refused(part, tmp_path, "chains-0.parquet is not there")
+
+
 def test_a_huge_summary(part, tmp_path):
     with (part / SUMMARY).open("ab") as file:
         file.truncate(merging.MAX_SUMMARY + 1)

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from archive_samples import document, enveloped, row, sample, table
 
+from kzmitm.ooni.archive import work
+from kzmitm.ooni.archive.parts import MAX_PROBLEMS
 from kzmitm.ooni.archive.planning import Source, Task, plan, sources_in
 from kzmitm.ooni.archive.reading import MAX_DOCUMENT
 from kzmitm.ooni.archive.rows import MAX_TEXT
@@ -60,6 +62,21 @@ def test_a_file_that_cannot_be_read_is_a_problem_of_the_part(tmp_path):
         ("folder", os.strerror(21)),
     ]
     assert told["counts"]["measurements"] == 1
+
+
+def test_the_rest_of_a_file_that_holds_no_measurements_is_not_looked_at(tmp_path, monkeypatch):
+    monkeypatch.setattr(work, "MAX_BAD", 300)
+    few, many = b"x\n" * 299 + LINE + b"\n", b"{}\n" * 300 + LINE + b"\n"
+    (tmp_path / "few.jsonl").write_bytes(few + few)
+    (tmp_path / "many.jsonl").write_bytes(many)
+    told, _ = extracted(tmp_path, tmp_path / "few.jsonl", tmp_path / "many.jsonl")
+    assert (told["counts"]["measurements"], told["bad"]) == (2, 299 + 299 + 300 + 1)
+    assert len(told["problems"]) == MAX_PROBLEMS + 1
+    assert told["problems"][-1] == {
+        "source": "many.jsonl",
+        "line": 0,
+        "why": "300 documents in a row are no measurements; the rest was passed over",
+    }
 
 
 def test_an_error_without_a_number_says_what_it_is(tmp_path, monkeypatch):

@@ -292,7 +292,7 @@ def test_what_only_looks_like_ours_is_not(own):
 
 
 def test_what_the_fast_reading_passed_over_may_keep_ours_from_being_kept():
-    line = json.dumps(document(x_kzmitm=OWN, x_other="HERE")).encode().replace(b'"HERE"', b"1e999")
+    line = json.dumps(document(x_kzmitm=OWN, x_other="HERE")).encode().replace(b'"HERE"', b"9" * 5000)
     rows = read(line)
     assert rows.measurements[0]["own"] is False
     assert rows.owned == []

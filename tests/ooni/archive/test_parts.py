@@ -43,11 +43,11 @@ def test_a_part_tells_what_is_in_it(tmp_path):
         part.own(0, b'{"a":\n1}')
         part.problem("a.jsonl", 3, "not JSON")
         part.octets = 7
-        told = part.commit(sources=["a"])
+        told = part.commit(sources=[{"name": "a"}])
     folder = tmp_path / "extract/part"
     assert read_summary(folder) == told
     assert told["counts"] == {"measurements": 1, "handshakes": 1, "chains": 2, "certificates": 2, "own": 1}
-    assert (told["octets"], told["bad"], told["sources"]) == (7, 1, ["a"])
+    assert (told["octets"], told["bad"], told["sources"]) == (7, 1, [{"name": "a"}])
     assert told["problems"] == [{"source": "a.jsonl", "line": 3, "why": "not JSON"}]
     assert (folder / "own.jsonl").read_bytes() == b'0 {"a": 1}\n'
     assert {each["der"] for each in table(folder, "certificates")} == {b"a", b"b"}

@@ -1,8 +1,10 @@
 """Tasks: the same files give the same ones on every machine, each file once, and shares that divide them."""
 
+import errno
 import os
 import shutil
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -72,10 +74,44 @@ def test_what_is_no_file_is_not_read(folder):
     assert [source.shown for source in sources_in([folder])] == sorted(FILES)
 
 
-@pytest.mark.parametrize("name", ["none", "pipe.json"])
-def test_a_path_that_is_not_there_is_an_error_of_whoever_named_it(folder, name):
+@pytest.mark.parametrize("name", ["f", "."])
+def test_a_folder_that_cannot_be_read_is_not_passed_over_in_silence(folder, name, monkeypatch):
+    (folder / name).chmod(0)
+    if os.geteuid() == 0:  # who may read everything
+        original = os.scandir
+
+        def forbidding(path):
+            if Path(path) == folder / name:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return original(path)
+
+        monkeypatch.setattr(os, "scandir", forbidding)
+    found = {source.shown: source.mark for source in sources_in([folder])}
+    (folder / name).chmod(0o700)
+    assert found[name] == ""
+    assert len(found) == (len(FILES) if name == "f" else 1)
+
+
+def test_a_file_that_goes_or_cannot_be_looked_at_is_left_to_its_task(folder, monkeypatch):
+    original = Path.stat
+
+    def stat(path, **words):
+        if path.name == "c.json":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return original(path, **words)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    found = {source.shown: source.size for source in sources_in([folder])}
+    assert found.keys() == set(FILES)
+    assert found["c.json"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"), [("none", "no such file or folder"), ("pipe.json", "neither a file nor a folder")]
+)
+def test_a_path_that_is_not_there_is_an_error_of_whoever_named_it(folder, name, complaint):
     os.mkfifo(folder / "pipe.json")
-    with pytest.raises(UsageError, match="no such file or folder"):
+    with pytest.raises(UsageError, match=complaint):
         sources_in([folder / name])
 
 
@@ -101,6 +137,23 @@ def test_names_that_are_no_text_are_shown_as_what_can_be_written(tmp_path):
         assert found.shown == "?.jsonl"
         assert os.fsencode(found.path) == path
         assert len(plan([found])) == 1
+
+
+def test_each_size_is_looked_at_a_few_times_however_many_files_there_are():
+    """A hundred thousand files that a fetch left empty are one task."""
+
+    class Size(int):
+        looked_at = 0
+
+        def __add__(self, other):
+            Size.looked_at += 1
+            return int(self) + other
+
+        __radd__ = __add__
+
+    (task,) = plan(Source(str(number), f"{number:06}", Size(0)) for number in range(1000))
+    assert len(task.sources) == 1000
+    assert Size.looked_at < 5 * 1000
 
 
 SOURCES = st.lists(

@@ -169,7 +169,27 @@ def test_lines_may_be_cut_into_chunks_anywhere():
         assert list(lines(JSONL[at : at + size] for at in range(0, len(JSONL), size))) == whole
 
 
-@given(st.lists(st.sampled_from([b"a", b"\n", b"\r\n", b" ", b"bb\n", b""]), max_size=30), st.data())
+@pytest.mark.parametrize("line", [b"\n", b"\r\n", b" \t\n"])
+def test_blank_lines_are_passed_over_together(line, monkeypatch):
+    """A packed file of a megabyte may hold a thousand million of them, and each line takes its time."""
+    asked = []
+    original = reading._line
+
+    def counted(*about):
+        asked.append(about)
+        return original(*about)
+
+    monkeypatch.setattr(reading, "_line", counted)
+    text = line + b"x\n" + line * 20_000 + b" y\n" + line * 20_000 + b"z"
+    chunks = [text[at : at + 4096] for at in range(0, len(text), 4096)]
+    assert list(lines(iter(chunks))) == [(2, b"x"), (20_003, b" y"), (40_004, b"z")]
+    assert len(asked) < 100
+
+
+@given(
+    st.lists(st.sampled_from([b"a", b"\n", b"\r\n", b" ", b"bb\n", b"", b"\0", b"\x0c\n"]), max_size=30),
+    st.data(),
+)
 @settings(max_examples=150, deadline=None, derandomize=True)
 def test_lines_are_those_of_split(pieces, data):
     text = b"".join(pieces)

@@ -127,6 +127,22 @@ def test_rows_come_back_however_they_are_written(rows, form, ascii_only, chunk):
     assert [each.value for each in found if isinstance(each, Document)] == rows
 
 
+def test_blank_lines_are_passed_over_together():
+    """A packed file of a megabyte may hold a thousand million of them, and each line takes its time."""
+
+    class Counted(io.BufferedReader):
+        lines = 0
+
+        def readline(self, size=-1):
+            Counted.lines += 1
+            return super().readline(size)
+
+    text = b"{}\n" + b"\r\n \n" * 30_000 + b" {}\n\n"
+    with Counted(io.BytesIO(text)) as file:
+        assert list(import_json._lines(file, 100)) == [(1, b"{}\n"), (60_002, b" {}\n")]
+    assert Counted.lines < 100
+
+
 def test_the_splitter_reads_piece_by_piece(monkeypatch):
     monkeypatch.setattr(import_json, "CHUNK", 7)
     text = json.dumps([A, B, {"long": "x" * 100, "y": '\\"'}, A], indent=1)

@@ -1,7 +1,9 @@
 """Judge what other tools measured: Atlas, tlsx, zgrab2, sslyze, testssl.sh, Nmap, Hyperquack, captures."""
 
 import argparse
+from collections import deque
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from kzmitm._registry import names_in
@@ -14,13 +16,17 @@ from kzmitm.cli.sources import read_file, registry_of, store_of
 from kzmitm.cli.terminal import print_lines, say
 from kzmitm.errors import UsageError
 from kzmitm.evidence.control import read_control
-from kzmitm.evidence.files import replace_file
+from kzmitm.evidence.files import create_file
 from kzmitm.evidence.json_writer import canonical
 from kzmitm.evidence.scan_document import document_chunks, summary_of, target_row
+from kzmitm.model.codec import format_time
 from kzmitm.netio import packet_files
 from kzmitm.ooni import importers
 from kzmitm.ooni.import_source import Source
 from kzmitm.ooni.importing import Reading, formats
+from kzmitm.pki.cache import CertificateCache
+from kzmitm.pki.registry import Registry
+from kzmitm.pki.store import TrustStore
 from kzmitm.report.imported import CANNOT_KNOW
 from kzmitm.report.language import _, ngettext
 from kzmitm.report.line import Line
@@ -51,7 +57,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help=_("one document ({schema}) on stdout").format(schema=SCHEMA))
     _add_judging(parser)
     parser.epilog = (
-        "Nothing is sent. A record that cannot be used is counted, named and passed over. Exit code 1:\n"
+        "Nothing is sent. A record that cannot be used is counted, named and passed over. Each file is a\n"
+        "run of its own: what a vantage saw in it bears itself out, and no other. Exit code 1:\n"
         "interception; 3: inconclusive, or something could not be read; else 0."
     )
 
@@ -77,28 +84,34 @@ def run(args: argparse.Namespace) -> int:
     if not args.files:
         raise UsageError(_("no file is named"), hint=_("name what a tool left, or - for stdin"))
     if args.out is not None and args.out.exists():
-        raise UsageError(
-            "--out: {out} exists already", hint=_("name another file, nothing is overwritten"), out=args.out
-        )
-    judge = Judge(
-        registry=registry_of(args.fingerprints),
-        store=store_of(args.store),
-        control=read_control(args.control) if args.control else None,
-    )
-    told = _Told(judge, as_json=args.json)
+        raise _exists_already(args.out)
+    registry, store = registry_of(args.fingerprints), store_of(args.store)
+    control = read_control(args.control) if args.control else None
+    cache = CertificateCache()
+    told = _Told(registry, store, as_json=args.json)
     now = clock.parse_time(args.now) if args.now else None
     keylog = read_file(args.keylog, option="--keylog", max_octets=MAX_KEYLOG) if args.keylog else b""
     reading = Reading(measured_at=now, keylog=keylog, segments=_segments)
-    conversion = Conversion(judge, reading, now=now, tell=told)
+    conversion = Conversion(
+        lambda: Judge(registry=registry, store=store, control=control, cache=cache),
+        reading,
+        now=now,
+        tell=told,
+    )
     lines = conversion.lines(args.files, args.format)
-    if args.out is not None:
-        replace_file(args.out, lines)
-    else:
-        for _line in lines:
-            pass
+    if args.out is None:
+        deque(lines, maxlen=0)
+    elif not create_file(args.out, lines):
+        raise _exists_already(args.out)
     _say_problems(conversion)
     told.end(conversion)
     return conversion.tally.exit_code(complete=conversion.is_whole and not conversion.problems)
+
+
+def _exists_already(out: Path) -> UsageError:
+    return UsageError(
+        "--out: {out} exists already", hint=_("name another file, nothing is overwritten"), out=out
+    )
 
 
 def _segments(source: Source) -> Iterator[Segment]:
@@ -130,8 +143,9 @@ def _say_problems(conversion: Conversion) -> None:
 class _Told:
     """The verdicts on stdout: as lines when they fall, or as rows of one document at the end."""
 
-    def __init__(self, judge: Judge, *, as_json: bool) -> None:
-        self._judge = judge
+    def __init__(self, registry: Registry, store: TrustStore, *, as_json: bool) -> None:
+        self._registry = registry
+        self._store = store
         self._as_json = as_json
         self._rows = SqueezedRows()
 
@@ -143,7 +157,7 @@ class _Told:
 
     def end(self, conversion: Conversion) -> None:
         if self._as_json:
-            for chunk in document_chunks(_frame(conversion, self._judge), self._rows):
+            for chunk in document_chunks(_frame(conversion, self._registry, self._store), self._rows):
                 print_text(chunk.decode())
         else:
             print_lines(_closing(conversion))
@@ -185,22 +199,24 @@ def _row(judged: Judged) -> dict[str, Any]:
         certificates=judged.certificates,
         explanation=explanation_sentence(judged.target),
     )
+    vantage = record.measurement.vantage
     return row | {
         "number": judged.number,
         "source": record.source,
         "line": record.line,
+        "measured_at": format_time(record.measurement.started_at),
+        "vantage": {key: getattr(vantage, key) for key in ("id", "kind", "asn", "cc")},
         "cannot_know": list(record.cannot_know),
     }
 
 
-def _frame(conversion: Conversion, judge: Judge) -> dict[str, Any]:
-    store = judge.store
+def _frame(conversion: Conversion, registry: Registry, store: TrustStore) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "version": VERSION,
         "complete": conversion.is_whole,
         "rules_version": RULES_VERSION,
-        "registry": {"version": judge.registry.version},
+        "registry": {"version": registry.version},
         "store": {"name": store.name, "version": store.version, "date": store.date, "sha256": store.sha256},
         "files": [_file_row(file) for file in conversion.files],
         "problems": {

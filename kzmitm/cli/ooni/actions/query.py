@@ -3,19 +3,24 @@
 import argparse
 import base64
 import math
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any
 
 from kzmitm.cli.exits import Exit
 from kzmitm.cli.ooni.extras import demand_archive
 from kzmitm.cli.parser import filled, filled_path
+from kzmitm.cli.sources import STDIN, read_file
 from kzmitm.cli.terminal import print_json
 from kzmitm.errors import UsageError
 from kzmitm.report.safe import harmless
 
+MAX_SQL = 1 << 20
+"""Octets of a query."""
 READING = frozenset({"SELECT", "CREATE", "INSERT", "UPDATE", "DELETE", "DROP"})
 """Statements that touch no file; tables and views that they make are gone with the command."""
 
@@ -50,8 +55,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(
             "{folder}: no analysis is there", hint="kzmitm ooni analyze PATH --out DIR", folder=args.folder
         )
-    sql = sys.stdin.read() if args.sql == "-" else args.sql
-    with told_plainly(), open_findings(args.folder) as connection:
+    sql = _sql(args.sql)
+    with told_plainly(), open_findings(args.folder) as connection, _mistakes_told():
         _demand_reading(connection, sql)
         cursor = _executed(connection, sql)
         names = [column[0] for column in cursor.description or ()]
@@ -60,6 +65,36 @@ def run(args: argparse.Namespace) -> int:
         else:
             _print(names, _batches(cursor))
     return Exit.OK
+
+
+def _sql(told: str) -> str:
+    """The query in the words, or on stdin; raises UsageError for octets that are no text."""
+    octets = read_file(STDIN, option="SQL", max_octets=MAX_SQL) if told == STDIN else os.fsencode(told)
+    try:
+        return octets.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UsageError("the query is not UTF-8") from None
+
+
+@contextmanager
+def _mistakes_told() -> Iterator[None]:
+    """Raises UsageError for a query that is wrong or too large; what else is wrong may be a file's fault."""
+    import duckdb  # noqa: PLC0415 (an extra)
+
+    from kzmitm.ooni.archive.complaints import one_line  # noqa: PLC0415
+
+    try:
+        yield
+    except (
+        duckdb.ParserException,
+        duckdb.SyntaxException,
+        duckdb.BinderException,
+        duckdb.CatalogException,
+        duckdb.DataError,
+        duckdb.PermissionException,
+        duckdb.OutOfMemoryException,
+    ) as exc:
+        raise UsageError(one_line(exc)) from None
 
 
 def _demand_reading(connection: Any, sql: str) -> None:
