@@ -67,6 +67,11 @@ class Facts:
         return self.measurement.target.hostname
 
     @property
+    def asked_name(self) -> str:
+        """The name that the certificate must be for: the one in the hello, where that is another."""
+        return self.focus.hostname if self.focus is not None else self.hostname
+
+    @property
     def state(self) -> State | None:
         return self.focus.state if self.focus is not None else None
 
@@ -91,6 +96,17 @@ class Facts:
             and self.focus.is_forgeable
             and not self.has_genuine_key
             and not self.lacks_intermediate
+        )
+
+    @property
+    def is_two_faced(self) -> bool:
+        """At this very address a public CA's key vouches for the name as well, or any name gets a leaf."""
+        contrast = self.contrast
+        return bool(
+            self.mints_names
+            or contrast.genuine_here
+            or contrast.repeat_is_genuine
+            or contrast.other_hello_is_genuine
         )
 
     @property
@@ -127,7 +143,7 @@ class Facts:
         return any(
             a.authority.match == match
             and a.authority.kind in INTERCEPTION_KINDS
-            and not is_government(self.hostname, a.authority.country)
+            and not is_government(self.asked_name, a.authority.country)
             for a in self.attributions
         )
 
@@ -155,7 +171,7 @@ class Facts:
     def is_home_of_state_pki(self) -> bool:
         """The host is under the domain of the country whose state's PKI is in the chain."""
         attribution = self.state_pki
-        return attribution is not None and in_country(self.hostname, attribution.authority.country)
+        return attribution is not None and in_country(self.asked_name, attribution.authority.country)
 
     @property
     def failures(self) -> tuple[str | None, ...]:

@@ -1,12 +1,88 @@
 """What a forger does to be missed, and what innocent people do that looks like forging."""
 
-from verdict_world import genuine, handshake, state, verdict_of
+import pytest
+from verdict_world import (
+    EGOV_ROOT,
+    EGOV_ROOT_DER,
+    IP,
+    ISSUER_DER,
+    NONSENSE,
+    context_of,
+    facts_of,
+    genuine,
+    handshake,
+    measured,
+    state,
+    under,
+    verdict_of,
+)
 
-from kzmitm.model.verdict import Confidence, Outcome
+from kzmitm.model.observation import Role
+from kzmitm.model.verdict import Cause, Confidence, Outcome
+from kzmitm.verdict.engine import judge
 from kzmitm.verdict.facts import MAX_VIEWS
+
+SERVICE = "service.gov.kz"
+
+
+def by_the_state(host, **options):
+    return under(EGOV_ROOT, EGOV_ROOT_DER, host, **options)
+
+
+def by_a_namesake(host):
+    """Under the name of the state's PKI and a key of nobody's."""
+    return under(EGOV_ROOT, ISSUER_DER, host, issuer_key="nobody")
 
 
 def test_many_clean_addresses_hide_no_forged_one():
     clean = [handshake(genuine(own_key=f"{i}"), ip=f"93.184.217.{i}") for i in range(1, MAX_VIEWS + 5)]
     verdict = verdict_of(*clean, handshake(state(), ip="93.184.217.99"))
     assert (verdict.outcome, verdict.confidence) == (Outcome.INTERCEPTION, Confidence.CONFIRMED)
+
+
+def test_a_state_pki_signs_for_many_sites_at_home():
+    """Banks of one country use the authority of its state: an issuer of unrelated hosts, and no forger."""
+    hosts = ("bank.kz", "shop.kz", "insurance.kz")
+    run = [facts_of(measured(handshake(by_the_state(host), sni=host), host=host)) for host in hosts]
+    verdict = judge(run[-1], context_of(*run))
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert Cause.ORIGIN not in {one.cause for one in verdict.ruled_out}
+
+
+@pytest.mark.parametrize(
+    ("target", "sni", "named"),
+    [(IP, None, "portal.kz"), ("firm.example", "firm.example", SERVICE)],
+    ids=["address", "default certificate"],
+)
+def test_a_state_pki_for_names_that_were_not_asked_for(target, sni, named):
+    """A server shows its own certificate to whoever asks by address, or for a name that is not its own."""
+    verdict = verdict_of(handshake(by_the_state(named), sni=sni), host=target)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+
+
+def test_the_name_in_the_hello_tells_whose_country():
+    """Not the host that was reached: the name is what the certificate is forged for."""
+    forged = verdict_of(
+        handshake(by_the_state("site.example"), sni="site.example"), host="server.kz", sni="site.example"
+    )
+    assert (forged.outcome, forged.rule_ids[0]) == (Outcome.INTERCEPTION, "state_pki.foreign_host")
+    own = verdict_of(handshake(by_the_state(SERVICE), sni=SERVICE), host=IP, sni=SERVICE)
+    assert own.outcome is Outcome.ORIGIN_MISCONFIGURED
+
+
+@pytest.mark.parametrize("signed", [by_the_state, by_a_namesake], ids=["key", "name"])
+def test_a_state_pki_that_forges_on_its_own_service(signed):
+    """The service is no excuse where the same authority makes certificates for names that exist nowhere."""
+    minted = handshake(signed(NONSENSE), Role.NONSENSE_SNI)
+    verdict = verdict_of(handshake(signed(SERVICE), sni=SERVICE), minted, host=SERVICE)
+    assert (verdict.outcome, verdict.rule_ids[0]) == (
+        Outcome.INTERCEPTION,
+        "contrast.minted_for_any_name",
+    )
+
+
+def test_a_state_service_that_is_public_at_the_same_address():
+    again = handshake(genuine(SERVICE), Role.REPEAT, sni=SERVICE)
+    verdict = verdict_of(handshake(by_the_state(SERVICE), sni=SERVICE), again, host=SERVICE)
+    assert verdict.outcome is Outcome.INTERCEPTION
+    assert "contrast.comes_and_goes" in verdict.rule_ids
