@@ -4,7 +4,7 @@ from kzmitm.model.certificate import Certificate
 from kzmitm.model.observation import Role
 from kzmitm.verdict.facts import Facts, views
 from kzmitm.verdict.handshake import HandshakeFacts, State
-from kzmitm.verdict.names import base_name
+from kzmitm.verdict.names import base_name, signed_together
 
 MAX_KEYS = 2_000
 """Leaves, keys, issuers and addresses remembered each; the oldest go first. A few hundred bytes apiece."""
@@ -48,7 +48,8 @@ class _Witnesses:
 class RunContext:
     """Counts over the targets of one run that went before, this one included once it was added.
 
-    Hosts of one operator count once (`base_name`). Only suspicious targets leave more than a count.
+    Hosts of one operator count once (`base_name`), for an issuer or a key also those of one state or
+    provider (`signed_together`). Only suspicious targets leave more than a count.
     """
 
     def __init__(self) -> None:
@@ -110,13 +111,14 @@ class RunContext:
                 self._bases_by_address.add(ip, base)
         if not view.is_forged:
             return
+        together = signed_together(focus.hostname)
         if focus.covers_host:
-            self._bases_by_issuer.add(issuer_key(leaf), base)
+            self._bases_by_issuer.add(issuer_key(leaf), together)
         key = leaf.spki_sha256
         # One leaf that strays to other hosts, as a box's default does, is not a key that it gives to many.
         if key is not None and focus.covers_host:
             self._hosts_by_key.add(key, focus.hostname)
-            self._bases_by_key.add(key, base)
+            self._bases_by_key.add(key, together)
             self._leaves_by_key.add(key, leaf.sha256)
 
     def hosts_misnamed_by(self, leaf_sha256: str) -> int:

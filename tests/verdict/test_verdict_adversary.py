@@ -14,10 +14,12 @@ from verdict_world import (
     measured,
     state,
     under,
+    unknown,
     verdict_of,
 )
 
 from kzmitm.model.observation import Role
+from kzmitm.model.target import is_ip
 from kzmitm.model.verdict import Cause, Confidence, Outcome
 from kzmitm.verdict.engine import judge
 from kzmitm.verdict.facts import MAX_VIEWS
@@ -86,3 +88,23 @@ def test_a_state_service_that_is_public_at_the_same_address():
     verdict = verdict_of(handshake(by_the_state(SERVICE), sni=SERVICE), again, host=SERVICE)
     assert verdict.outcome is Outcome.INTERCEPTION
     assert "contrast.comes_and_goes" in verdict.rule_ids
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        ("tax.gov.br", "police.gov.br", "health.gov.br"),
+        ("army.mil", "navy.mil", "air.mil"),
+        ("10.0.0.1", "10.9.0.2", "192.168.0.3"),
+        ("93.184.216.1", "93.184.217.2", "93.184.218.3"),
+        ("2606:2800:1::1", "2606:2800:2::1", "2606:2800:3::1"),
+    ],
+)
+def test_one_private_authority_of_a_state_or_a_provider(hosts):
+    """Its services are run by different people and signed by one authority that is public nowhere."""
+    run = [
+        facts_of(measured(handshake(unknown(host), sni=None if is_ip(host) else host), host=host))
+        for host in hosts
+    ]
+    assert run[-1].focus.covers_host
+    assert judge(run[-1], context_of(*run)).outcome is Outcome.INCONCLUSIVE
