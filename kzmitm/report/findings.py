@@ -159,6 +159,10 @@ GROUNDS: Mapping[str, str] = Words(
             "a root of nobody we know was added to this computer, and vouches for sites that are "
             "not its owner's"
         ),
+        "origin.control_may_be_deceived": N_(
+            "a clean place gets the same, but the issuer does more than a site's own would: maybe both ways "
+            "lead through it"
+        ),
         "origin.control_sees_the_same": N_("a clean place gets the same broken certificate"),
         "origin.control_sees_the_same_issuer": N_(
             "a clean place gets a certificate of the same issuer, broken the same way"

@@ -63,6 +63,7 @@ class RunContext:
         self._addresses_by_leaf = _Witnesses()
         self._bases_by_address = _Witnesses()
         self._bases_by_issuer = _Witnesses()
+        self._bases_by_maker = _Witnesses()
         self._bases_by_key = _Witnesses()
         self._hosts_by_key = _Witnesses()
         self._leaves_by_key = _Witnesses()
@@ -109,9 +110,13 @@ class RunContext:
             self._addresses_by_leaf.add(leaf.sha256, ip)
             if not view.address.is_given:
                 self._bases_by_address.add(ip, base)
-        if not view.is_forged:
+        if not view.is_home_made:
             return
         together = signed_together(focus.hostname)
+        if focus.covers_host:
+            self._bases_by_maker.add(issuer_key(leaf), together)
+        if not view.is_forged:
+            return
         if focus.covers_host:
             self._bases_by_issuer.add(issuer_key(leaf), together)
         key = leaf.spki_sha256
@@ -136,6 +141,10 @@ class RunContext:
     def hosts_signed_by(self, leaf: Certificate) -> int:
         """Unrelated hosts for which the leaf's issuer, which no public CA vouches for, signs leaves."""
         return self._bases_by_issuer.count(issuer_key(leaf))
+
+    def hosts_made_by(self, leaf: Certificate) -> int:
+        """The same, those included of which a control is shown the same."""
+        return self._bases_by_maker.count(issuer_key(leaf))
 
     def hosts_with_key(self, spki_sha256: str) -> int:
         """Unrelated hosts named by different untrusted leaves that share this key."""

@@ -24,7 +24,7 @@ __all__ = ["RULES", "RULES_VERSION", "Rule", "Tier", "judge", "rule"]
 
 logger = logging.getLogger(__name__)
 
-RULES_VERSION = "1.4"
+RULES_VERSION = "1.5"
 """Second part: rules were added or changed; first: one was retired. A test pins it to the rules' ids."""
 
 CRASHED = ":crashed"

@@ -89,14 +89,20 @@ class Facts:
         )
 
     @property
-    def is_forged(self) -> bool:
+    def is_home_made(self) -> bool:
         """Shown by somebody without a public CA's key and the site's: forged, or the site's own fault."""
+        focus = self.focus
         return (
-            self.focus is not None
-            and self.focus.is_forgeable
-            and not self.has_genuine_key
+            focus is not None
+            and focus.is_forgeable
             and not self.lacks_intermediate
+            and all(leaf.spki_sha256 != focus.spki_sha256 for leaf in self.genuine)
         )
+
+    @property
+    def is_forged(self) -> bool:
+        """The same, and no control is shown it, too."""
+        return self.is_home_made and not self.has_genuine_key
 
     @property
     def is_two_faced(self) -> bool:
@@ -162,7 +168,7 @@ class Facts:
     @property
     def state_pki(self) -> Attribution | None:
         """A state's e-signature PKI in an untrusted chain; also one that cannot be checked (GOST)."""
-        if self.focus is None or not self.is_forged:
+        if self.focus is None or not self.is_home_made:
             return None
         found = (*self.focus.attributions, *self.focus.stray_attributions)
         return next((a for a in found if a.authority.kind == Kind.STATE_PKI), None)

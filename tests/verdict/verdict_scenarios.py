@@ -452,6 +452,28 @@ def private_ca_everywhere() -> Facts:
     return one(handshake(unknown()), control=control_of(unknown(own_key="another server")))
 
 
+def _forged_here_and_there(host: str, *others: TLSObservation, **there: object) -> Facts:
+    seen = handshake(unknown(host), sni=host)
+    return one(seen, *others, host=host, control=control_of(unknown(host, **there), host=host))
+
+
+@scenario(_O.INCONCLUSIVE, None, "origin.control_may_be_deceived")
+def one_issuer_for_unrelated_hosts_here_and_in_control() -> list[Facts]:
+    """The control was made behind the same box."""
+    return [_forged_here_and_there(host) for host in ("a.test", "b.example", HOST)]
+
+
+@scenario(_O.INCONCLUSIVE, None, "origin.control_may_be_deceived")
+def names_made_on_demand_here_and_another_key_in_control() -> Facts:
+    minted = handshake(unknown(NONSENSE), Role.NONSENSE_SNI)
+    return _forged_here_and_there(HOST, minted, own_key="another each time")
+
+
+@scenario(_O.ORIGIN_MISCONFIGURED, _C.CONFIRMED, "origin.control_sees_the_same")
+def one_private_ca_of_two_hosts_here_and_in_control() -> list[Facts]:
+    return [_forged_here_and_there(host) for host in ("a.test", HOST)]
+
+
 @scenario(_O.ORIGIN_MISCONFIGURED, _C.LIKELY, "origin.genuine_key_in_a_broken_chain")
 def intermediate_missing_here_only() -> Facts:
     return one(handshake(genuine()[:1]), control=CONTROL)
@@ -909,6 +931,7 @@ NEAR_MISSES: Mapping[str, str] = {
     "local_root.product": "antivirus_by_name",
     "local_root.unknown_over_one_site": "company_proxy_whose_root_is_here",
     "local_root.unknown_over_others_site": "own_authority_whose_root_is_here",
+    "origin.control_may_be_deceived": "one_private_ca_of_two_hosts_here_and_in_control",
     "origin.control_sees_the_same": "private_ca_everywhere",
     "origin.control_sees_the_same_issuer": "unknown_issuer_and_control_genuine",
     "origin.expired": "leaf_not_yet_valid",
