@@ -75,6 +75,10 @@ GROUNDS: Mapping[str, str] = Words(
             "an unknown issuer makes certificates for whatever name is asked, even for one that "
             "exists nowhere"
         ),
+        "contrast.only_claims_a_public_issuer": N_(
+            "the issuer calls itself a public authority without proof, and the genuine certificate has "
+            "another key"
+        ),
         "contrast.only_this_address": N_(
             "another address of the site shows a genuine certificate with another key"
         ),

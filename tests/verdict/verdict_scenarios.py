@@ -489,6 +489,32 @@ def issuer_with_a_public_name() -> Facts:
     return one(handshake((leaf(HOST, "O=Public Trust, CN=Public Issuer 9", located=True),)), BENIGN_DEFAULT)
 
 
+def _claimed(host: str = HOST, **more: object) -> TLSObservation:
+    """Leaf only, by an issuer with the name of a public CA."""
+    shown = leaf(host, "O=Public Trust, CN=Public Issuer 9", located=True)
+    return handshake((shown,), sni=host, **more)  # type: ignore[arg-type]
+
+
+@scenario(_O.INTERCEPTION, _C.SUSPECTED, "contrast.only_claims_a_public_issuer")
+def issuer_with_a_public_name_and_control_genuine() -> Facts:
+    return one(_claimed(), control=CONTROL)
+
+
+@scenario(_O.INTERCEPTION, _C.SUSPECTED, "contrast.only_claims_a_public_issuer")
+def issuer_with_a_public_name_in_turn_with_the_genuine_one() -> Facts:
+    return one(_claimed(), handshake(genuine(), Role.REPEAT))
+
+
+@scenario(_O.INTERCEPTION, _C.LIKELY, "contrast.minted_for_any_name", "contrast.only_claims_a_public_issuer")
+def issuer_with_a_public_name_for_every_name() -> Facts:
+    return one(_claimed(), _claimed(NONSENSE, role=Role.NONSENSE_SNI))
+
+
+@scenario(_O.INCONCLUSIVE, None, "fallback.chain_not_whole", "fallback.untrusted_chain")
+def record_that_lost_the_intermediate_and_control_genuine() -> Facts:
+    return one(_claimed(chain_truncated=True), control=CONTROL)
+
+
 @scenario(_O.INCONCLUSIVE, None, "fallback.chain_not_whole", "fallback.untrusted_chain")
 def record_that_lost_the_intermediate() -> Facts:
     """As of a tool that keeps the leaf only: the site may well have sent the rest."""
@@ -902,6 +928,7 @@ NEAR_MISSES: Mapping[str, str] = {
     "contrast.control_is_genuine_other_names": "block_page_in_the_path_for_this_name",
     "contrast.copied_names": "unknown_issuer_at_one_address",
     "contrast.minted_for_any_name": "antivirus_by_name",
+    "contrast.only_claims_a_public_issuer": "issuer_with_a_public_name",
     "contrast.only_this_address": "unknown_issuer_comes_and_goes",
     "contrast.only_this_hello": "only_the_watched_name_is_forged",
     "contrast.only_this_name": "private_ca_beside_a_strangers_default_site",
