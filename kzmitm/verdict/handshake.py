@@ -200,7 +200,13 @@ def assess(
     state = _state(observation, report)
     if not found:
         return HandshakeFacts(observation, state, hostname, chain, report)
-    linked = tuple([a for a in found if _is_evidence(a, known, report)])
+    linked = tuple(
+        [
+            a
+            for a in found
+            if _is_evidence(a, known, report) and not _is_borrowed(a, chain[0], observation, judging)
+        ]
+    )
     stray = tuple([a for a in found if a not in linked])
     return HandshakeFacts(observation, state, hostname, chain, report, linked, stray)
 
@@ -234,6 +240,26 @@ def _state(observation: TLSObservation, report: PathReport) -> State:
     if not report.trusted:
         return State.UNTRUSTED
     return State.TRUSTED if observation.failure is None else State.CUT
+
+
+def _is_borrowed(
+    attribution: Attribution, leaf: Certificate, observation: TLSObservation, judging: Judging
+) -> bool:
+    """The leaf is for a known key, and nothing shows that its holder had a hand in it.
+
+    Anybody can have a certificate made for a public key of somebody else's. Whoever holds the key signs our
+    nonce with it, or the certificate; OONI keeps a CA's certificate in the place of the leaf.
+    """
+    proof = observation.proof
+    if (
+        attribution.position
+        or attribution.authority.match != "key"
+        or leaf.is_ca
+        or (proof is not None and proof.verified)
+    ):
+        return False
+    keys = (s.public_key for s in judging.registry.signers if s.authority == attribution.authority.id)
+    return not any(key is not None and judging.cache.is_signed_by_key(leaf, key) for key in keys)
 
 
 def _is_evidence(attribution: Attribution, chain: tuple[Certificate, ...], report: PathReport) -> bool:

@@ -4,9 +4,13 @@ import pytest
 from verdict_world import (
     EGOV_ROOT,
     EGOV_ROOT_DER,
+    HOST,
     IP,
     ISSUER_DER,
     NONSENSE,
+    STATE_ROOT,
+    UNKNOWN_CA,
+    certificate,
     context_of,
     facts_of,
     genuine,
@@ -18,6 +22,7 @@ from verdict_world import (
     verdict_of,
 )
 
+from kzmitm.model.failure import Failure
 from kzmitm.model.observation import Role
 from kzmitm.model.target import is_ip
 from kzmitm.model.verdict import Cause, Confidence, Outcome
@@ -40,6 +45,24 @@ def test_many_clean_addresses_hide_no_forged_one():
     clean = [handshake(genuine(own_key=f"{i}"), ip=f"93.184.217.{i}") for i in range(1, MAX_VIEWS + 5)]
     verdict = verdict_of(*clean, handshake(state(), ip="93.184.217.99"))
     assert (verdict.outcome, verdict.confidence) == (Outcome.INTERCEPTION, Confidence.CONFIRMED)
+
+
+@pytest.mark.parametrize(
+    ("chain", "verified", "outcome"),
+    [
+        ((certificate(f"CN={HOST}", UNKNOWN_CA, own_key=STATE_ROOT, names=(HOST,)),), None, "inconclusive"),
+        ((certificate(f"CN={HOST}", UNKNOWN_CA, own_key=STATE_ROOT, names=(HOST,)),), True, "interception"),
+        ((certificate(f"CN={HOST}", STATE_ROOT, own_key=STATE_ROOT, names=(HOST,)),), None, "interception"),
+        ((certificate(STATE_ROOT, UNKNOWN_CA, ca=True),), None, "interception"),
+    ],
+    ids=["borrowed", "proven", "signed by the same key", "an authority's own"],
+)
+def test_a_leaf_for_somebody_elses_key_frames_nobody(chain, verified, outcome):
+    """A certificate can be made for any public key; who holds it shows in what the key signs."""
+    cut = handshake(chain, verified=verified, failure=None if verified else Failure.CONNECTION_RESET)
+    verdict = verdict_of(cut)
+    assert verdict.outcome == outcome
+    assert (verdict.authority is not None) is (outcome == "interception")
 
 
 def test_a_state_pki_signs_for_many_sites_at_home():
