@@ -11,11 +11,14 @@ from verdict_world import (
     STATE_ROOT,
     UNKNOWN_CA,
     certificate,
+    clean_host,
     context_of,
+    control_of,
     facts_of,
     genuine,
     handshake,
     measured,
+    self_signed,
     state,
     under,
     unknown,
@@ -131,3 +134,20 @@ def test_one_private_authority_of_a_state_or_a_provider(hosts):
     ]
     assert run[-1].focus.covers_host
     assert judge(run[-1], context_of(*run)).outcome is Outcome.INCONCLUSIVE
+
+
+def behind_a_portal(number):
+    """At the site's own address every name draws the login page's certificate."""
+    host, ip = f"site.domain{number}", f"93.184.216.{number}"
+    page = self_signed("login.portal.test")
+    return facts_of(
+        measured(handshake(page, sni=host, ip=ip), handshake(page, Role.BENIGN_SNI, ip=ip), host=host),
+        control_of(genuine(host), host=host, ips=(ip,)),
+    )
+
+
+def test_a_portal_that_lets_one_site_through():
+    run = [clean_host(), *map(behind_a_portal, range(1, 12))]
+    assert judge(run[-1], context_of(*run)).outcome is Outcome.CAPTIVE_PORTAL
+    few = run[:4]
+    assert judge(few[-1], context_of(*few)).outcome is Outcome.INTERCEPTION
