@@ -1,10 +1,14 @@
 """What the other targets of a run show, in bounded memory and constant time per clean target."""
 
+from collections.abc import Iterator
+
 from kzmitm.model.certificate import Certificate
 from kzmitm.model.observation import Role
+from kzmitm.model.target import is_ip
 from kzmitm.verdict.facts import Facts, views
 from kzmitm.verdict.handshake import HandshakeFacts, State
 from kzmitm.verdict.names import base_name, signed_together
+from kzmitm.verdict.resolution import is_private
 
 MAX_KEYS = 2_000
 """Leaves, keys, issuers and addresses remembered each; the oldest go first. A few hundred bytes apiece."""
@@ -70,11 +74,13 @@ class RunContext:
         self._bases_by_key = _Witnesses()
         self._hosts_by_key = _Witnesses()
         self._leaves_by_key = _Witnesses()
+        self._fine_at_private = _Witnesses()
         self._answered = False
         self._silent = _Witnesses()
 
     def add(self, facts: Facts) -> None:
         """Count a target; call it once per target."""
+        self._notice_private(facts)
         if facts.is_plain:
             self.add_plain()
             return
@@ -82,7 +88,7 @@ class RunContext:
         self._listen(facts)
         states = {view.state for view in views(facts)}
         self.trusted += State.TRUSTED in states
-        self.with_chain += any(h.chain for h in facts.handshakes)
+        self.with_chain += any(h.chain for h in _local(facts))
         self.time_failures += any(v.focus is not None and v.focus.fails_by_time_only for v in views(facts))
         for view in views(facts):
             if view.focus is not None and view.focus.state is State.UNTRUSTED:
@@ -95,12 +101,22 @@ class RunContext:
         self.with_chain += 1
         self._answered = True
 
+    def _notice_private(self, facts: Facts) -> None:
+        """Note a site that is genuine at an inner address which a resolver gave for it."""
+        target = facts.measurement.target
+        if target.address is not None or is_ip(target.hostname):
+            return
+        for handshake in _local(facts):
+            ip = handshake.observation.endpoint.ip
+            if handshake.state is State.TRUSTED and is_ip(ip) and is_private(ip):
+                self._fine_at_private.add(_ANY, base_name(target.hostname))
+
     def _listen(self, facts: Facts) -> None:
         """Note whether a certificate came from anywhere here, under whatever name and by whatever hello.
 
         A mere alert does not count: it is small enough for a hole that swallows every certificate.
         """
-        if any(h.chain for h in facts.handshakes if h.observation.role is not Role.CONTROL):
+        if any(h.chain for h in _local(facts)):
             self._answered = True
         elif facts.measurement.tcp or facts.handshakes:
             self._silent.add(_ANY, base_name(facts.hostname))
@@ -174,9 +190,22 @@ class RunContext:
         return self.trusted * WALLED_GARDEN <= self.with_chain
 
     @property
+    def private_is_usual(self) -> bool:
+        """Unrelated sites are genuine at inner addresses: programs for circumvention resolve names so.
+
+        They hand out an address of 198.18.0.0/15 for each name, and lead connections to it where they should.
+        """
+        return self._fine_at_private.count(_ANY) >= MIN_HOSTS
+
+    @property
     def fails_by_time(self) -> bool:
         """Nearly every host of the run fails by time alone: our clock, not the hosts."""
         return self.time_failures >= MIN_HOSTS and self.time_failures >= TIME_FAILURE_SHARE * self.with_chain
+
+
+def _local(facts: Facts) -> Iterator[HandshakeFacts]:
+    """The handshakes that were made from here."""
+    return (h for h in facts.handshakes if h.observation.role is not Role.CONTROL)
 
 
 def issuer_key(leaf: Certificate) -> tuple[bytes, bytes | None]:

@@ -10,16 +10,20 @@ from verdict_world import (
     NONSENSE,
     STATE_ROOT,
     UNKNOWN_CA,
+    at,
     certificate,
     clean_host,
     context_of,
     control_of,
+    cut,
+    dns,
     facts_of,
     genuine,
     handshake,
     measured,
     self_signed,
     state,
+    tcp,
     under,
     unknown,
     verdict_of,
@@ -62,8 +66,8 @@ def test_many_clean_addresses_hide_no_forged_one():
 )
 def test_a_leaf_for_somebody_elses_key_frames_nobody(chain, verified, outcome):
     """A certificate can be made for any public key; who holds it shows in what the key signs."""
-    cut = handshake(chain, verified=verified, failure=None if verified else Failure.CONNECTION_RESET)
-    verdict = verdict_of(cut)
+    failure = None if verified else Failure.CONNECTION_RESET
+    verdict = verdict_of(handshake(chain, verified=verified, failure=failure))
     assert verdict.outcome == outcome
     assert (verdict.authority is not None) is (outcome == "interception")
 
@@ -151,3 +155,30 @@ def test_a_portal_that_lets_one_site_through():
     assert judge(run[-1], context_of(*run)).outcome is Outcome.CAPTIVE_PORTAL
     few = run[:4]
     assert judge(few[-1], context_of(*few)).outcome is Outcome.INTERCEPTION
+
+
+def through_a_tunnel(host, number, *observations):
+    """A program for circumvention gives each name an address of its own (198.18.0.0/15)."""
+    ip = f"198.18.0.{number}"
+    found = (dns(ip, host=host), dns(IP, engine="doh", host=host), tcp(ip=ip))
+    return facts_of(measured(*(at(o, ip) for o in observations), *found, host=host), control_of(genuine()))
+
+
+@pytest.mark.parametrize(
+    ("shown", "outcome"),
+    [
+        ((cut(), handshake(genuine("default.test"), Role.BENIGN_SNI)), Outcome.BLOCKED),
+        ((cut(Failure.EOF),), Outcome.INCONCLUSIVE),
+        ((handshake(unknown()),), Outcome.INTERCEPTION),
+        ((handshake(genuine()),), Outcome.CLEAN),
+    ],
+    ids=["cut by name", "cut", "forged", "fine"],
+)
+def test_inner_addresses_of_a_tunnel_are_no_lies(shown, outcome):
+    """Where unrelated sites are genuine at such addresses, one more says nothing of the resolver."""
+    fine = [
+        through_a_tunnel(host, number, handshake(genuine(host), sni=host))
+        for number, host in enumerate(("a.test", "b.example", "c.invalid"), 1)
+    ]
+    facts = through_a_tunnel(HOST, 9, *shown)
+    assert judge(facts, context_of(*fine, facts)).outcome is outcome
