@@ -182,3 +182,22 @@ def test_inner_addresses_of_a_tunnel_are_no_lies(shown, outcome):
     ]
     facts = through_a_tunnel(HOST, 9, *shown)
     assert judge(facts, context_of(*fine, facts)).outcome is outcome
+
+
+NAT64_IP = "64:ff9b::5db8:d822"
+"""IP, as it is reached in a network without IPv4."""
+
+
+@pytest.mark.parametrize(
+    ("shown", "rule_id"),
+    [
+        (handshake(unknown(), ip=NAT64_IP), "contrast.control_is_genuine"),
+        (cut(ip=NAT64_IP), "blocked.cut_unlike_control"),
+        (tcp(Failure.CONNECTION_REFUSED, NAT64_IP), "blocked.tcp_unlike_control"),
+    ],
+    ids=["forged", "cut", "refused"],
+)
+def test_an_address_that_the_network_translates_is_the_same(shown, rule_id):
+    """Mobile networks reach IPv4 by addresses of IPv6 that nobody else has for the name."""
+    found = (dns(NAT64_IP), dns(IP, engine="doh"))
+    assert verdict_of(shown, *found, control=control_of(genuine())).rule_ids[0] == rule_id

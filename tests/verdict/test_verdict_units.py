@@ -48,7 +48,7 @@ from kzmitm.verdict.engine import judge
 from kzmitm.verdict.handshake import State
 from kzmitm.verdict.labels import labels
 from kzmitm.verdict.names import base_name, in_country, is_government, signed_together
-from kzmitm.verdict.resolution import is_private
+from kzmitm.verdict.resolution import is_private, translated
 from kzmitm.verdict.rule import Rule, Tier
 
 
@@ -72,6 +72,21 @@ from kzmitm.verdict.rule import Rule, Tier
 )
 def test_base_name(host, base):
     assert base_name(host) == base
+
+
+@pytest.mark.parametrize(
+    ("ip", "same"),
+    [
+        ("64:ff9b::5db8:d822", "93.184.216.34"),
+        ("64:ff9b::1:5db8:d822", "64:ff9b::1:5db8:d822"),
+        ("64:ff9b:1::5db8:d822", "64:ff9b:1::5db8:d822"),
+        ("93.184.216.34", "93.184.216.34"),
+        ("site.example", "site.example"),
+        ("64:ff9b::no", "64:ff9b::no"),
+    ],
+)
+def test_translated(ip, same):
+    assert translated(ip) == same
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from kzmitm.verdict.context import RunContext
 from kzmitm.verdict.facts import Facts
 from kzmitm.verdict.handshake import HandshakeFacts, State
 from kzmitm.verdict.labels import NETWORK_CUTS
+from kzmitm.verdict.resolution import translated
 from kzmitm.verdict.rule import Tier, rule
 
 
@@ -98,7 +99,7 @@ def refused_for_this_name(facts: Facts, _context: RunContext) -> bool:
 @rule(Tier.CONTRAST, Outcome.BLOCKED, confidence=Confidence.SUSPECTED, asks=(UndecidedCode.SECOND_NETWORK,))
 def tcp_unlike_control(facts: Facts, _context: RunContext) -> bool:
     """No connect is answered at addresses where a clean place gets a trusted chain."""
-    tried = {o.endpoint.ip for o in facts.measurement.tcp}
+    tried = {translated(o.endpoint.ip) for o in facts.measurement.tcp}
     return (
         facts.focus is None
         and bool(facts.tcp_failures)
