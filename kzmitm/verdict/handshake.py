@@ -10,6 +10,7 @@ from kzmitm.model.local_trust import LocalTrust
 from kzmitm.model.observation import Role, TLSObservation
 from kzmitm.pki.attribution import UNLINKED, Attribution, attribute
 from kzmitm.pki.cache import CertificateCache
+from kzmitm.pki.hostnames import matches
 from kzmitm.pki.path import validate_path
 from kzmitm.pki.registry import Registry
 from kzmitm.pki.report import NameStatus, PathReport, PathStatus, TimeStatus
@@ -117,8 +118,13 @@ class HandshakeFacts:
 
     @property
     def covers_host(self) -> bool:
-        """The leaf names the host that was asked for."""
-        return self.report is not None and self.report.name is NameStatus.MATCH
+        """The leaf names the host that was asked for, if only in its subject, as old boxes have it."""
+        if self.report is None:
+            return False
+        if self.report.name is NameStatus.NO_SAN:
+            name = self.chain[0].subject.common_name
+            return name is not None and matches(name, self.hostname.lower().removesuffix("."))
+        return self.report.name is NameStatus.MATCH
 
     @property
     def is_self_signed(self) -> bool:

@@ -201,3 +201,17 @@ def test_an_address_that_the_network_translates_is_the_same(shown, rule_id):
     """Mobile networks reach IPv4 by addresses of IPv6 that nobody else has for the name."""
     found = (dns(NAT64_IP), dns(IP, engine="doh"))
     assert verdict_of(shown, *found, control=control_of(genuine())).rule_ids[0] == rule_id
+
+
+def named_in_the_subject_alone(host):
+    chain = (certificate(f"CN={host}", UNKNOWN_CA, own_key=host, names=None),)
+    return facts_of(measured(handshake(chain, sni=host), host=host))
+
+
+def test_leaves_that_name_their_host_in_the_subject_alone():
+    """No browser takes such a name, but old boxes write it: it is none of somebody else."""
+    run = [named_in_the_subject_alone(host) for host in ("a.test", "b.example", HOST)]
+    assert judge(run[-1], context_of(*run)).rule_ids[0] == "run.one_issuer_for_unrelated_hosts"
+    nameless = facts_of(measured(handshake((certificate("O=Nobody", UNKNOWN_CA),))))
+    assert [one.focus.covers_host for one in (*run, nameless)] == [True, True, True, False]
+    assert facts_of(measured(handshake(run[0].focus.observation.presented_chain))).focus.covers_host is False
