@@ -23,7 +23,7 @@ from kzmitm.scan.locating import Ways, intercepted
 from kzmitm.scan.options import MAX_LOCATED
 from kzmitm.scan.shared import Run
 from kzmitm.verdict.context import RunContext
-from kzmitm.verdict.engine import judge
+from kzmitm.verdict.engine import deciding, judge
 from kzmitm.verdict.facts import Facts, views
 from kzmitm.verdict.followup import FollowUp
 from kzmitm.verdict.handshake import State
@@ -104,7 +104,14 @@ class Draft:
         return bool(self._tcp)
 
     def judged(self) -> Judged:
-        """What was measured so far, judged; the target then counts as seen."""
+        """What was measured so far, judged; the target then counts as seen.
+
+        The handshake that the verdict is about comes first, so that what is told of a target is told of it.
+        """
+        about = deciding(self._derive(), RunContext())
+        if about is not None and about.chain and about.observation.role is Role.FIRST:
+            self._tls.sort(key=lambda observation: observation is not about.observation)
+            self._facts = None if about is not self._derive().focus else self._facts
         facts = self._derive()
         return Judged(facts.measurement, facts, self._run.judge.verdict_of(facts), self._asked)
 

@@ -8,6 +8,7 @@ from verdict_world import (
     IP,
     ISSUER_DER,
     NONSENSE,
+    OTHER_IP,
     STATE_ROOT,
     UNKNOWN_CA,
     at,
@@ -33,7 +34,7 @@ from kzmitm.model.failure import Failure
 from kzmitm.model.observation import Role
 from kzmitm.model.target import is_ip
 from kzmitm.model.verdict import Cause, Confidence, Outcome
-from kzmitm.verdict.engine import judge
+from kzmitm.verdict.engine import deciding, judge
 from kzmitm.verdict.facts import MAX_VIEWS
 
 SERVICE = "service.gov.kz"
@@ -52,6 +53,15 @@ def test_many_clean_addresses_hide_no_forged_one():
     clean = [handshake(genuine(own_key=f"{i}"), ip=f"93.184.217.{i}") for i in range(1, MAX_VIEWS + 5)]
     verdict = verdict_of(*clean, handshake(state(), ip="93.184.217.99"))
     assert (verdict.outcome, verdict.confidence) == (Outcome.INTERCEPTION, Confidence.CONFIRMED)
+
+
+def test_the_handshake_that_decides_is_told():
+    shown = (handshake(genuine()), handshake(state(), ip=OTHER_IP), handshake(self_signed(), Role.REPEAT))
+    facts = facts_of(measured(*shown))
+    assert deciding(facts, context_of(facts)).observation is shown[1]
+    alone = facts_of(measured(shown[0]))
+    assert deciding(alone, context_of(alone)).observation is shown[0]
+    assert deciding(facts_of(measured()), context_of()) is None
 
 
 @pytest.mark.parametrize(
