@@ -760,6 +760,13 @@ def reset_by_name() -> Facts:
 
 
 @scenario(_O.BLOCKED, _C.LIKELY, "blocked.cut_for_this_name")
+def reset_by_name_most_of_the_time() -> Facts:
+    """Who injects resets wins most races against the server, not all."""
+    again = cut(role=Role.OTHER_HELLO, profile="browser")
+    return one(cut(), BENIGN_DEFAULT, again, handshake(genuine(), Role.REPEAT))
+
+
+@scenario(_O.BLOCKED, _C.LIKELY, "blocked.cut_for_this_name")
 def timeout_by_name() -> Facts:
     return one(cut(Failure.GENERIC_TIMEOUT), refused(112, Role.BENIGN_SNI))
 

@@ -27,8 +27,14 @@ def _is_cut(facts: Facts) -> bool:
     return (
         focus is not None
         and focus.observation.failure in NETWORK_CUTS
-        and not facts.contrast.repeat_is_genuine
+        and (not facts.contrast.repeat_is_genuine or _is_cut_again(facts))
     )
+
+
+def _is_cut_again(facts: Facts) -> bool:
+    """Another handshake for this name was cut at this address: who injects resets wins most races only."""
+    others = facts.contrast.repeats + facts.contrast.other_hellos
+    return any(h.observation.failure in NETWORK_CUTS for h in others)
 
 
 def _is_refused(facts: Facts) -> bool:
@@ -112,7 +118,7 @@ def tcp_unlike_control(facts: Facts, _context: RunContext) -> bool:
 def cut_once(facts: Facts, _context: RunContext) -> bool:
     """Cut off at first, and the same handshake once more drew a trusted chain: an accident of the network."""
     focus = _failed(facts)
-    return focus is not None and facts.contrast.repeat_is_genuine
+    return focus is not None and facts.contrast.repeat_is_genuine and not _is_cut_again(facts)
 
 
 @rule(Tier.CONTRAST, Outcome.CLEAN)
