@@ -227,11 +227,12 @@ class Draft:
                 self._tls.append(probed.tls)
 
     async def _ask_witness(self) -> None:
-        """What this computer's trust stores would have made of the first chain that is not trusted."""
+        """What this computer's trust stores would have made of an untrusted chain, best of a forged one."""
         witness = self._run.witness
         if witness is None:
             return
-        focus = next((view.focus for view in views(self._derive()) if _is_untrusted(view)), None)
+        suspects = sorted(filter(_is_untrusted, views(self._derive())), key=lambda view: not view.is_forged)
+        focus = suspects[0].focus if suspects else None
         if focus is None:
             return
         chain, now = focus.observation.presented_chain, self._derive().now
