@@ -29,8 +29,8 @@ MIN_WIDTH = 40
 def open_closed_streams() -> None:
     """Open what was closed before we were started (`>&-`), or sockets of ours would get those numbers.
 
-    A result that nobody can read is to fail as on a full disk, hence a stdout that cannot be written to; nor is
-    a stdin that is not there an empty one. What is said on a closed stderr is for nobody.
+    A result that nobody can read is to fail as on a full disk, hence a stdout that cannot be written to; nor
+    is a stdin that is not there an empty one. What is said on a closed stderr is for nobody.
     """
     for descriptor, mode in enumerate((os.O_WRONLY, os.O_RDONLY, os.O_WRONLY)):
         try:

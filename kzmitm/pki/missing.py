@@ -66,12 +66,16 @@ def relevant(intermediates: Sequence[Certificate], path: Sequence[Certificate]) 
 
 
 def claims_known_issuer(top: Anatomy, store: TrustStore) -> bool:
-    """True if `top` names an issuer of an anchor's organisation and says where its certificate is."""
+    """True if `top` names an issuer of an anchor's organisation and says where its certificate is.
+
+    Not if it names an anchor itself: that is at hand, is missing nowhere, and did not sign.
+    """
     organization = top.certificate.issuer.organization
     if (
         organization is None
         or top.certificate.is_self_issued
         or organization.casefold() not in store.organizations
+        or store.with_subject(top.certificate.issuer)
     ):
         return False
     value = top.values.get(ext.AUTHORITY_INFO_ACCESS)

@@ -75,6 +75,10 @@ GROUNDS: Mapping[str, str] = Words(
             "an unknown issuer makes certificates for whatever name is asked, even for one that "
             "exists nowhere"
         ),
+        "contrast.only_claims_a_public_issuer": N_(
+            "the issuer calls itself a public authority without proof, and the genuine certificate has "
+            "another key"
+        ),
         "contrast.only_this_address": N_(
             "another address of the site shows a genuine certificate with another key"
         ),
@@ -158,6 +162,10 @@ GROUNDS: Mapping[str, str] = Words(
         "local_root.unknown_over_others_site": N_(
             "a root of nobody we know was added to this computer, and vouches for sites that are "
             "not its owner's"
+        ),
+        "origin.control_may_be_deceived": N_(
+            "a clean place gets the same, but the issuer does more than a site's own would: maybe both ways "
+            "lead through it"
         ),
         "origin.control_sees_the_same": N_("a clean place gets the same broken certificate"),
         "origin.control_sees_the_same_issuer": N_(

@@ -23,7 +23,7 @@ from kzmitm.scan.locating import Ways, intercepted
 from kzmitm.scan.options import MAX_LOCATED
 from kzmitm.scan.shared import Run
 from kzmitm.verdict.context import RunContext
-from kzmitm.verdict.engine import judge
+from kzmitm.verdict.engine import deciding, judge
 from kzmitm.verdict.facts import Facts, views
 from kzmitm.verdict.followup import FollowUp
 from kzmitm.verdict.handshake import State
@@ -104,7 +104,14 @@ class Draft:
         return bool(self._tcp)
 
     def judged(self) -> Judged:
-        """What was measured so far, judged; the target then counts as seen."""
+        """What was measured so far, judged; the target then counts as seen.
+
+        The handshake that the verdict is about comes first, so that what is told of a target is told of it.
+        """
+        about = deciding(self._derive(), RunContext())
+        if about is not None and about.chain and about.observation.role is Role.FIRST:
+            self._tls.sort(key=lambda observation: observation is not about.observation)
+            self._facts = None if about is not self._derive().focus else self._facts
         facts = self._derive()
         return Judged(facts.measurement, facts, self._run.judge.verdict_of(facts), self._asked)
 
@@ -224,11 +231,12 @@ class Draft:
                 self._tls.append(probed.tls)
 
     async def _ask_witness(self) -> None:
-        """What this computer's trust stores would have made of the first chain that is not trusted."""
+        """What this computer's trust stores would have made of an untrusted chain, best of a forged one."""
         witness = self._run.witness
         if witness is None:
             return
-        focus = next((view.focus for view in views(self._derive()) if _is_untrusted(view)), None)
+        suspects = sorted(filter(_is_untrusted, views(self._derive())), key=lambda view: not view.is_forged)
+        focus = suspects[0].focus if suspects else None
         if focus is None:
             return
         chain, now = focus.observation.presented_chain, self._derive().now

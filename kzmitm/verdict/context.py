@@ -1,10 +1,14 @@
 """What the other targets of a run show, in bounded memory and constant time per clean target."""
 
+from collections.abc import Iterator
+
 from kzmitm.model.certificate import Certificate
 from kzmitm.model.observation import Role
+from kzmitm.model.target import is_ip
 from kzmitm.verdict.facts import Facts, views
 from kzmitm.verdict.handshake import HandshakeFacts, State
-from kzmitm.verdict.names import base_name
+from kzmitm.verdict.names import base_name, signed_together
+from kzmitm.verdict.resolution import is_private
 
 MAX_KEYS = 2_000
 """Leaves, keys, issuers and addresses remembered each; the oldest go first. A few hundred bytes apiece."""
@@ -15,6 +19,9 @@ MIN_HOSTS = 3
 TIME_FAILURE_SHARE = 0.8
 """Of hosts with a chain that must fail by time alone before our clock is blamed. Chosen, not measured:
 single hosts expire all the time, a wrong clock fails nearly all (Acer et al., CCS 2017)."""
+
+WALLED_GARDEN = 8
+"""Hosts with a chain for each that is fine, from where on a portal is thought of. Chosen, not measured."""
 
 _ANY = "any"
 """The one key of what is counted over the whole run."""
@@ -48,7 +55,8 @@ class _Witnesses:
 class RunContext:
     """Counts over the targets of one run that went before, this one included once it was added.
 
-    Hosts of one operator count once (`base_name`). Only suspicious targets leave more than a count.
+    Hosts of one operator count once (`base_name`), for an issuer or a key also those of one state or
+    provider (`signed_together`). Only suspicious targets leave more than a count.
     """
 
     def __init__(self) -> None:
@@ -62,14 +70,17 @@ class RunContext:
         self._addresses_by_leaf = _Witnesses()
         self._bases_by_address = _Witnesses()
         self._bases_by_issuer = _Witnesses()
+        self._bases_by_maker = _Witnesses()
         self._bases_by_key = _Witnesses()
         self._hosts_by_key = _Witnesses()
         self._leaves_by_key = _Witnesses()
+        self._fine_at_private = _Witnesses()
         self._answered = False
         self._silent = _Witnesses()
 
     def add(self, facts: Facts) -> None:
         """Count a target; call it once per target."""
+        self._notice_private(facts)
         if facts.is_plain:
             self.add_plain()
             return
@@ -77,7 +88,7 @@ class RunContext:
         self._listen(facts)
         states = {view.state for view in views(facts)}
         self.trusted += State.TRUSTED in states
-        self.with_chain += any(h.chain for h in facts.handshakes)
+        self.with_chain += any(h.chain for h in _local(facts))
         self.time_failures += any(v.focus is not None and v.focus.fails_by_time_only for v in views(facts))
         for view in views(facts):
             if view.focus is not None and view.focus.state is State.UNTRUSTED:
@@ -90,12 +101,22 @@ class RunContext:
         self.with_chain += 1
         self._answered = True
 
+    def _notice_private(self, facts: Facts) -> None:
+        """Note a site that is genuine at an inner address which a resolver gave for it."""
+        target = facts.measurement.target
+        if target.address is not None or is_ip(target.hostname):
+            return
+        for handshake in _local(facts):
+            ip = handshake.observation.endpoint.ip
+            if handshake.state is State.TRUSTED and is_ip(ip) and is_private(ip):
+                self._fine_at_private.add(_ANY, base_name(target.hostname))
+
     def _listen(self, facts: Facts) -> None:
         """Note whether a certificate came from anywhere here, under whatever name and by whatever hello.
 
         A mere alert does not count: it is small enough for a hole that swallows every certificate.
         """
-        if any(h.chain for h in facts.handshakes if h.observation.role is not Role.CONTROL):
+        if any(h.chain for h in _local(facts)):
             self._answered = True
         elif facts.measurement.tcp or facts.handshakes:
             self._silent.add(_ANY, base_name(facts.hostname))
@@ -108,15 +129,20 @@ class RunContext:
             self._addresses_by_leaf.add(leaf.sha256, ip)
             if not view.address.is_given:
                 self._bases_by_address.add(ip, base)
+        if not view.is_home_made:
+            return
+        together = signed_together(focus.hostname)
+        if focus.covers_host:
+            self._bases_by_maker.add(issuer_key(leaf), together)
         if not view.is_forged:
             return
         if focus.covers_host:
-            self._bases_by_issuer.add(issuer_key(leaf), base)
+            self._bases_by_issuer.add(issuer_key(leaf), together)
         key = leaf.spki_sha256
         # One leaf that strays to other hosts, as a box's default does, is not a key that it gives to many.
         if key is not None and focus.covers_host:
             self._hosts_by_key.add(key, focus.hostname)
-            self._bases_by_key.add(key, base)
+            self._bases_by_key.add(key, together)
             self._leaves_by_key.add(key, leaf.sha256)
 
     def hosts_misnamed_by(self, leaf_sha256: str) -> int:
@@ -134,6 +160,10 @@ class RunContext:
     def hosts_signed_by(self, leaf: Certificate) -> int:
         """Unrelated hosts for which the leaf's issuer, which no public CA vouches for, signs leaves."""
         return self._bases_by_issuer.count(issuer_key(leaf))
+
+    def hosts_made_by(self, leaf: Certificate) -> int:
+        """The same, those included of which a control is shown the same."""
+        return self._bases_by_maker.count(issuer_key(leaf))
 
     def hosts_with_key(self, spki_sha256: str) -> int:
         """Unrelated hosts named by different untrusted leaves that share this key."""
@@ -155,9 +185,27 @@ class RunContext:
         return not self._answered and self._silent.count(_ANY) >= MIN_HOSTS
 
     @property
+    def hardly_any_is_fine(self) -> bool:
+        """No host is trusted, or one of many: portals let a few through, such as who takes the payment."""
+        return self.trusted * WALLED_GARDEN <= self.with_chain
+
+    @property
+    def private_is_usual(self) -> bool:
+        """Unrelated sites are genuine at inner addresses: programs for circumvention resolve names so.
+
+        They hand out an address of 198.18.0.0/15 for each name, and lead connections to it where they should.
+        """
+        return self._fine_at_private.count(_ANY) >= MIN_HOSTS
+
+    @property
     def fails_by_time(self) -> bool:
         """Nearly every host of the run fails by time alone: our clock, not the hosts."""
         return self.time_failures >= MIN_HOSTS and self.time_failures >= TIME_FAILURE_SHARE * self.with_chain
+
+
+def _local(facts: Facts) -> Iterator[HandshakeFacts]:
+    """The handshakes that were made from here."""
+    return (h for h in facts.handshakes if h.observation.role is not Role.CONTROL)
 
 
 def issuer_key(leaf: Certificate) -> tuple[bytes, bytes | None]:

@@ -15,7 +15,7 @@ from kzmitm.verdict.codes import UndecidedCode
 from kzmitm.verdict.context import MIN_HOSTS, RunContext
 from kzmitm.verdict.exclusion import ruled_out
 from kzmitm.verdict.facts import Facts, views
-from kzmitm.verdict.handshake import State
+from kzmitm.verdict.handshake import HandshakeFacts, State
 from kzmitm.verdict.labels import labels
 from kzmitm.verdict.rule import Rule, Tier, rule
 from kzmitm.verdict.undecided import undecided
@@ -24,7 +24,7 @@ __all__ = ["RULES", "RULES_VERSION", "Rule", "Tier", "judge", "rule"]
 
 logger = logging.getLogger(__name__)
 
-RULES_VERSION = "1.4"
+RULES_VERSION = "1.5"
 """Second part: rules were added or changed; first: one was retired. A test pins it to the rules' ids."""
 
 CRASHED = ":crashed"
@@ -93,12 +93,22 @@ def _plain(registry_version: str, store_version: str) -> Verdict:
 
 def judge_every_rule(facts: Facts, context: RunContext, rules: Sequence[Rule] = RULES) -> Verdict:
     """As `judge`, without the short way for plain targets."""
-    verdicts = [(_judge_view(view, context, rules), view) for view in views(facts)]
-    with_chain = any(view.focus is not None and view.focus.chain for _, view in verdicts)
-    ranked = sorted(verdicts, key=lambda pair: _gravity(*pair, dead_counts=not with_chain))
+    ranked = _ranked(facts, context, rules)
     worst = ranked[0][0]
     ids = dict.fromkeys(rule_id for verdict, _ in ranked for rule_id in verdict.rule_ids)
     return replace(worst, rule_ids=tuple(ids))
+
+
+def deciding(facts: Facts, context: RunContext) -> HandshakeFacts | None:
+    """The handshake that the verdict of `judge` is about, None if there was none."""
+    return _ranked(facts, context, RULES)[0][1].focus if facts.others else facts.focus
+
+
+def _ranked(facts: Facts, context: RunContext, rules: Sequence[Rule]) -> list[tuple[Verdict, Facts]]:
+    """Every view with its verdict, the gravest first."""
+    verdicts = [(_judge_view(view, context, rules), view) for view in views(facts)]
+    with_chain = any(view.focus is not None and view.focus.chain for _, view in verdicts)
+    return sorted(verdicts, key=lambda pair: _gravity(*pair, dead_counts=not with_chain))
 
 
 _GRAVITY: tuple[Outcome, ...] = (

@@ -109,7 +109,8 @@ def _genuine_nearby(facts: Facts) -> Evidence:
 def _issuer_beyond_one_site(facts: Facts, focus: HandshakeFacts, context: RunContext) -> Evidence:
     if facts.mints_names:
         yield EvidenceCode.ISSUER_MINTS_NAMES, str(focus.chain[0].issuer)
-    if focus.covers_host and context.hosts_signed_by(focus.chain[0]) >= MIN_HOSTS:
+    many = context.hosts_signed_by(focus.chain[0]) >= MIN_HOSTS and not facts.is_home_of_state_pki
+    if focus.covers_host and many:
         yield EvidenceCode.ISSUER_SIGNS_UNRELATED_HOSTS, str(focus.chain[0].issuer)
 
 

@@ -105,7 +105,8 @@ def _derive_whole(
 def _focuses(local: Sequence[HandshakeFacts], first: TLSObservation | None) -> list[HandshakeFacts]:
     """The handshakes to be judged, `first` first: those for the target's name that differ.
 
-    A follow-up without a chain is only contrast: a server may well refuse an odd hello.
+    A follow-up without a chain is only contrast: a server may well refuse an odd hello. Of more than are
+    judged the most suspicious stay, lest many clean addresses hide a forged one.
     """
     found: dict[tuple[Endpoint, State, str | None], HandshakeFacts] = {}
     for handshake in sorted(local, key=lambda h: h.observation is not first):
@@ -114,7 +115,15 @@ def _focuses(local: Sequence[HandshakeFacts], first: TLSObservation | None) -> l
             continue
         end = handshake.leaf_sha256 or handshake.observation.failure
         found.setdefault((handshake.observation.endpoint, handshake.state, end), handshake)
-    return list(found.values())[:MAX_VIEWS]
+    focuses = list(found.values())
+    if len(focuses) <= MAX_VIEWS:
+        return focuses
+    return [focuses[0], *sorted(focuses[1:], key=_harmlessness)][:MAX_VIEWS]
+
+
+def _harmlessness(handshake: HandshakeFacts) -> tuple[bool, bool, bool]:
+    """A sort key: recognised before unknown, untrusted before fine, a chain before none."""
+    return not handshake.attributions, handshake.state is State.TRUSTED, not handshake.chain
 
 
 def _view(common: Facts, focus: HandshakeFacts, local: Sequence[HandshakeFacts], judging: Judging) -> Facts:

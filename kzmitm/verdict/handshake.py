@@ -10,6 +10,7 @@ from kzmitm.model.local_trust import LocalTrust
 from kzmitm.model.observation import Role, TLSObservation
 from kzmitm.pki.attribution import UNLINKED, Attribution, attribute
 from kzmitm.pki.cache import CertificateCache
+from kzmitm.pki.hostnames import matches
 from kzmitm.pki.path import validate_path
 from kzmitm.pki.registry import Registry
 from kzmitm.pki.report import NameStatus, PathReport, PathStatus, TimeStatus
@@ -117,8 +118,13 @@ class HandshakeFacts:
 
     @property
     def covers_host(self) -> bool:
-        """The leaf names the host that was asked for."""
-        return self.report is not None and self.report.name is NameStatus.MATCH
+        """The leaf names the host that was asked for, if only in its subject, as old boxes have it."""
+        if self.report is None:
+            return False
+        if self.report.name is NameStatus.NO_SAN:
+            name = self.chain[0].subject.common_name
+            return name is not None and matches(name, self.hostname.lower().removesuffix("."))
+        return self.report.name is NameStatus.MATCH
 
     @property
     def is_self_signed(self) -> bool:
@@ -200,7 +206,13 @@ def assess(
     state = _state(observation, report)
     if not found:
         return HandshakeFacts(observation, state, hostname, chain, report)
-    linked = tuple([a for a in found if _is_evidence(a, known, report)])
+    linked = tuple(
+        [
+            a
+            for a in found
+            if _is_evidence(a, known, report) and not _is_borrowed(a, chain[0], observation, judging)
+        ]
+    )
     stray = tuple([a for a in found if a not in linked])
     return HandshakeFacts(observation, state, hostname, chain, report, linked, stray)
 
@@ -234,6 +246,26 @@ def _state(observation: TLSObservation, report: PathReport) -> State:
     if not report.trusted:
         return State.UNTRUSTED
     return State.TRUSTED if observation.failure is None else State.CUT
+
+
+def _is_borrowed(
+    attribution: Attribution, leaf: Certificate, observation: TLSObservation, judging: Judging
+) -> bool:
+    """The leaf is for a known key, and nothing shows that its holder had a hand in it.
+
+    Anybody can have a certificate made for a public key of somebody else's. Whoever holds the key signs our
+    nonce with it, or the certificate; OONI keeps a CA's certificate in the place of the leaf.
+    """
+    proof = observation.proof
+    if (
+        attribution.position
+        or attribution.authority.match != "key"
+        or leaf.is_ca
+        or (proof is not None and proof.verified)
+    ):
+        return False
+    keys = (s.public_key for s in judging.registry.signers if s.authority == attribution.authority.id)
+    return not any(key is not None and judging.cache.is_signed_by_key(leaf, key) for key in keys)
 
 
 def _is_evidence(attribution: Attribution, chain: tuple[Certificate, ...], report: PathReport) -> bool:

@@ -128,15 +128,29 @@ def address_facts(
     target = measurement.target
     given = target.address is not None or is_ip(target.hostname)
     known = is_ip(ip)  # a vantage that resolves by itself leaves a name here
-    in_control = ip in control_ips if control_ips and known else None
+    same = {ip, translated(ip)}
+    in_control = not same.isdisjoint(control_ips) if control_ips and known else None
     return AddressFacts(
         ip=ip,
         is_given=given,
         in_control=in_control,
-        in_doh=ip in resolved.doh_ips if resolved.doh_ips and known else None,
+        in_doh=not same.isdisjoint(resolved.doh_ips) if resolved.doh_ips and known else None,
         is_private=not given and in_control is not True and ip in resolved.system_ips and is_private(ip),
         serves_name=serves_name,
     )
+
+
+_NAT64 = "64:ff9b::"
+"""The well-known prefix under which networks without IPv4 translate it (RFC 6052, 2.1)."""
+_PREFIX = ipaddress.ip_address(_NAT64).packed[:12]
+
+
+def translated(ip: str) -> str:
+    """The IPv4 address that is reached by this one of NAT64, or `ip` itself for any other."""
+    if not ip.startswith(_NAT64) or not is_ip(ip):
+        return ip
+    octets = ipaddress.ip_address(ip).packed
+    return str(ipaddress.IPv4Address(octets[12:])) if octets[:12] == _PREFIX else ip
 
 
 def is_private(ip: str) -> bool:

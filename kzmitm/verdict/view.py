@@ -67,6 +67,11 @@ class Facts:
         return self.measurement.target.hostname
 
     @property
+    def asked_name(self) -> str:
+        """The name that the certificate must be for: the one in the hello, where that is another."""
+        return self.focus.hostname if self.focus is not None else self.hostname
+
+    @property
     def state(self) -> State | None:
         return self.focus.state if self.focus is not None else None
 
@@ -84,13 +89,30 @@ class Facts:
         )
 
     @property
-    def is_forged(self) -> bool:
+    def is_home_made(self) -> bool:
         """Shown by somebody without a public CA's key and the site's: forged, or the site's own fault."""
+        focus = self.focus
         return (
-            self.focus is not None
-            and self.focus.is_forgeable
-            and not self.has_genuine_key
+            focus is not None
+            and focus.is_forgeable
             and not self.lacks_intermediate
+            and all(leaf.spki_sha256 != focus.spki_sha256 for leaf in self.genuine)
+        )
+
+    @property
+    def is_forged(self) -> bool:
+        """The same, and no control is shown it, too."""
+        return self.is_home_made and not self.has_genuine_key
+
+    @property
+    def is_two_faced(self) -> bool:
+        """At this very address a public CA's key vouches for the name as well, or any name gets a leaf."""
+        contrast = self.contrast
+        return bool(
+            self.mints_names
+            or contrast.genuine_here
+            or contrast.repeat_is_genuine
+            or contrast.other_hello_is_genuine
         )
 
     @property
@@ -127,7 +149,7 @@ class Facts:
         return any(
             a.authority.match == match
             and a.authority.kind in INTERCEPTION_KINDS
-            and not is_government(self.hostname, a.authority.country)
+            and not is_government(self.asked_name, a.authority.country)
             for a in self.attributions
         )
 
@@ -146,7 +168,7 @@ class Facts:
     @property
     def state_pki(self) -> Attribution | None:
         """A state's e-signature PKI in an untrusted chain; also one that cannot be checked (GOST)."""
-        if self.focus is None or not self.is_forged:
+        if self.focus is None or not self.is_home_made:
             return None
         found = (*self.focus.attributions, *self.focus.stray_attributions)
         return next((a for a in found if a.authority.kind == Kind.STATE_PKI), None)
@@ -155,7 +177,7 @@ class Facts:
     def is_home_of_state_pki(self) -> bool:
         """The host is under the domain of the country whose state's PKI is in the chain."""
         attribution = self.state_pki
-        return attribution is not None and in_country(self.hostname, attribution.authority.country)
+        return attribution is not None and in_country(self.asked_name, attribution.authority.country)
 
     @property
     def failures(self) -> tuple[str | None, ...]:

@@ -11,7 +11,10 @@ _OCSP = 1
 
 
 def read_chain(message: bytes, findings: Findings, *, tls13: bool) -> None:
-    """Put the entries into `findings.chain`; raises ViolationError, with those before the fault kept."""
+    """Put the entries into `findings.chain`; raises ViolationError, with those before the fault kept.
+
+    They are then a part of the chain only, and told to be: without the rest a genuine leaf looks forged.
+    """
     offset = MESSAGE_HEADER
     if tls13:
         context, offset = vector(message, offset, 1)
@@ -19,8 +22,13 @@ def read_chain(message: bytes, findings: Findings, *, tls13: bool) -> None:
             raise ViolationError("the server's certificate has a request context", DECODE_ERROR)
     start = offset + 3
     stop = start + int.from_bytes(message[offset:start], "big")
-    _read_entries(message[start:stop], findings, tls13=tls13)
+    try:
+        _read_entries(message[start:stop], findings, tls13=tls13)
+    except ViolationError:
+        findings.chain_truncated = bool(findings.chain)
+        raise
     if stop != len(message):
+        findings.chain_truncated |= stop > len(message)
         raise ViolationError("the certificate list does not fill its message", DECODE_ERROR)
     if not findings.chain:
         raise ViolationError("the certificate message is empty", DECODE_ERROR)

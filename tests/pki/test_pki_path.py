@@ -15,6 +15,7 @@ ROOT = root("O=Good Trust, CN=Good Root")
 CA = intermediate(ROOT, "O=Good Trust, CN=Good CA")
 LEAF = leaf(CA, extra=[info_access()])
 EVIL = root("O=Evil, CN=Evil Root")
+NAMESAKE = root("O=Good Trust, CN=Good Root")
 
 
 def ders(certificates):
@@ -43,8 +44,7 @@ def test_a_presented_copy_reissue_or_cross_sign_of_an_anchor_is_passed_over():
 
 
 def test_the_anchor_s_name_with_another_key_is_a_stranger():
-    impostor = root("O=Good Trust, CN=Good Root")
-    report = judge([leaf(impostor), impostor], ROOT)
+    report = judge([leaf(NAMESAKE), NAMESAKE], ROOT)
     assert report.path is PathStatus.UNKNOWN_ISSUER
     assert "bad_signature" not in report.reasons  # the key identifiers say that it is another key
 
@@ -100,11 +100,17 @@ class TestMissingIntermediate:
             leaf(intermediate(EVIL, "O=Else, CN=x"), extra=[info_access()]),
             leaf(intermediate(EVIL, "CN=x"), extra=[info_access()]),
             leaf(CA, extra=[cf.ext("1.3.6.1.5.5.7.1.1", b"no")]),
+            leaf(NAMESAKE, extra=[info_access()]),
         ],
-        ids=["no AIA", "other organisation", "no organisation", "malformed AIA"],
+        ids=["no AIA", "other organisation", "no organisation", "malformed AIA", "the anchor itself"],
     )
     def test_not_even_claimed(self, end):
         assert judge([end], ROOT).path is PathStatus.UNKNOWN_ISSUER
+
+    def test_not_even_claimed_by_an_intermediate_under_the_name_of_an_anchor(self):
+        """A forger who sends a whole chain leaves nothing out, whatever the names in it are."""
+        made_up = intermediate(NAMESAKE, "O=Good Trust, CN=Made up", extra=[info_access()])
+        assert judge([leaf(made_up), made_up], ROOT).path is PathStatus.UNKNOWN_ISSUER
 
     def test_known_intermediates_that_only_reach_a_broken_path_prove_nothing(self):
         no_ca = intermediate(ROOT, "O=Good Trust, CN=No CA", without=["2.5.29.19"])

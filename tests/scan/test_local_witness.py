@@ -98,3 +98,28 @@ def test_its_fault_costs_no_measurement(measure, forged):
     judged = measure(forged, witness, "a.test", "host1.test", observer=observer)
     assert [each.measurement.local_trust for each in judged] == [None, None]
     assert observer.notes.count("local_roots_unread") == 1
+
+
+def test_it_is_asked_about_the_forged_one_of_several(server, judge, genuine, forged):
+    """A broken chain that a public authority vouches for came first."""
+
+    async def go():
+        async with server(genuine) as port, server(forged, host="::1", port=port):
+            network = Network(
+                link=DirectLink(), overrides=parse_overrides([], [f"elsewhere.test:{port}:127.0.0.1,[::1]"])
+            )
+            results = scan(
+                [Target("elsewhere.test", port)],
+                network=network,
+                judge=judge,
+                options=ScanOptions(limits=Limits(2, 2, 2), benign_sni=("example.org",)),
+                rng=Random(7),
+                now=lambda: NOW,
+                witness=Witness(),
+            )
+            async with aclosing(results):
+                return [judged async for judged in results]
+
+    (judged,) = asyncio.run(go())
+    shown = {h.leaf_sha256: h.observation.endpoint.ip for h in judged.facts.handshakes if h.chain}
+    assert shown[judged.measurement.local_trust.leaf_sha256] == "::1"

@@ -471,7 +471,8 @@ def test_a_forged_ipv6_path_is_followed_up_beside_a_clean_ipv4_one(server, genui
     (judged,) = asyncio.run(check())
     assert judged.verdict.outcome is not Outcome.CLEAN
     first = [o for o in judged.measurement.tls if o.role is Role.FIRST]
-    assert [o.endpoint.ip for o in first] == ["127.0.0.1", "::1"]
+    assert [o.endpoint.ip for o in first] == ["::1", "127.0.0.1"], "what the verdict is about comes first"
+    assert judged.measurement.first is judged.facts.focus.observation
     others = [o for o in judged.measurement.tls if o.role is not Role.FIRST]
     assert others
     assert {o.endpoint.ip for o in others} == {"::1"}

@@ -47,8 +47,8 @@ from kzmitm.verdict.control import anomalies
 from kzmitm.verdict.engine import judge
 from kzmitm.verdict.handshake import State
 from kzmitm.verdict.labels import labels
-from kzmitm.verdict.names import base_name, in_country, is_government
-from kzmitm.verdict.resolution import is_private
+from kzmitm.verdict.names import base_name, in_country, is_government, signed_together
+from kzmitm.verdict.resolution import is_private, translated
 from kzmitm.verdict.rule import Rule, Tier
 
 
@@ -72,6 +72,43 @@ from kzmitm.verdict.rule import Rule, Tier
 )
 def test_base_name(host, base):
     assert base_name(host) == base
+
+
+@pytest.mark.parametrize(
+    ("ip", "same"),
+    [
+        ("64:ff9b::5db8:d822", "93.184.216.34"),
+        ("64:ff9b::1:5db8:d822", "64:ff9b::1:5db8:d822"),
+        ("64:ff9b:1::5db8:d822", "64:ff9b:1::5db8:d822"),
+        ("93.184.216.34", "93.184.216.34"),
+        ("site.example", "site.example"),
+        ("64:ff9b::no", "64:ff9b::no"),
+    ],
+)
+def test_translated(ip, same):
+    assert translated(ip) == same
+
+
+@pytest.mark.parametrize(
+    ("host", "group"),
+    [
+        ("www.example.com", "example.com"),
+        ("tax.gov.br", "gov.br"),
+        ("a.b.go.kr", "go.kr"),
+        ("gov.kz", "gov.kz"),
+        ("army.mil", "mil"),
+        ("www.nasa.gov", "gov"),
+        ("go.com", "go.com"),
+        ("a.go.com", "go.com"),
+        ("93.184.216.34", "93.184.0.0/16"),
+        ("2606:2800:220::1", "2606:2800::/32"),
+        ("10.1.2.3", "inner"),
+        ("fe80::1", "inner"),
+        ("localhost", "localhost"),
+    ],
+)
+def test_signed_together(host, group):
+    assert signed_together(host) == group
 
 
 @pytest.mark.parametrize(

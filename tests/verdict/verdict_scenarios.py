@@ -452,6 +452,28 @@ def private_ca_everywhere() -> Facts:
     return one(handshake(unknown()), control=control_of(unknown(own_key="another server")))
 
 
+def _forged_here_and_there(host: str, *others: TLSObservation, **there: object) -> Facts:
+    seen = handshake(unknown(host), sni=host)
+    return one(seen, *others, host=host, control=control_of(unknown(host, **there), host=host))
+
+
+@scenario(_O.INCONCLUSIVE, None, "origin.control_may_be_deceived")
+def one_issuer_for_unrelated_hosts_here_and_in_control() -> list[Facts]:
+    """The control was made behind the same box."""
+    return [_forged_here_and_there(host) for host in ("a.test", "b.example", HOST)]
+
+
+@scenario(_O.INCONCLUSIVE, None, "origin.control_may_be_deceived")
+def names_made_on_demand_here_and_another_key_in_control() -> Facts:
+    minted = handshake(unknown(NONSENSE), Role.NONSENSE_SNI)
+    return _forged_here_and_there(HOST, minted, own_key="another each time")
+
+
+@scenario(_O.ORIGIN_MISCONFIGURED, _C.CONFIRMED, "origin.control_sees_the_same")
+def one_private_ca_of_two_hosts_here_and_in_control() -> list[Facts]:
+    return [_forged_here_and_there(host) for host in ("a.test", HOST)]
+
+
 @scenario(_O.ORIGIN_MISCONFIGURED, _C.LIKELY, "origin.genuine_key_in_a_broken_chain")
 def intermediate_missing_here_only() -> Facts:
     return one(handshake(genuine()[:1]), control=CONTROL)
@@ -465,6 +487,32 @@ def intermediate_missing() -> Facts:
 @scenario(_O.INCONCLUSIVE, None, "fallback.untrusted_chain", "origin.maybe_missing_intermediate")
 def issuer_with_a_public_name() -> Facts:
     return one(handshake((leaf(HOST, "O=Public Trust, CN=Public Issuer 9", located=True),)), BENIGN_DEFAULT)
+
+
+def _claimed(host: str = HOST, **more: object) -> TLSObservation:
+    """Leaf only, by an issuer with the name of a public CA."""
+    shown = leaf(host, "O=Public Trust, CN=Public Issuer 9", located=True)
+    return handshake((shown,), sni=host, **more)  # type: ignore[arg-type]
+
+
+@scenario(_O.INTERCEPTION, _C.SUSPECTED, "contrast.only_claims_a_public_issuer")
+def issuer_with_a_public_name_and_control_genuine() -> Facts:
+    return one(_claimed(), control=CONTROL)
+
+
+@scenario(_O.INTERCEPTION, _C.SUSPECTED, "contrast.only_claims_a_public_issuer")
+def issuer_with_a_public_name_in_turn_with_the_genuine_one() -> Facts:
+    return one(_claimed(), handshake(genuine(), Role.REPEAT))
+
+
+@scenario(_O.INTERCEPTION, _C.LIKELY, "contrast.minted_for_any_name", "contrast.only_claims_a_public_issuer")
+def issuer_with_a_public_name_for_every_name() -> Facts:
+    return one(_claimed(), _claimed(NONSENSE, role=Role.NONSENSE_SNI))
+
+
+@scenario(_O.INCONCLUSIVE, None, "fallback.chain_not_whole", "fallback.untrusted_chain")
+def record_that_lost_the_intermediate_and_control_genuine() -> Facts:
+    return one(_claimed(chain_truncated=True), control=CONTROL)
 
 
 @scenario(_O.INCONCLUSIVE, None, "fallback.chain_not_whole", "fallback.untrusted_chain")
@@ -712,6 +760,13 @@ def reset_by_name() -> Facts:
 
 
 @scenario(_O.BLOCKED, _C.LIKELY, "blocked.cut_for_this_name")
+def reset_by_name_most_of_the_time() -> Facts:
+    """Who injects resets wins most races against the server, not all."""
+    again = cut(role=Role.OTHER_HELLO, profile="browser")
+    return one(cut(), BENIGN_DEFAULT, again, handshake(genuine(), Role.REPEAT))
+
+
+@scenario(_O.BLOCKED, _C.LIKELY, "blocked.cut_for_this_name")
 def timeout_by_name() -> Facts:
     return one(cut(Failure.GENERIC_TIMEOUT), refused(112, Role.BENIGN_SNI))
 
@@ -880,6 +935,7 @@ NEAR_MISSES: Mapping[str, str] = {
     "contrast.control_is_genuine_other_names": "block_page_in_the_path_for_this_name",
     "contrast.copied_names": "unknown_issuer_at_one_address",
     "contrast.minted_for_any_name": "antivirus_by_name",
+    "contrast.only_claims_a_public_issuer": "issuer_with_a_public_name",
     "contrast.only_this_address": "unknown_issuer_comes_and_goes",
     "contrast.only_this_hello": "only_the_watched_name_is_forged",
     "contrast.only_this_name": "private_ca_beside_a_strangers_default_site",
@@ -909,6 +965,7 @@ NEAR_MISSES: Mapping[str, str] = {
     "local_root.product": "antivirus_by_name",
     "local_root.unknown_over_one_site": "company_proxy_whose_root_is_here",
     "local_root.unknown_over_others_site": "own_authority_whose_root_is_here",
+    "origin.control_may_be_deceived": "one_private_ca_of_two_hosts_here_and_in_control",
     "origin.control_sees_the_same": "private_ca_everywhere",
     "origin.control_sees_the_same_issuer": "unknown_issuer_and_control_genuine",
     "origin.expired": "leaf_not_yet_valid",

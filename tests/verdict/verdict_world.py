@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -30,7 +31,7 @@ from kzmitm.model.observation import (
     TCPObservation,
     TLSObservation,
 )
-from kzmitm.model.target import Endpoint, Target, Vantage
+from kzmitm.model.target import Endpoint, Target, Vantage, is_ip
 from kzmitm.model.verdict import Verdict
 from kzmitm.pki.cache import CertificateCache
 from kzmitm.pki.registry import Registry, parse_registry
@@ -95,7 +96,10 @@ def certificate(
     )
     if names:
         builder = builder.add_extension(
-            x509.SubjectAlternativeName([x509.DNSName(n) for n in names]), critical=False
+            x509.SubjectAlternativeName(
+                [x509.IPAddress(ip_address(n)) if is_ip(n) else x509.DNSName(n) for n in names]
+            ),
+            critical=False,
         )
     if usages:
         builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)

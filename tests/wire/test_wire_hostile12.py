@@ -185,6 +185,25 @@ def test_a_chain_cut_off_in_the_middle_of_a_record_keeps_its_beginning(octets, k
     assert seen.failure == "connection_reset"
 
 
+@pytest.mark.parametrize(
+    ("entries", "declared", "truncated"),
+    [
+        (vec(LEAF, 3) + b"\x00\x00\x00" + vec(b"issuer", 3), 0, True),
+        (vec(LEAF, 3) + b"\x00\x01\x00issuer", 0, True),
+        (vec(LEAF, 3), 9, True),
+        (vec(LEAF, 3) + vec(b"issuer", 3), -1, True),
+        (vec(LEAF, 3) + vec(b"issuer", 3), -9, False),
+        (b"\x00\x00\x00" + vec(LEAF, 3), 0, False),
+    ],
+    ids=["empty entry", "long entry", "more declared", "less declared", "one not declared", "nothing kept"],
+)
+def test_a_chain_with_a_fault_in_the_middle_is_told_to_be_a_part(entries, declared, truncated):
+    """Its issuer was sent and could not be read: a genuine leaf must not look like a forged one."""
+    length = (len(entries) + declared).to_bytes(3, "big")
+    seen, _ = ending(handshake(hello12(), message(11, length + entries)))
+    assert (seen.failure, seen.chain_truncated) == ("ssl_failed_handshake", truncated)
+
+
 def test_an_alert_behind_the_chain_keeps_the_chain():
     seen, _ = ending(handshake(hello12(), certificate12(LEAF)), record(21, b"\x02\x28"))
     assert (seen.failure, seen.presented_chain) == ("ssl_failed_handshake", (LEAF,))

@@ -55,6 +55,12 @@ def _refused13(forge, detail: str, alert: int | None = None):
     return seen
 
 
+def test_a_chain_with_an_odd_status_in_the_middle_is_told_to_be_a_part():
+    entry = certificate13(LEAF, b"issuer", extra=[extension(5, b"\x03")])
+    seen = _refused13(lambda f: [f.say(EMPTY_EXTENSIONS, entry)], "unknown type", 50)
+    assert (seen.presented_chain, seen.chain_truncated) == ((LEAF,), True)
+
+
 REQUEST = message(13, b"\x00" + vec(extension(13, u16(0x0804)), 2))
 
 

@@ -14,11 +14,12 @@ from kzmitm.model.verdict import Confidence, Outcome
 from kzmitm.ooni.archive.cases import Case, HandshakeVerdict
 from kzmitm.ooni.archive.failures import Kind
 from kzmitm.ooni.archive.labelling import label_of
+from kzmitm.ooni.archive.state_pki import state_pki_of
 from kzmitm.ooni.experiment import OTHER_NAME, TRACE
 from kzmitm.pki.attribution import Attribution
 from kzmitm.pki.kinds import Kind as AuthorityKind
 from kzmitm.pki.kinds import scope_of
-from kzmitm.pki.report import TimeStatus
+from kzmitm.pki.report import NameStatus, TimeStatus
 from kzmitm.verdict.codes import UndecidedCode
 from kzmitm.verdict.handshake import State
 
@@ -59,7 +60,7 @@ def judge(case: Case) -> HandshakeVerdict:
     """The verdict of the first rule that holds; the last one always does."""
     found = next(each for each in RULES if each.holds(case))
     interception = found.outcome is INTERCEPTION
-    attribution = next(_attributed(case), None) if interception else None
+    attribution = next(_attributed(case), state_pki_of(case)) if interception else None
     return HandshakeVerdict(
         outcome=found.outcome,
         rule=found.id,
@@ -134,7 +135,7 @@ def vouched_for_elsewhere(case: Case) -> bool:
         and case.is_vouched_for
         and facts is not None
         and facts.report is not None
-        and facts.covers_host
+        and facts.report.name is NameStatus.MATCH
         and facts.report.time is TimeStatus.VALID
     )
 
@@ -187,6 +188,12 @@ def no_certificate_kept(case: Case) -> bool:
     return case.kind is Kind.CERTIFICATE and (case.facts is None or not case.facts.is_readable)
 
 
+@rule(INTERCEPTION, Confidence.LIKELY)
+def state_pki_abroad(case: Case) -> bool:
+    """A state's PKI signed for a host outside its country's domain: nobody there asks it to."""
+    return state_pki_of(case) is not None
+
+
 @rule(Outcome.ORIGIN_MISCONFIGURED, Confidence.SUSPECTED, asks=(CONTROL,))
 def state_pki_of_its_own_will(case: Case) -> bool:
     """A state's PKI for signatures, and no control that was shown anything better."""
@@ -210,27 +217,22 @@ def private_address(case: Case) -> bool:
     return _is_lied_to(case)
 
 
+def _is_for_another(case: Case) -> bool:
+    """A public certificate of somebody else."""
+    refused = case.kind is Kind.CERTIFICATE and case.failure == Failure.SSL_INVALID_HOSTNAME
+    return refused and case.is_public
+
+
 @rule(INCONCLUSIVE, asks=(UndecidedCode.ENCRYPTED_DNS, PORTAL))
 def public_for_another_host_elsewhere(case: Case) -> bool:
     """A public certificate of somebody else at an address that the control does not have and did not try."""
-    return (
-        case.kind is Kind.CERTIFICATE
-        and case.is_public
-        and case.control is None
-        and case.situation.in_control is False
-        and case.failure == Failure.SSL_INVALID_HOSTNAME
-    )
+    return _is_for_another(case) and case.control is None and case.situation.in_control is False
 
 
 @rule(INCONCLUSIVE, asks=(PORTAL, MORE_HOSTS))
 def public_for_another_host(case: Case) -> bool:
     """A public certificate of somebody else, where the control meets the right one: a portal, perhaps."""
-    return (
-        case.kind is Kind.CERTIFICATE
-        and case.is_public
-        and case.control is Kind.NONE
-        and case.failure == Failure.SSL_INVALID_HOSTNAME
-    )
+    return _is_for_another(case) and case.control is Kind.NONE
 
 
 @rule(INCONCLUSIVE, asks=(CLOCK,))

@@ -9,6 +9,7 @@ from kzmitm.verdict.context import RunContext
 from kzmitm.verdict.facts import Facts
 from kzmitm.verdict.handshake import HandshakeFacts, State
 from kzmitm.verdict.labels import NETWORK_CUTS
+from kzmitm.verdict.resolution import translated
 from kzmitm.verdict.rule import Tier, rule
 
 
@@ -26,8 +27,14 @@ def _is_cut(facts: Facts) -> bool:
     return (
         focus is not None
         and focus.observation.failure in NETWORK_CUTS
-        and not facts.contrast.repeat_is_genuine
+        and (not facts.contrast.repeat_is_genuine or _is_cut_again(facts))
     )
+
+
+def _is_cut_again(facts: Facts) -> bool:
+    """Another handshake for this name was cut at this address: who injects resets wins most races only."""
+    others = facts.contrast.repeats + facts.contrast.other_hellos
+    return any(h.observation.failure in NETWORK_CUTS for h in others)
 
 
 def _is_refused(facts: Facts) -> bool:
@@ -98,7 +105,7 @@ def refused_for_this_name(facts: Facts, _context: RunContext) -> bool:
 @rule(Tier.CONTRAST, Outcome.BLOCKED, confidence=Confidence.SUSPECTED, asks=(UndecidedCode.SECOND_NETWORK,))
 def tcp_unlike_control(facts: Facts, _context: RunContext) -> bool:
     """No connect is answered at addresses where a clean place gets a trusted chain."""
-    tried = {o.endpoint.ip for o in facts.measurement.tcp}
+    tried = {translated(o.endpoint.ip) for o in facts.measurement.tcp}
     return (
         facts.focus is None
         and bool(facts.tcp_failures)
@@ -111,7 +118,7 @@ def tcp_unlike_control(facts: Facts, _context: RunContext) -> bool:
 def cut_once(facts: Facts, _context: RunContext) -> bool:
     """Cut off at first, and the same handshake once more drew a trusted chain: an accident of the network."""
     focus = _failed(facts)
-    return focus is not None and facts.contrast.repeat_is_genuine
+    return focus is not None and facts.contrast.repeat_is_genuine and not _is_cut_again(facts)
 
 
 @rule(Tier.CONTRAST, Outcome.CLEAN)

@@ -174,6 +174,29 @@ def minted_for_any_name(facts: Facts, _context: RunContext) -> bool:
     """One unknown issuer makes certificates here for whatever name is asked, even one that exists nowhere.
 
     Rule b: antivirus and company proxies touch nearly every name; a state's box may as well. No site can
-    own a nonsense name, so the issuer works on demand.
+    own a nonsense name, so the issuer works on demand, and whatever public CA it calls itself, it is none.
     """
-    return _is_alien(facts) and facts.mints_names
+    return facts.is_forged and facts.mints_names
+
+
+@rule(
+    Tier.CONTRAST,
+    Outcome.INTERCEPTION,
+    confidence=Confidence.SUSPECTED,
+    asks=(UndecidedCode.WHOLE_CHAIN, UndecidedCode.CONTROL),
+)
+def only_claims_a_public_issuer(facts: Facts, _context: RunContext) -> bool:
+    """The issuer calls itself a public CA, which nothing proves, and the genuine key is another one.
+
+    A server that leaves out its intermediate looks the same, but for the key: hence suspected. Without this a
+    forger would be excused by the name that he gives his authority.
+    """
+    focus = facts.focus
+    if focus is None or not facts.is_forged or not focus.claims_public_issuer:
+        return False
+    control_differs = facts.control.is_genuine and not facts.control.is_stale and facts.address.is_confirmed
+    return (
+        focus.covers_host
+        and not focus.observation.chain_truncated
+        and (control_differs or facts.is_two_faced)
+    )

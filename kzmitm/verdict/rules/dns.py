@@ -72,13 +72,14 @@ def bogon_but_genuine(facts: Facts, _context: RunContext) -> bool:
     confidence=Confidence.SUSPECTED,
     asks=(UndecidedCode.OTHER_ADDRESS, UndecidedCode.CONTROL),
 )
-def bogon_that_is_silent(facts: Facts, _context: RunContext) -> bool:
+def bogon_that_is_silent(facts: Facts, context: RunContext) -> bool:
     """The system's resolver gives a private address only, an encrypted one public ones; nobody answered.
 
     How resolvers block (0.0.0.0, 127.0.0.1); a filter that the user runs himself does the same.
     """
     silent = facts.focus is None or (facts.state is State.FAILED and not facts.is_interrupted)
-    return silent and bool(facts.measurement.tcp) and facts.resolved.system_gives_only_private
+    bogon = facts.resolved.system_gives_only_private and not context.private_is_usual
+    return silent and bool(facts.measurement.tcp) and bogon
 
 
 @rule(Tier.MASK, Outcome.DNS_HIJACK, confidence=Confidence.SUSPECTED)
@@ -92,13 +93,17 @@ def one_address_for_many_names(facts: Facts, context: RunContext) -> bool:
 
 
 @rule(Tier.MASK, Outcome.INCONCLUSIVE, asks=(UndecidedCode.ENCRYPTED_DNS,))
-def private_site_of_that_name(facts: Facts, _context: RunContext) -> bool:
+def private_site_of_that_name(facts: Facts, context: RunContext) -> bool:
     """A private address with an untrusted certificate for this very name: a company's inner site looks so.
 
     Split-horizon names have private CAs; a forger at a private address looks the same.
     """
     return (
-        facts.is_forged and facts.address.is_private and facts.focus is not None and facts.focus.covers_host
+        facts.is_forged
+        and facts.address.is_private
+        and not context.private_is_usual
+        and facts.focus is not None
+        and facts.focus.covers_host
     )
 
 

@@ -48,7 +48,7 @@ def _is_states_forgery(facts: Facts, attribution: Attribution) -> bool:
         and not facts.control.is_genuine
         and facts.focus is not None
         and not any(leaf.spki_sha256 == facts.focus.spki_sha256 for leaf in facts.genuine)
-        and not is_government(facts.hostname, authority.country)
+        and not is_government(facts.asked_name, authority.country)
     )
 
 

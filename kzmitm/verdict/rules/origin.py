@@ -21,7 +21,7 @@ def _public(facts: Facts) -> HandshakeFacts | None:
 
 
 @rule(Tier.MASK, Outcome.ORIGIN_MISCONFIGURED, confidence=Confidence.CONFIRMED)
-def control_sees_the_same(facts: Facts, _context: RunContext) -> bool:
+def control_sees_the_same(facts: Facts, context: RunContext) -> bool:
     """The control is served the same leaf key and fails the same way (rule e).
 
     Not if it gets a trusted chain at other addresses: then an impostor sits at the one that we were given.
@@ -34,6 +34,7 @@ def control_sees_the_same(facts: Facts, _context: RunContext) -> bool:
         and not facts.trusted_at_true_time
         and not (facts.control.is_genuine and facts.address.is_doubtful)
         and not facts.bears("family")
+        and not _is_beyond_one_site(facts, context)
     )
 
 
@@ -53,7 +54,7 @@ def genuine_key_in_a_broken_chain(facts: Facts, _context: RunContext) -> bool:
 
 
 @rule(Tier.MASK, Outcome.ORIGIN_MISCONFIGURED, confidence=Confidence.LIKELY)
-def control_sees_the_same_issuer(facts: Facts, _context: RunContext) -> bool:
+def control_sees_the_same_issuer(facts: Facts, context: RunContext) -> bool:
     """The control gets no trusted chain either, but one of the same issuer that fails the same way.
 
     Servers behind one name may have a key each, so the leaf may differ.
@@ -64,7 +65,38 @@ def control_sees_the_same_issuer(facts: Facts, _context: RunContext) -> bool:
         and not facts.control.is_genuine
         and not facts.attributions
         and (focus.chain[0].issuer.der, focus.failure or "") in facts.control.failures_by_issuer
+        and not _is_beyond_one_site(facts, context)
     )
+
+
+@rule(Tier.MASK, Outcome.INCONCLUSIVE, asks=(UndecidedCode.SECOND_NETWORK,))
+def control_may_be_deceived(facts: Facts, context: RunContext) -> bool:
+    """The control is shown the same, by an issuer that does more than a site's own does.
+
+    A control made behind the same box would excuse all that the box forges. In 2019 the Kazakh system acted
+    on both directions (IMC 2020), so that a place abroad that is reached through it is no better.
+    """
+    focus = _untrusted(facts)
+    return (
+        focus is not None
+        and not facts.attributions
+        and (
+            (focus.spki_sha256 or "", focus.failure or "") in facts.control.failures_by_key
+            or (focus.chain[0].issuer.der, focus.failure or "") in facts.control.failures_by_issuer
+        )
+        and _is_beyond_one_site(facts, context)
+    )
+
+
+def _is_beyond_one_site(facts: Facts, context: RunContext) -> bool:
+    """No control is shown anything public, and the issuer forges on demand, in turns or for many sites."""
+    focus = facts.focus
+    if focus is None or facts.control.is_genuine or not facts.is_home_made or focus.is_self_signed:
+        return False
+    if facts.is_two_faced:
+        return True
+    many = focus.covers_host and context.hosts_made_by(focus.chain[0]) >= MIN_HOSTS
+    return many and not (focus.claims_public_issuer or facts.is_home_of_state_pki)
 
 
 @rule(

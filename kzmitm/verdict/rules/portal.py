@@ -46,14 +46,14 @@ def one_leaf_for_all_hosts(facts: Facts, context: RunContext) -> bool:
 def one_leaf_for_all_names_here(facts: Facts, context: RunContext) -> bool:
     """At the site's own address every name draws this one leaf, which names none; a clean place gets another.
 
-    Somebody answers in its stead. While nothing in the run is fine, a portal is the likeliest.
+    Somebody answers in its stead. While hardly anything in the run is fine, a portal is the likeliest.
     """
     focus = _names_another(facts)
     others = [h for h in facts.contrast.benign + facts.contrast.nonsense if h.chain]
     return (
         focus is not None
         and facts.is_forged
-        and context.trusted == 0
+        and context.hardly_any_is_fine
         and facts.control.is_genuine
         and facts.address.is_confirmed
         and bool(others)

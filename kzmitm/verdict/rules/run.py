@@ -18,7 +18,7 @@ def one_issuer_for_unrelated_hosts(facts: Facts, context: RunContext) -> bool:
     """An issuer that no public CA vouches for signs leaves for hosts that have nothing to do with each other.
 
     How the Kazakh episodes were found: grouping by issuer across domains (OONI 2024). A private CA signs
-    for its owner's hosts only.
+    for its owner's hosts only; a state's PKI at home for whoever asked it to.
     """
     focus = _forged_for_this_host(facts)
     return (
@@ -26,6 +26,7 @@ def one_issuer_for_unrelated_hosts(facts: Facts, context: RunContext) -> bool:
         and not focus.is_self_signed
         and not focus.claims_public_issuer
         and context.hosts_signed_by(focus.chain[0]) >= MIN_HOSTS
+        and not facts.is_home_of_state_pki
     )
 
 

@@ -4,6 +4,7 @@ The national centre (NUC RK) signs real services of the state that browsers do n
 over a foreign name is another matter: no operator abroad asks that CA for a certificate.
 """
 
+from kzmitm.model.target import is_ip
 from kzmitm.model.verdict import Confidence, Outcome
 from kzmitm.pki.attribution import Attribution
 from kzmitm.verdict.codes import UndecidedCode
@@ -22,13 +23,17 @@ def _is_strong(facts: Facts, attribution: Attribution) -> bool:
 
 
 def _is_own_government_host(facts: Facts, *, strong: bool) -> bool:
-    """A state service under its own state's PKI, and no control that gets a public certificate instead."""
+    """A state service under its own state's PKI, and nobody gets a public certificate instead.
+
+    Nor does that PKI sign there for whatever name is asked, which would be forging.
+    """
     attribution = facts.state_pki
     return (
         attribution is not None
         and _is_strong(facts, attribution) is strong
-        and is_government(facts.hostname, attribution.authority.country)
+        and is_government(facts.asked_name, attribution.authority.country)
         and not facts.control.is_genuine
+        and not facts.is_two_faced
     )
 
 
@@ -46,9 +51,20 @@ def own_government_host_by_name(facts: Facts, _context: RunContext) -> bool:
 
 @rule(Tier.CONTRAST, Outcome.INTERCEPTION, confidence=Confidence.LIKELY)
 def foreign_host(facts: Facts, _context: RunContext) -> bool:
-    """A state's PKI signed for a host outside its country's domain (rule a)."""
+    """A state's PKI signed for a host outside its country's domain (rule a).
+
+    Only for this host by its name: a server's default certificate is for its own names, and an address is
+    in no country's domain. Or an authority's certificate alone, which is what OONI keeps of a chain.
+    """
     attribution = facts.state_pki
-    return attribution is not None and _is_strong(facts, attribution) and not facts.is_home_of_state_pki
+    return (
+        attribution is not None
+        and _is_strong(facts, attribution)
+        and not facts.is_home_of_state_pki
+        and not is_ip(facts.asked_name)
+        and facts.focus is not None
+        and (facts.focus.covers_host or facts.focus.chain[0].is_ca)
+    )
 
 
 @rule(Tier.BASELINE, Outcome.INCONCLUSIVE, asks=_ASKS)
@@ -58,5 +74,5 @@ def own_country_host(facts: Facts, _context: RunContext) -> bool:
     return (
         attribution is not None
         and facts.is_home_of_state_pki
-        and not is_government(facts.hostname, attribution.authority.country)
+        and not is_government(facts.asked_name, attribution.authority.country)
     )

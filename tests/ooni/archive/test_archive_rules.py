@@ -14,6 +14,7 @@ from verdict_world import (
     FAMILY_CA,
     FAMILY_DER,
     HOST,
+    IP,
     ISSUER_DER,
     ROOT,
     STATE_CA_DER,
@@ -44,6 +45,9 @@ FORGED = (leaf(HOST, ROOT, issuer_key="somebody else"),)
 ALIKE = {"control": UNKNOWN}
 SUB_DER = certificate("O=Nobody Knows, CN=Sub", UNKNOWN_CA, ca=True)
 STATE_PKI = under(EGOV_ROOT, EGOV_ROOT_DER)
+STATE_PKI_HOME = under(EGOV_ROOT, EGOV_ROOT_DER, "bank.kz")
+STATE_PKI_ELSEWHERE = under(EGOV_ROOT, EGOV_ROOT_DER, OTHER)
+STATE_PKI_BY_NAME = (leaf(HOST, EGOV_ROOT, issuer_key="nobody"),)
 FINE = {"control": "ok"}
 ELSEWHERE = {"in_control": False}
 LIED_TO = {"private": True, "in_control": False}
@@ -81,8 +85,14 @@ CASES = [
     ("no_certificate_kept", case(UNKNOWN, **FINE)),
     ("no_certificate_kept", case("ssl_error: error:14007086: certificate verify failed")),
     ("no_certificate_kept", case(UNKNOWN, [b"no certificate"], **FINE)),
-    ("state_pki_of_its_own_will", case(UNKNOWN, STATE_PKI)),
-    ("state_pki_of_its_own_will", case(UNKNOWN, STATE_PKI, control=RESET)),
+    ("state_pki_abroad", case(UNKNOWN, STATE_PKI)),
+    ("state_pki_abroad", case(UNKNOWN, STATE_PKI, control=RESET)),
+    ("state_pki_abroad", case(UNKNOWN, [EGOV_ROOT_DER], **FINE)),
+    ("state_pki_of_its_own_will", case(HOSTNAME, STATE_PKI_ELSEWHERE)),
+    ("state_pki_of_its_own_will", case(UNKNOWN, STATE_PKI_HOME, name="bank.kz", host="bank.kz")),
+    ("state_pki_of_its_own_will", case(UNKNOWN, STATE_PKI_HOME, name=IP, host=IP)),
+    ("state_pki_of_its_own_will", case(UNKNOWN, STATE_PKI_BY_NAME)),
+    ("control_fails_alike_somewhere", case(UNKNOWN, STATE_PKI, **ALIKE)),
     ("public_at_a_private_address", case(HOSTNAME, PORTAL, **LIED_TO)),
     ("private_address", case(UNKNOWN, unknown(OTHER)[:1], **LIED_TO)),
     ("private_address", case(RESET, **LIED_TO)),
@@ -132,6 +142,7 @@ IDS = (
     "archive.control_refuses_this_address",
     "archive.control_fails_alike_somewhere",
     "archive.no_certificate_kept",
+    "archive.state_pki_abroad",
     "archive.state_pki_of_its_own_will",
     "archive.public_at_a_private_address",
     "archive.private_address",
@@ -213,6 +224,8 @@ def test_interception_names_who_did_it():
     assert (told.authority, told.match, told.scope) == ("family", "family", Scope.STATE)
     told = judge(case(UNKNOWN, under(AV_CA, AV_DER)))
     assert (told.authority, told.match, told.scope) == ("antivirus", "name", Scope.LOCAL)
+    told = judge(case(UNKNOWN, STATE_PKI))
+    assert (told.authority, told.match, told.scope) == ("egov", "key", Scope.STATE)
     told = judge(case(UNKNOWN, [UNKNOWN_DER], control="ok"))
     assert (told.authority, told.match, told.scope) == ("", "", Scope.UNKNOWN)
 
