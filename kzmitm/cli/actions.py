@@ -3,19 +3,27 @@
 import argparse
 from types import ModuleType
 
-from kzmitm._registry import discover
-from kzmitm.cli.parser import in_list
+from kzmitm._registry import load, names_in
+from kzmitm.cli.parser import CommandParser, in_list
 from kzmitm.report.language import _
 
 
 def add_actions(parser: argparse.ArgumentParser, package: ModuleType, *, epilog: str) -> None:
-    """Give the parser an action for each module of `package` (its `configure` and `run`, as a verb has)."""
+    """Give the parser an action for each module of `package` (its `configure` and `run`, as a verb has).
+
+    Where the words name one, only that one is loaded: the others have libraries of their own.
+    """
     parser.epilog = epilog
     choices = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
-    for module in discover(package):
+    names = {name.replace("_", "-"): name for name in names_in(package)}
+    asked = parser.next_word if isinstance(parser, CommandParser) else None
+    for spelt, name in names.items():
+        if asked in names and asked != spelt:
+            continue
+        module = load(package, name)
         about = _((module.__doc__ or "").partition("\n")[0])
         action = choices.add_parser(
-            module.__name__.rpartition(".")[2].replace("_", "-"),
+            spelt,
             help=in_list(about),
             description=about,
             formatter_class=argparse.RawDescriptionHelpFormatter,

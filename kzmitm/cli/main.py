@@ -76,7 +76,7 @@ def _dispatch(argv: list[str]) -> int:
     if complaint is not None:
         sys.stderr.write(complaint + "\n")
         return Exit.USAGE
-    args = build_parser(_modules(argv, known)).parse_args(argv)
+    args = build_parser(_modules(argv, known), argv).parse_args(argv)
     _configure_logging(verbose=args.verbose)
     return int(args.run(args))
 

@@ -51,6 +51,8 @@ def filled_path(text: str) -> Path:
 class CommandParser(argparse.ArgumentParser):
     """A parser that speaks the language chosen, and says what is wrong in one line."""
 
+    next_word: str | None = None
+    """What stands right behind the verb, where the words of a command line are known."""
     _is_mixing = False
     _is_told = False
 
@@ -124,8 +126,8 @@ def pass_on(parser: argparse.ArgumentParser, own: Sequence[str]) -> None:
     parser.parse_known_args = parse  # type: ignore[method-assign]
 
 
-def build_parser(verbs: Mapping[str, ModuleType]) -> CommandParser:
-    """The parser for the verbs given, by name."""
+def build_parser(verbs: Mapping[str, ModuleType], argv: Sequence[str] = ()) -> CommandParser:
+    """The parser for the verbs given, by name; with `argv`, it need not know more than that asks for."""
     parser = CommandParser(
         prog="kzmitm",
         description=_(DESCRIPTION),
@@ -152,9 +154,16 @@ def build_parser(verbs: Mapping[str, ModuleType]) -> CommandParser:
         verb.add_argument(
             "-v", "--verbose", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
         )
+        verb.next_word = _word_behind(name, argv)
         module.configure(verb)
         verb.set_defaults(run=module.run)
     return parser
+
+
+def _word_behind(verb: str, argv: Sequence[str]) -> str | None:
+    """The word behind a verb that no option parts from it."""
+    at = list(argv).index(verb) if verb in argv else len(argv)
+    return argv[at + 1] if at + 1 < len(argv) else None
 
 
 def in_list(about: str) -> str:

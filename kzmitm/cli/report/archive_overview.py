@@ -70,8 +70,7 @@ def is_analysis(folder: Path) -> bool:
 
 def read_overview(folder: Path, registry: Registry) -> Overview:
     """Raises UsageError for tables that are missing, altered or of an earlier version."""
-    import duckdb  # noqa: PLC0415 (an extra)
-
+    from kzmitm.ooni.archive.database import duckdb  # noqa: PLC0415 (an extra)
     from kzmitm.ooni.archive.findings import open_findings  # noqa: PLC0415
 
     if not (folder / FOLDER / "network_domains.parquet").is_file():

@@ -5,9 +5,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import duckdb
-
 from kzmitm.errors import UsageError
+from kzmitm.ooni.archive.database import duckdb
 
 MAX_COMPLAINT = 300
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

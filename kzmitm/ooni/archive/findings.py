@@ -6,9 +6,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-import duckdb
-
 from kzmitm.ooni.archive import certificates
+from kzmitm.ooni.archive.database import duckdb
 from kzmitm.ooni.archive.judging import Grounds, judge_extract, load
 from kzmitm.ooni.archive.own import OWN_COLUMNS, own_verdicts
 from kzmitm.ooni.archive.parts import EXTRACT, parts_of, quoted

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import msgspec
 
 from kzmitm.ooni.archive.cases import Case, HandshakeVerdict, Situation, Vouchers, case_of
+from kzmitm.ooni.archive.database import duckdb
 from kzmitm.ooni.archive.failures import Kind
 from kzmitm.ooni.archive.parts import quoted
 from kzmitm.ooni.archive.rules import judge

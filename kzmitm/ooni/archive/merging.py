@@ -14,11 +14,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-import duckdb
-
 from kzmitm.errors import WordedError
 from kzmitm.ooni.archive.chains import MAX_DER
 from kzmitm.ooni.archive.complaints import full_disk, one_line
+from kzmitm.ooni.archive.database import duckdb
 from kzmitm.ooni.archive.parts import EXTRACT, OWN, ROW_GROUPS, SUMMARY, parts_of, quoted, read_summary
 from kzmitm.ooni.archive.rows import COLUMNS, MAX_TEXT
 from kzmitm.ooni.archive.tables import connect

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import duckdb
-
+from kzmitm.ooni.archive.database import duckdb
 from kzmitm.ooni.archive.parts import parts_of, quoted
 from kzmitm.ooni.archive.rows import COLUMNS
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from kzmitm.cli.exits import Exit
 from kzmitm.cli.ooni.extras import demand_archive
-from kzmitm.cli.ooni.reading import Reading
 from kzmitm.cli.parser import filled, filled_path
 from kzmitm.cli.terminal import print_json, print_lines, say
 from kzmitm.errors import UsageError
@@ -106,6 +105,7 @@ def _check(args: argparse.Namespace) -> None:
 
 def _read(args: argparse.Namespace, tasks: list[Any], out: Path) -> None:
     """The first pass: whatever of the files is not in the extract yet."""
+    from kzmitm.cli.ooni.reading import Reading  # noqa: PLC0415 (judging again has no use for it)
     from kzmitm.ooni.archive import running  # noqa: PLC0415
     from kzmitm.ooni.archive.parts import EXTRACT  # noqa: PLC0415
 
