@@ -1,16 +1,49 @@
 """The whole second pass as one function, and its result as one document."""
 
+import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import file_digest
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeVar
 
-from kzmitm.ooni.archive.findings import judge_again
-from kzmitm.ooni.archive.judging import Grounds
-from kzmitm.ooni.archive.parts import EXTRACT
-from kzmitm.ooni.archive.summary import SCHEMA, VERSION, summary, what_was_read
+import msgspec
+
+from kzmitm.ooni.archive import certificates, findings, standing
+from kzmitm.ooni.archive.grounds import Grounds
+from kzmitm.ooni.archive.indexing import write_index
+from kzmitm.ooni.archive.judging import Judgement, VerdictRow, judge_index
+from kzmitm.ooni.archive.parts import EXTRACT, parts_of
+from kzmitm.ooni.archive.records import RUNS, OwnMeasurement, own_rows, read_records
+from kzmitm.ooni.archive.summary import SCHEMA, VERSION, what_was_read
 from kzmitm.ooni.archive.tables import Choice
+from kzmitm.ooni.archive.writing import Own, RowWriter
 
 __all__ = ["Choice", "Grounds", "judge_folder"]
+
+INDEX: Final = "index"
+"""What judging again reads instead of the extract; it may be thrown away."""
+ABOUT: Final = "about.json"
+JUDGEMENT: Final = "judgement.json"
+_UNFINISHED: Final = ".unfinished"
+
+T = TypeVar("T")
+
+
+class _About(msgspec.Struct):
+    """Of an index: what it was made of, and which certificates of the registry it has."""
+
+    key: str
+    known: list[str]
+
+
+class _Judged(msgspec.Struct):
+    """Of a judgement: what it was made of, the files that it left, and what they say in short."""
+
+    key: str
+    outcome: str
+    files: dict[str, list[tuple[str, int, int]]]
+    summary: dict[str, Any]
 
 
 def judge_folder(
@@ -18,9 +51,10 @@ def judge_folder(
 ) -> dict[str, Any]:
     """Judges what was read into `folder`, writes verdicts and tables there, and sums them up.
 
-    `extracts` are read instead of the folder's own where they are given.
+    `extracts` are read instead of the folder's own where they are given. They appear when they are whole;
+    those of an earlier judgement stay until then, and for good if they are the same.
     """
-    judge_again(folder, grounds, choice, extracts=extracts, threads=threads)
+    extracts = extracts or (folder / EXTRACT,)
     return {
         "schema": SCHEMA,
         "version": VERSION,
@@ -32,6 +66,124 @@ def judge_folder(
         },
         "registry": {"version": grounds.registry.version},
         "store": {"name": grounds.store.name, "sha256": grounds.store.sha256},
-        "read": what_was_read(extracts or (folder / EXTRACT,)),
-        **summary(folder),
+        "read": what_was_read(extracts),
+        **_judged(folder, extracts, grounds, choice, threads),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One judgement: of `extracts`, into `folder`; what is unfinished lies in `place`."""
+
+    folder: Path
+    place: Path
+    extracts: Sequence[Path]
+    grounds: Grounds
+    choice: Choice
+    threads: int
+
+    def run(self) -> dict[str, Any]:
+        """The summary, after all that is not as it was before is written."""
+        index = self._index()
+        code = standing.digest(index, standing.judging_code())
+        key = standing.digest(code, self.grounds.registry.version, self.grounds.store.sha256)
+        earlier = _earlier(self.folder)
+        if earlier is not None and earlier.key == key:
+            return earlier.summary
+        return self._judge(code, key, earlier)
+
+    def _index(self) -> str:
+        """The key of the index in `folder`, which is made anew where it is not of this extract and choice."""
+        extract = standing.extract_key(self.extracts, self.choice)
+        index, made = self.folder / INDEX, self.place / INDEX
+        wanted = [each for each in self.grounds.registry.by_sha256 if each]
+        about = _read(index / ABOUT, _About)
+        if about is None or about.key != extract or about.known != list(standing.met_in(index, wanted)):
+            made.mkdir()
+            write_index(self.extracts, self.choice, wanted, made, threads=self.threads)
+            about = _About(extract, list(standing.met_in(made, wanted)))
+            (made / ABOUT).write_bytes(msgspec.json.encode(about))
+            shutil.rmtree(index, ignore_errors=True)
+            made.rename(index)
+        return standing.digest(extract, about.known)
+
+    def _judge(self, code: str, key: str, earlier: _Judged | None) -> dict[str, Any]:
+        """Judges by the index, and writes what is another than before."""
+        index, place = self.folder / INDEX, self.place
+        with (place / findings.SHOWN).open("wb") as shown:
+            judgement = judge_index(index, self.grounds, shown)
+        parts = [part for extract in self.extracts for part in parts_of(extract)]
+        own = _own(index, parts, self.grounds)
+        outcome = standing.digest(code, _outcome(place, self.grounds, judgement, own))
+        if earlier is not None and earlier.outcome == outcome:
+            judged = msgspec.structs.replace(earlier, key=key)
+            (place / JUDGEMENT).write_bytes(msgspec.json.encode(judged))
+            (place / JUDGEMENT).replace(self.folder / findings.VERDICTS / JUDGEMENT)
+            return judged.summary
+        verdicts = place / findings.VERDICTS
+        verdicts.mkdir()
+        RowWriter(judgement, own, own_rows(index)).write(index, verdicts)
+        summary = findings.write_tables(place, self.grounds, threads=self.threads)
+        judged = _Judged(key, outcome, _files(place), summary)
+        (verdicts / JUDGEMENT).write_bytes(msgspec.json.encode(judged))
+        findings.put_in_place(self.folder, place)
+        return summary
+
+
+def _judged(
+    folder: Path, extracts: Sequence[Path], grounds: Grounds, choice: Choice, threads: int
+) -> dict[str, Any]:
+    findings.settle(folder)
+    place = folder / _UNFINISHED
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    try:
+        return _Task(folder, place, extracts, grounds, choice, threads).run()
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _own(index: Path, parts: Sequence[Path], grounds: Grounds) -> Own:
+    """The verdicts on our own measurements, by the rules of a scan."""
+    runs = {(each.part, each.doc): each.source for each in read_records(index / RUNS, OwnMeasurement)}
+    if not runs:
+        return {}
+    from kzmitm.ooni.archive.own import own_verdicts  # noqa: PLC0415 (most archives have none)
+
+    return {
+        (row["part"], row["doc"], row["n"]): VerdictRow(*[row[name] for name in VerdictRow._fields])
+        for row in own_verdicts(parts, grounds, runs)
+    }
+
+
+def _outcome(place: Path, grounds: Grounds, judgement: Judgement, own: Own) -> str:
+    """A hash of all that the files of a judgement are made of, but for the index and our code."""
+    with (place / findings.SHOWN).open("rb") as file:
+        shown = file_digest(file, "sha256").hexdigest()
+    return standing.digest(
+        judgement.digest(),
+        shown,
+        sorted(own.items()),
+        list(certificates.networks_of(grounds.registry)),
+        list(certificates.authorities_of(grounds.registry)),
+    )
+
+
+def _earlier(folder: Path) -> _Judged | None:
+    """The judgement that lies in a folder, if nobody touched it."""
+    told = _read(folder / findings.VERDICTS / JUDGEMENT, _Judged)
+    return told if told is not None and told.files == _files(folder) else None
+
+
+def _files(folder: Path) -> dict[str, list[tuple[str, int, int]]]:
+    found = {name: standing.files_in(folder / name) for name in (findings.VERDICTS, findings.TABLES)}
+    found[findings.VERDICTS] = [each for each in found[findings.VERDICTS] if each[0] != JUDGEMENT]
+    return found
+
+
+def _read(path: Path, kind: type[T]) -> T | None:
+    """What a file of ours says; None if it is not there, or not whole."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return None

@@ -1,31 +1,28 @@
 """What an analysis leaves: verdicts as Parquet, tables over them, and SQL for whoever wants to know more."""
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from kzmitm.ooni.archive import certificates
+from kzmitm.ooni.archive.certificates import ShownIn
 from kzmitm.ooni.archive.database import duckdb
-from kzmitm.ooni.archive.judging import Grounds, judge_extract, load
-from kzmitm.ooni.archive.own import OWN_COLUMNS, own_verdicts
-from kzmitm.ooni.archive.parts import EXTRACT, parts_of, quoted
-from kzmitm.ooni.archive.tables import Choice, connect, open_extract
+from kzmitm.ooni.archive.grounds import Grounds
+from kzmitm.ooni.archive.parts import quoted
+from kzmitm.ooni.archive.records import read_records
+from kzmitm.ooni.archive.tables import connect
 
 VERDICTS: Final = "verdicts"
 TABLES: Final = "tables"
+JUDGED: Final = ".judged"
+"""A judgement that is whole and not yet in its place: what lies in it counts, not what it replaces."""
 
-_UNFINISHED: Final = ".unfinished"
-_PARQUET: Final = "(FORMAT parquet, COMPRESSION zstd)"
-
-_COPIES: Final = {
-    "handshakes": "SELECT * FROM handshake_verdicts",
-    "measurements": "SELECT * FROM measurement_verdicts",
-    "certificates": "SELECT * FROM certificate_facts",
-    "authorities": "SELECT * FROM authority_names",
-    "networks": "SELECT * FROM known_networks",
-}
+_PARQUET: Final = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 8192)"
 _VIEWS: Final = {
     "handshakes": "handshakes",
     "measurements": "measurements",
@@ -34,8 +31,8 @@ _VIEWS: Final = {
     "networks": "known_networks",
 }
 """Files of `verdicts` and what they are called in SQL."""
-
-_OWN_RUNS: Final = "SELECT part, doc, source FROM all_measurements WHERE own"
+SHOWN: Final = ".shown"
+"""What `judge_index` wrote of certificates."""
 
 _INTERCEPTIONS: Final = """
 CREATE VIEW interceptions AS
@@ -43,61 +40,64 @@ SELECT h.*, f.* EXCLUDE (sha256), a.* EXCLUDE (authority) FROM handshakes h
 LEFT JOIN certificate_facts f ON f.sha256 = h.certificate LEFT JOIN authority_names a USING (authority)
 WHERE h.outcome = 'interception'
 """
+_CERTIFICATES: Final = """
+SELECT * EXCLUDE (chain) FROM shown QUALIFY row_number() OVER (PARTITION BY sha256 ORDER BY chain DESC) = 1
+ORDER BY sha256
+"""
 
 
-def judge_again(
-    folder: Path, grounds: Grounds, choice: Choice, *, extracts: Sequence[Path] = (), threads: int = 1
-) -> None:
-    """Judges the extract in `folder` (or `extracts`) and writes `verdicts` and `tables` into `folder`.
+def write_tables(place: Path, grounds: Grounds, *, threads: int = 1) -> dict[str, Any]:
+    """Writes what stands beside the rows in `place`/verdicts, and the tables over all; returns the summary.
 
-    They appear when they are whole; those of an earlier judgement stay until then.
+    The facts of certificates lie in `place`, as `judge_index` wrote them.
     """
-    place = folder / _UNFINISHED
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(parents=True)
-    try:
-        _write_verdicts(place, extracts or (folder / EXTRACT,), grounds, choice, threads)
-        _write_tables(place, threads)
-        for name in (VERDICTS, TABLES):
-            shutil.rmtree(folder / name, ignore_errors=True)
-            (place / name).rename(folder / name)
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+    from kzmitm.ooni.archive.summary import summed_up  # noqa: PLC0415 (it reads what is written here)
 
-
-def _write_verdicts(
-    place: Path, extracts: Sequence[Path], grounds: Grounds, choice: Choice, threads: int
-) -> None:
-    with connect(place, threads=threads) as connection:
-        open_extract(connection, extracts, choice)
-        cases = judge_extract(connection, grounds, place)
-        chains, shown = certificates.facts_of(cases.values(), grounds.registry)
-        load(connection, "chain_facts", chains, certificates.CHAIN_COLUMNS, place)
-        load(connection, "certificate_facts", shown, certificates.CERTIFICATE_COLUMNS, place)
-        parts = [part for extract in extracts for part in parts_of(extract)]
-        runs = {(part, doc): source for part, doc, source in connection.execute(_OWN_RUNS).fetchall()}
-        load(connection, "own_verdicts", list(own_verdicts(parts, grounds, runs)), OWN_COLUMNS, place)
-        networks = list(certificates.networks_of(grounds.registry))
-        load(connection, "known_networks", networks, certificates.NETWORK_COLUMNS, place)
-        authorities = list(certificates.authorities_of(grounds.registry))
-        load(connection, "authority_names", authorities, certificates.AUTHORITY_COLUMNS, place)
-        for script in ("judged.sql", "measured.sql"):
-            connection.execute(_sql(script))
-        (place / VERDICTS).mkdir()
-        for name, query in _COPIES.items():
-            path = quoted(place / VERDICTS / f"{name}.parquet")
-            connection.execute(f"COPY ({query}) TO {path} {_PARQUET}")
-            if name == "handshakes":  # what comes next reads what is written instead of joining all again
-                view = f"FROM read_parquet({path}, hive_partitioning = false)"
-                connection.execute(f"CREATE OR REPLACE VIEW handshake_verdicts AS {view}")
-
-
-def _write_tables(place: Path, threads: int) -> None:
+    verdicts = place / VERDICTS
     (place / TABLES).mkdir()
+    registry = grounds.registry
     with connect(place, threads=threads) as connection:
-        _open_verdicts(connection, place)
+        shown = (
+            {"chain": each.chain, **msgspec.structs.asdict(each.facts)}
+            for each in read_records(place / SHOWN, ShownIn)
+        )
+        _load(connection, "shown", {"chain": "INTEGER", **certificates.CERTIFICATE_COLUMNS}, shown)
+        _copy(connection, _CERTIFICATES, verdicts / "certificates.parquet")
+        for table, columns, rows in (
+            ("networks", certificates.NETWORK_COLUMNS, certificates.networks_of(registry)),
+            ("authorities", certificates.AUTHORITY_COLUMNS, certificates.authorities_of(registry)),
+        ):
+            _load(connection, table, columns, rows)
+            _copy(connection, f"SELECT * FROM {table}", verdicts / f"{table}.parquet")  # noqa: S608
+            connection.execute(f"DROP TABLE {table}")
+        _open_verdicts(connection, verdicts)
         for name, query in queries():
-            connection.execute(f"COPY ({query}) TO {quoted(place / TABLES / f'{name}.parquet')} {_PARQUET}")
+            path = place / TABLES / f"{name}.parquet"
+            _copy(connection, query, path)
+            connection.execute(_view(name, path))
+        connection.execute("SET preserve_insertion_order = true")
+        return summed_up(connection)
+
+
+def _load(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    columns: Mapping[str, str],
+    rows: Iterable[Mapping[str, Any]],
+) -> None:
+    """Make a table of these rows; some at a time and column by column, as value by value takes long."""
+    connection.execute(
+        f"CREATE TABLE {table} ({', '.join(f'{name} {kind}' for name, kind in columns.items())})"
+    )
+    values = ", ".join(f"unnest(?::{kind}[])" for kind in columns.values())
+    following = iter(rows)
+    while some := list(islice(following, 4096)):
+        lists = [[row[name] for row in some] for name in columns]
+        connection.execute(f"INSERT INTO {table} SELECT {values}", lists)
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
+    connection.execute(f"COPY ({query}) TO {quoted(path)} {_PARQUET}")
 
 
 def queries() -> Iterator[tuple[str, str]]:
@@ -108,13 +108,37 @@ def queries() -> Iterator[tuple[str, str]]:
             yield each.name.removesuffix(".sql"), each.read_text(encoding="utf-8")
 
 
-def _sql(name: str) -> str:
-    return (files(__package__) / "sql" / name).read_text(encoding="utf-8")
+def put_in_place(folder: Path, place: Path) -> None:
+    """Makes the judgement that lies whole in `place` that of `folder`.
+
+    From the renaming on it counts, whoever is killed: what is left to be moved is moved by the next.
+    """
+    settle(folder)
+    place.rename(folder / JUDGED)
+    settle(folder)
 
 
-def _open_verdicts(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+def settle(folder: Path) -> None:
+    """Moves into its place what a judgement that was killed there left to be moved."""
+    judged = folder / JUDGED
+    if not judged.is_dir():
+        return
+    for name in (VERDICTS, TABLES):
+        if (judged / name).is_dir():
+            shutil.rmtree(folder / name, ignore_errors=True)
+            (judged / name).rename(folder / name)
+    shutil.rmtree(judged, ignore_errors=True)
+
+
+def lies_in(folder: Path, name: str) -> Path:
+    """Where the verdicts or the tables of an analysis are, even if whoever judged was killed moving them."""
+    moving = folder / JUDGED / name
+    return moving if moving.is_dir() else folder / name
+
+
+def _open_verdicts(connection: duckdb.DuckDBPyConnection, verdicts: Path) -> None:
     for name, view in _VIEWS.items():
-        connection.execute(_view(view, folder / VERDICTS / f"{name}.parquet"))
+        connection.execute(_view(view, verdicts / f"{name}.parquet"))
     connection.execute(_INTERCEPTIONS)
 
 
@@ -128,9 +152,9 @@ def open_findings(folder: Path, *, threads: int = 1) -> duckdb.DuckDBPyConnectio
     connection = duckdb.connect(":memory:", config={"threads": threads})
     connection.execute("SET python_enable_replacements = false")  # a table is none of our variables
     connection.execute("SET TimeZone = 'UTC'")
-    _open_verdicts(connection, folder)
+    _open_verdicts(connection, lies_in(folder, VERDICTS))
     for name, _ in queries():
-        path = folder / TABLES / f"{name}.parquet"
+        path = lies_in(folder, TABLES) / f"{name}.parquet"
         if path.is_file():  # an analysis of an earlier version has fewer tables
             connection.execute(_view(name, path))
     connection.execute(f"SET allowed_directories = [{quoted(folder.resolve())}, {quoted(folder)}]")

@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from kzmitm.ooni.archive.findings import open_findings, rows_of
+from kzmitm.ooni.archive.database import duckdb
+from kzmitm.ooni.archive.findings import rows_of
 from kzmitm.ooni.archive.parts import parts_of, read_summary
 from kzmitm.pki.kinds import CARRIERS
 
@@ -36,34 +37,28 @@ WHERE asn IN (SELECT asn FROM interceptions {_ATTRIBUTED} AND kind IN ({_CARRIER
 """  # noqa: S608
 
 
-def summary(folder: Path) -> dict[str, Any]:
-    """The document of an analysis in `folder`, but for what it was judged by."""
-    with open_findings(folder) as connection:
+def summed_up(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """The document of an analysis, but for what was read and what it was judged by."""
 
-        def first(query: str) -> dict[str, Any]:
-            return next(_plain(rows_of(connection.execute(query))), {})
+    def first(query: str) -> dict[str, Any]:
+        return next(_plain(rows_of(connection.execute(query))), {})
 
-        def every(query: str) -> list[dict[str, Any]]:
-            return list(_plain(rows_of(connection.execute(query))))
+    def every(query: str) -> list[dict[str, Any]]:
+        return list(_plain(rows_of(connection.execute(query))))
 
-        attributed = first(_INTERCEPTION.format(where=_ATTRIBUTED))
-        attributed["domain_names"] = [
-            row["domain"]
-            for row in every(f"SELECT DISTINCT domain FROM interceptions {_ATTRIBUTED} ORDER BY domain")  # noqa: S608
-        ]
-        attributed["asns"] = [
-            row["asn"]
-            for row in every(f"SELECT DISTINCT asn FROM interceptions {_ATTRIBUTED} ORDER BY asn")  # noqa: S608
-        ]
-        return {
-            "counts": first(_COUNTS),
-            "outcomes": {row["outcome"]: row["n"] for row in every(_OUTCOMES)},
-            "interception": first(_INTERCEPTION.format(where="")),
-            "attributed": attributed,
-            "share_of_users": first(_SHARE).get("share"),
-            "authorities": every("SELECT * FROM authorities"),
-            "certificates": every("SELECT * FROM certificates"),
-        }
+    attributed = first(_INTERCEPTION.format(where=_ATTRIBUTED))
+    for name, column in (("domain_names", "domain"), ("asns", "asn")):
+        query = f"SELECT DISTINCT {column} FROM interceptions {_ATTRIBUTED} ORDER BY {column}"  # noqa: S608
+        attributed[name] = [row[column] for row in every(query)]
+    return {
+        "counts": first(_COUNTS),
+        "outcomes": {row["outcome"]: row["n"] for row in every(_OUTCOMES)},
+        "interception": first(_INTERCEPTION.format(where="")),
+        "attributed": attributed,
+        "share_of_users": first(_SHARE).get("share"),
+        "authorities": every("SELECT * FROM authorities"),
+        "certificates": every("SELECT * FROM certificates"),
+    }
 
 
 def what_was_read(extracts: Iterable[Path]) -> dict[str, Any]:

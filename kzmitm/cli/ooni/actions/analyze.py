@@ -19,7 +19,7 @@ from kzmitm.report.archive import findings_lines
 from kzmitm.report.language import _
 
 if TYPE_CHECKING:
-    from kzmitm.ooni.archive.judging import Grounds
+    from kzmitm.ooni.archive.grounds import Grounds
     from kzmitm.ooni.archive.running import Workers
 
 
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _grounds(args: argparse.Namespace) -> "Grounds":
     from kzmitm.cli.sources import registry_of, store_of  # noqa: PLC0415
-    from kzmitm.ooni.archive.judging import Grounds  # noqa: PLC0415
+    from kzmitm.ooni.archive.grounds import Grounds  # noqa: PLC0415
 
     return Grounds(registry_of(args.fingerprints), store_of(args.store))
 

@@ -1,0 +1,293 @@
+"""The index: all that judging needs of an extract and that no registry, store or rule changes.
+
+It is made once for an extract and a choice of measurements, by SQL and part by part, so that its memory does
+not grow with the archive; judging again reads it from one end to the other and runs no query.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from functools import cache
+from importlib.resources import files
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
+
+from kzmitm.ooni.archive.database import duckdb
+from kzmitm.ooni.archive.failures import Kind, kind_of
+from kzmitm.ooni.archive.parts import parts_of
+from kzmitm.ooni.archive.records import (
+    FIXED,
+    GROUPS,
+    OWN_ROWS,
+    PLACES,
+    RUNS,
+    SITUATIONS,
+    VOUCHERS,
+    ChainOfSituations,
+    CleanName,
+    Intermediate,
+    OwnMeasurement,
+    OwnRow,
+    PlacesOfSituation,
+    RecordWriter,
+    SituationRow,
+)
+from kzmitm.ooni.archive.row_columns import (
+    CHOSEN,
+    HANDSHAKES,
+    MEASUREMENTS,
+    PLAIN_COLUMNS,
+)
+from kzmitm.ooni.archive.sheets import SheetWriter
+from kzmitm.ooni.archive.standing import HASHES
+from kzmitm.ooni.archive.tables import Choice, all_of, connect, open_extract
+
+MAX_INTERMEDIATES: Final = 512
+"""Public intermediates of verified chains, the most frequent first: some hundred sign nearly all leaves."""
+PAGE: Final = 4_096
+"""Rows that are in memory at once."""
+DOCUMENTS: Final = 32_768
+"""Measurements of a part that are joined to their handshakes at once."""
+UNKNOWN_TIME: Final = -(1 << 62)
+
+_SITUATIONS: Final = """
+SELECT chain, situation, failure, verified, control, CASE WHEN in_control >= 0 THEN in_control = 1 END,
+       private, name, host, role, CASE WHEN chain <> '' THEN epoch_us(time) END
+FROM situations ORDER BY situation
+"""
+_DERS: Final = """
+SELECT k.number, k.chain, list(d.der ORDER BY l.place), arg_max(s.sha256 IS NOT NULL, l.place)
+FROM links l JOIN kept_chains k USING (chain) JOIN ders d USING (sha256)
+LEFT JOIN (SELECT DISTINCT unnest(certificates) AS sha256 FROM chains JOIN verified_chains USING (chain)) s
+  USING (sha256)
+GROUP BY k.number, k.chain ORDER BY k.number
+"""
+_INTERMEDIATES: Final = f"""
+WITH issuers AS (
+  SELECT unnest(certificates[2:]) AS sha256, first_name, last_name, first_asn, last_asn
+  FROM chains JOIN verified_chains USING (chain)
+), chosen AS (
+  SELECT sha256, count(*) AS n,
+         min(first_name) <> max(last_name) OR min(first_asn) <> max(last_asn) AS vouches
+  FROM issuers GROUP BY sha256 ORDER BY n DESC, sha256 LIMIT {MAX_INTERMEDIATES}
+)
+SELECT any_value(k.der), any_value(c.vouches) FROM certificates k JOIN chosen c USING (sha256)
+WHERE EXISTS (SELECT 1 FROM kept_chains) GROUP BY sha256 ORDER BY sha256
+"""  # noqa: S608
+_OPEN: Final = """
+CREATE TABLE open AS
+SELECT DISTINCT situation, u.asn, CASE WHEN u.sent <> '' THEN u.sent ELSE u.asked END AS host, u.software
+FROM unsettled u
+JOIN situations s USING (failure, verified, chain, control, in_control, private, role, name, host, day)
+WHERE failure IN (SELECT unnest(?::VARCHAR[])) OR (failure = '' AND NOT verified)
+"""
+_PLACES: Final = "SELECT situation, asn, host, software FROM open ORDER BY ALL"
+_RUNS: Final = "SELECT part, doc, source FROM all_measurements WHERE own ORDER BY part, doc"
+_CLEAN: Final = """
+SELECT name, list(DISTINCT asn ORDER BY asn) FROM settled WHERE name IN (SELECT host FROM open)
+GROUP BY name ORDER BY name
+"""
+
+
+def write_index(
+    folders: Sequence[Path], choice: Choice, known: Iterable[str], place: Path, *, threads: int = 1
+) -> None:
+    """Writes the index of the extracts in `folders` into the folder `place`, which is there.
+
+    `known` are the hashes of certificates that a verified chain is judged for nevertheless.
+    """
+    parts = [part for folder in folders for part in parts_of(folder)]
+    with connect(place, threads=threads) as connection:
+        is_all = open_extract(connection, folders, choice)
+        _write_index(connection, parts, known, place, is_all=is_all)
+
+
+def _write_index(
+    connection: duckdb.DuckDBPyConnection,
+    parts: Sequence[Path],
+    known: Iterable[str],
+    place: Path,
+    *,
+    is_all: bool,
+) -> None:
+    connection.execute("CREATE TABLE known AS SELECT unnest(?::VARCHAR[]) AS sha256", [sorted(known)])
+    connection.execute(
+        "CREATE TABLE parts AS SELECT unnest(?::VARCHAR[]) AS path, unnest(range(?)) AS number",
+        [[str(part) for part in parts], len(parts)],
+    )
+    connection.execute(_sql("situations.sql"))
+    _write(place / SITUATIONS, _chains(connection))
+    _write(place / VOUCHERS, (Intermediate(*row) for row in _rows(connection, _INTERMEDIATES)))
+    _write(place / PLACES, _places(connection))
+    _write(place / f"{PLACES}.clean", (CleanName(*row) for row in _rows(connection, _CLEAN)))
+    with (place / HASHES).open("wb") as file:
+        for (sha256,) in _rows(connection, "SELECT DISTINCT unnest(certificates) FROM chains ORDER BY ALL"):
+            file.write(bytes.fromhex(sha256))
+    _write(place / RUNS, (OwnMeasurement(*row) for row in _rows(connection, _RUNS)))
+    connection.execute("DROP TABLE open; DROP TABLE unsettled; DROP TABLE links; DROP TABLE ders")
+    if not is_all:
+        connection.execute(
+            "CREATE TABLE chosen_numbers AS"
+            " SELECT p.number AS part, c.doc FROM chosen c JOIN parts p ON p.path = c.part"
+        )
+    _Rows(connection, place, "" if is_all else CHOSEN).write(parts)
+
+
+@cache
+def _sql(name: str) -> str:
+    return (files(__package__) / "sql" / name).read_text(encoding="utf-8")
+
+
+def _write(path: Path, records: Iterable[Any]) -> None:
+    with path.open("wb") as file:
+        writer = RecordWriter(file)
+        for record in records:
+            writer.write(record)
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[tuple[Any, ...]]:
+    """The rows of a query, some in memory at a time."""
+    with closing(connection.cursor()) as cursor:
+        cursor.execute(query)
+        while rows := cursor.fetchmany(PAGE):
+            yield from rows
+
+
+def _chains(connection: duckdb.DuckDBPyConnection) -> Iterator[ChainOfSituations]:
+    kept = _rows(connection, _DERS)
+    following = next(kept, None)
+    for chain, rows in groupby(_rows(connection, _SITUATIONS), key=lambda row: row[0]):
+        found = ChainOfSituations(-1, chain, [], [SituationRow(*row[1:]) for row in rows])
+        if following is not None and following[1] == chain:
+            found.number, _, found.ders, found.shown_elsewhere = following
+            following = next(kept, None)
+        yield found
+
+
+def _places(connection: duckdb.DuckDBPyConnection) -> Iterator[PlacesOfSituation]:
+    told = connection.execute("SELECT DISTINCT failure FROM situations").fetchall()
+    refused = [failure for (failure,) in told if kind_of(failure) is Kind.CERTIFICATE]
+    connection.execute(_OPEN, [refused])
+    for situation, rows in groupby(_rows(connection, _PLACES), key=lambda row: row[0]):
+        yield PlacesOfSituation(situation, [row[1:] for row in rows])
+
+
+_Key = tuple[int, int, int]
+"""Of a handshake: situation, chain, time; the last two -1 where they do not matter."""
+
+
+def _labelled(rule: str, failure: str) -> str:
+    """The failure, where the label depends on it."""
+    return failure if rule.endswith("_here_only") else ""
+
+
+class _Rows:
+    """Writes the rows of handshakes and measurements, each with the key that its verdict depends on."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, place: Path, chosen: str) -> None:
+        self._connection = connection
+        self._chosen = chosen
+        self._place = place
+        self._own = 0
+
+    def write(self, parts: Sequence[Path]) -> None:
+        with (
+            (self._place / OWN_ROWS).open("wb") as own,
+            (self._place / f"handshakes{FIXED}").open("wb") as handshakes,
+            (self._place / f"handshakes{GROUPS}").open("wb") as handshake_groups,
+            (self._place / f"measurements{FIXED}").open("wb") as measurements,
+            (self._place / f"measurements{GROUPS}").open("wb") as measurement_groups,
+        ):
+            self._write_own = RecordWriter(own).write
+            first = SheetWriter(handshakes, HANDSHAKES, ("verdict", "chain"), plain=PLAIN_COLUMNS)
+            second = SheetWriter(measurements, MEASUREMENTS, ("verdict",), plain=PLAIN_COLUMNS)
+            groups = RecordWriter(handshake_groups), RecordWriter(measurement_groups)
+            for number, part in enumerate(parts):
+                for begin in self._ranges(part):
+                    met: dict[int, list[_Key]] = {}
+                    self._handshakes(number, part, begin, met, first, groups[0])
+                    self._measurements(number, part, begin, met, second, groups[1])
+            for writer, kept in zip((first, second), groups, strict=True):
+                for group in writer.end():
+                    kept.write(group)
+
+    def _ranges(self, part: Path) -> range:
+        """The first numbers of documents that are joined at once."""
+        row = self._connection.execute(f"SELECT max(doc) FROM ({all_of('measurements', part)})").fetchone()  # noqa: S608
+        return range(0, (row[0] or 0) + 1, DOCUMENTS) if row else range(0)
+
+    def _handshakes(
+        self,
+        number: int,
+        part: Path,
+        begin: int,
+        met: dict[int, list[_Key]],
+        sheet: SheetWriter,
+        kept: RecordWriter,
+    ) -> None:
+        query = _sql("handshakes.sql").format(
+            handshakes=all_of("handshakes", part),
+            measurements=all_of("measurements", part),
+            part=number,
+            begin=begin,
+            end=begin + DOCUMENTS,
+            chosen=self._chosen.format(part=number),
+        )
+        for rows in self._pages(query):
+            docs, numbers, times, situations, chains, own, *columns = zip(*rows, strict=True)
+            keys = []
+            for doc, n, time, situation, chain, is_own in zip(
+                docs, numbers, times, situations, chains, own, strict=True
+            ):
+                key = (
+                    self._own_number(part, doc, n) if is_own else situation,
+                    chain if situation or is_own else -1,
+                    (UNKNOWN_TIME if time is None else time) if chain >= 0 and (situation or is_own) else -1,
+                )
+                keys.append(key)
+                met.setdefault(doc, []).append(key)
+            shown = [chain if chain >= 0 else None for chain in chains]
+            for group in sheet.write([numbers, times, *columns], [keys, shown]):
+                kept.write(group)
+
+    def _measurements(
+        self,
+        number: int,
+        part: Path,
+        begin: int,
+        met: dict[int, list[_Key]],
+        sheet: SheetWriter,
+        kept: RecordWriter,
+    ) -> None:
+        query = _sql("measurements.sql").format(
+            measurements=all_of("measurements", part),
+            part=number,
+            begin=begin,
+            end=begin + DOCUMENTS,
+            chosen=self._chosen.format(part=number),
+        )
+        for rows in self._pages(query):
+            docs, own, rules, failures, *columns = zip(*rows, strict=True)
+            keys = [
+                (
+                    self._own_number(part, doc, -1) if is_own else 0,
+                    rule,
+                    _labelled(rule, failure),
+                    tuple(sorted(met.get(doc, ()))),
+                )
+                for doc, is_own, rule, failure in zip(docs, own, rules, failures, strict=True)
+            ]
+            for group in sheet.write(columns, [keys]):
+                kept.write(group)
+
+    def _pages(self, query: str) -> Iterator[Sequence[tuple[Any, ...]]]:
+        with closing(self._connection.cursor()) as cursor:
+            cursor.execute(query)
+            while rows := cursor.fetchmany(PAGE):
+                yield rows
+
+    def _own_number(self, part: Path, doc: int, n: int) -> int:
+        """Of a row of ours, below 0: its verdict is its own."""
+        self._write_own(OwnRow(str(part), doc, n))
+        self._own += 1
+        return -self._own
