@@ -120,7 +120,7 @@ def test_what_is_kept_is_judged_again_without_reading(kzmitm, archive, grounds, 
     out = tmp_path / "deep" / "out"
     first = kzmitm("ooni", "analyze", archive.raw, "--out", out, "--jobs", jobs, *grounds)
     assert f"kzmitm ooni query --from {out} SQL" in first.out
-    assert sorted(path.name for path in out.iterdir()) == ["extract", "tables", "verdicts"]
+    assert sorted(path.name for path in out.iterdir()) == ["extract", "index", "tables", "verdicts"]
     parts = {path: path.stat().st_mtime_ns for path in (out / "extract").rglob("*")}
     whole = analyzed(kzmitm, "--out", out, *grounds).json
     assert whole["counts"]["measurements"] == len(archive.documents)
@@ -382,18 +382,18 @@ def test_ctrl_c_while_judging_leaves_what_was_judged_before(kzmitm, archive, gro
 
         with monkeypatch.context() as patch:
             patch.setattr(findings, "queries", stop)
-            ended = kzmitm("ooni", "analyze", "--out", out, *grounds)
+            ended = kzmitm("ooni", "analyze", "--out", out, "--cc", "KZ", *grounds)
         assert (ended.code, ended.out, ended.err) == (Exit.UNDECIDED, "", "kzmitm: stopped\n")
         assert {path: path.read_bytes() for path in sorted(out.rglob("*.parquet"))} == before
-        assert sorted(path.name for path in out.iterdir()) == ["extract", "tables", "verdicts"]
+        assert sorted(path.name for path in out.iterdir()) == ["extract", "index", "tables", "verdicts"]
     assert analyzed(kzmitm, "--out", out, *grounds).json == first
 
 
 def test_a_fault_of_ours_is_not_taken_for_ctrl_c(kzmitm, archive, grounds, tmp_path, monkeypatch):
-    def fail(_place, _threads):
+    def fail(*_given, **_told):
         raise RuntimeError("something else")
 
-    monkeypatch.setattr(findings, "_write_tables", fail)
+    monkeypatch.setattr(findings, "write_tables", fail)
     ended = kzmitm("ooni", "analyze", archive.raw, "--jobs", 1, *grounds)
     assert (ended.code, ended.out) == (Exit.FAULT, "")
 

@@ -16,6 +16,7 @@ from kzmitm.ooni.archive.grounds import Grounds
 from kzmitm.ooni.archive.parts import quoted
 from kzmitm.ooni.archive.records import read_records
 from kzmitm.ooni.archive.tables import connect
+from kzmitm.pki.registry import Registry
 
 VERDICTS: Final = "verdicts"
 TABLES: Final = "tables"
@@ -51,32 +52,40 @@ def write_tables(place: Path, grounds: Grounds, *, threads: int = 1) -> dict[str
 
     The facts of certificates lie in `place`, as `judge_index` wrote them.
     """
+    with connect(place, threads=threads) as connection:
+        _write_facts(connection, place, grounds.registry)
+        return aggregate(connection, place)
+
+
+def _write_facts(connection: duckdb.DuckDBPyConnection, place: Path, registry: Registry) -> None:
+    shown = (
+        {"chain": each.chain, **msgspec.structs.asdict(each.facts)}
+        for each in read_records(place / SHOWN, ShownIn)
+    )
+    _load(connection, "shown", {"chain": "INTEGER", **certificates.CERTIFICATE_COLUMNS}, shown)
+    _copy(connection, _CERTIFICATES, place / VERDICTS / "certificates.parquet")
+    connection.execute("DROP TABLE shown")
+    for table, columns, rows in (
+        ("networks", certificates.NETWORK_COLUMNS, certificates.networks_of(registry)),
+        ("authorities", certificates.AUTHORITY_COLUMNS, certificates.authorities_of(registry)),
+    ):
+        _load(connection, table, columns, rows)
+        _copy(connection, f"SELECT * FROM {table}", place / VERDICTS / f"{table}.parquet")  # noqa: S608
+        connection.execute(f"DROP TABLE {table}")
+
+
+def aggregate(connection: duckdb.DuckDBPyConnection, place: Path) -> dict[str, Any]:
+    """Writes the tables over the verdicts that lie in `place`; returns the summary."""
     from kzmitm.ooni.archive.summary import summed_up  # noqa: PLC0415 (it reads what is written here)
 
-    verdicts = place / VERDICTS
     (place / TABLES).mkdir()
-    registry = grounds.registry
-    with connect(place, threads=threads) as connection:
-        shown = (
-            {"chain": each.chain, **msgspec.structs.asdict(each.facts)}
-            for each in read_records(place / SHOWN, ShownIn)
-        )
-        _load(connection, "shown", {"chain": "INTEGER", **certificates.CERTIFICATE_COLUMNS}, shown)
-        _copy(connection, _CERTIFICATES, verdicts / "certificates.parquet")
-        for table, columns, rows in (
-            ("networks", certificates.NETWORK_COLUMNS, certificates.networks_of(registry)),
-            ("authorities", certificates.AUTHORITY_COLUMNS, certificates.authorities_of(registry)),
-        ):
-            _load(connection, table, columns, rows)
-            _copy(connection, f"SELECT * FROM {table}", verdicts / f"{table}.parquet")  # noqa: S608
-            connection.execute(f"DROP TABLE {table}")
-        _open_verdicts(connection, verdicts)
-        for name, query in queries():
-            path = place / TABLES / f"{name}.parquet"
-            _copy(connection, query, path)
-            connection.execute(_view(name, path))
-        connection.execute("SET preserve_insertion_order = true")
-        return summed_up(connection)
+    _open_verdicts(connection, place / VERDICTS)
+    for name, query in queries():
+        path = place / TABLES / f"{name}.parquet"
+        _copy(connection, query, path)
+        connection.execute(_view(name, path))
+    connection.execute("SET preserve_insertion_order = true")
+    return summed_up(connection)
 
 
 def _load(

@@ -122,21 +122,20 @@ def _spread(verdicts: Iterable[VerdictRow]) -> _Columns:
 
 def _without_handshake(rule: str, failure: str) -> VerdictRow:
     """Of a measurement without a handshake that tells anything: why, by the rule that the index found."""
-    name = rule.removeprefix("archive.")
-    match name:
-        case "lookup_fails_here_only":
+    match rule:
+        case "archive.lookup_fails_here_only":
             return VerdictRow("blocked", "likely", rule=rule, label=_LOOKUP_LABELS.get(failure, "dns"))
-        case "connect_fails_here_only":
+        case "archive.connect_fails_here_only":
             return VerdictRow("blocked", "likely", rule=rule, label=_CONNECT_LABELS.get(failure, "tcp"))
-        case "lookup_fails_everywhere" | "connect_fails_everywhere":
+        case "archive.lookup_fails_everywhere" | "archive.connect_fails_everywhere":
             return VerdictRow("unreachable", rule=rule)
-        case "lookup_gives_a_private_address":
+        case "archive.lookup_gives_a_private_address":
             return VerdictRow("dns_hijack", "likely", rule=rule, label="dns.injection.bogon")
-        case "lookup_differs":
+        case "archive.lookup_differs":
             return VerdictRow(
                 "dns_hijack", "suspected", rule=rule, label="dns.injection", asks="encrypted_dns"
             )
-        case "lookup_fails" | "connect_fails":
+        case "archive.lookup_fails" | "archive.connect_fails":
             return VerdictRow("inconclusive", rule=rule, asks="control")
         case _:
             return VerdictRow("inconclusive", rule=rule)
