@@ -14,7 +14,7 @@ from kzmitm.ooni.archive.grounds import Grounds
 from kzmitm.ooni.archive.indexing import write_index
 from kzmitm.ooni.archive.judging import Judgement, VerdictRow, judge_index
 from kzmitm.ooni.archive.parts import EXTRACT, parts_of
-from kzmitm.ooni.archive.records import RUNS, OwnMeasurement, own_rows, read_records
+from kzmitm.ooni.archive.records import RUNS, SHOWN, SIGNATURES, OwnMeasurement, own_rows, read_records
 from kzmitm.ooni.archive.summary import SCHEMA, VERSION, what_was_read
 from kzmitm.ooni.archive.tables import Choice
 from kzmitm.ooni.archive.writing import Own, RowWriter
@@ -31,10 +31,11 @@ T = TypeVar("T")
 
 
 class _About(msgspec.Struct):
-    """Of an index: what it was made of, and which certificates of the registry it has."""
+    """Of an index: what it was made of, which certificates of the registry it has, and its files."""
 
     key: str
     known: list[str]
+    files: list[tuple[str, int, int]]
 
 
 class _Judged(msgspec.Struct):
@@ -98,10 +99,15 @@ class _Task:
         index, made = self.folder / INDEX, self.place / INDEX
         wanted = [each for each in self.grounds.registry.by_sha256 if each]
         about = _read(index / ABOUT, _About)
-        if about is None or about.key != extract or about.known != list(standing.met_in(index, wanted)):
+        if (
+            about is None
+            or about.key != extract
+            or about.files != _files_of_index(index)
+            or about.known != list(standing.met_in(index, wanted))
+        ):
             made.mkdir()
             write_index(self.extracts, self.choice, wanted, made, threads=self.threads)
-            about = _About(extract, list(standing.met_in(made, wanted)))
+            about = _About(extract, list(standing.met_in(made, wanted)), _files_of_index(made))
             (made / ABOUT).write_bytes(msgspec.json.encode(about))
             shutil.rmtree(index, ignore_errors=True)
             made.rename(index)
@@ -110,8 +116,7 @@ class _Task:
     def _judge(self, code: str, key: str, earlier: _Judged | None) -> dict[str, Any]:
         """Judges by the index, and writes what is another than before."""
         index, place = self.folder / INDEX, self.place
-        with (place / findings.SHOWN).open("wb") as shown:
-            judgement = judge_index(index, self.grounds, shown)
+        judgement = judge_index(index, self.grounds, place)
         parts = [part for extract in self.extracts for part in parts_of(extract)]
         own = _own(index, parts, self.grounds)
         outcome = standing.digest(code, _outcome(place, self.grounds, judgement, own))
@@ -158,7 +163,7 @@ def _own(index: Path, parts: Sequence[Path], grounds: Grounds) -> Own:
 
 def _outcome(place: Path, grounds: Grounds, judgement: Judgement, own: Own) -> str:
     """A hash of all that the files of a judgement are made of, but for the index and our code."""
-    with (place / findings.SHOWN).open("rb") as file:
+    with (place / SHOWN).open("rb") as file:
         shown = file_digest(file, "sha256").hexdigest()
     return standing.digest(
         judgement.digest(),
@@ -167,6 +172,11 @@ def _outcome(place: Path, grounds: Grounds, judgement: Judgement, own: Own) -> s
         list(certificates.networks_of(grounds.registry)),
         list(certificates.authorities_of(grounds.registry)),
     )
+
+
+def _files_of_index(index: Path) -> list[tuple[str, int, int]]:
+    """All but those that are written later."""
+    return [each for each in standing.files_in(index) if each[0] not in (ABOUT, SIGNATURES)]
 
 
 def _earlier(folder: Path) -> _Judged | None:

@@ -14,7 +14,7 @@ from kzmitm.ooni.archive.certificates import ShownIn
 from kzmitm.ooni.archive.database import duckdb
 from kzmitm.ooni.archive.grounds import Grounds
 from kzmitm.ooni.archive.parts import quoted
-from kzmitm.ooni.archive.records import read_records
+from kzmitm.ooni.archive.records import SHOWN, read_records
 from kzmitm.ooni.archive.tables import connect
 from kzmitm.pki.registry import Registry
 
@@ -32,8 +32,6 @@ _VIEWS: Final = {
     "networks": "known_networks",
 }
 """Files of `verdicts` and what they are called in SQL."""
-SHOWN: Final = ".shown"
-"""What `judge_index` wrote of certificates."""
 
 _INTERCEPTIONS: Final = """
 CREATE VIEW interceptions AS

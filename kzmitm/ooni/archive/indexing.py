@@ -6,15 +6,16 @@ not grow with the archive; judging again reads it from one end to the other and 
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any, Final
 
 from kzmitm.ooni.archive.database import duckdb
 from kzmitm.ooni.archive.failures import Kind, kind_of
-from kzmitm.ooni.archive.parts import parts_of
+from kzmitm.ooni.archive.parts import parts_of, read_summary
 from kzmitm.ooni.archive.records import (
     FIXED,
     GROUPS,
@@ -46,7 +47,7 @@ MAX_INTERMEDIATES: Final = 512
 """Public intermediates of verified chains, the most frequent first: some hundred sign nearly all leaves."""
 PAGE: Final = 4_096
 """Rows that are in memory at once."""
-DOCUMENTS: Final = 32_768
+DOCUMENTS: Final = 8_192
 """Measurements of a part that are joined to their handshakes at once."""
 UNKNOWN_TIME: Final = -(1 << 62)
 
@@ -181,6 +182,46 @@ def _labelled(rule: str, failure: str) -> str:
     return failure if rule.endswith("_here_only") else ""
 
 
+_Met = dict[tuple[int, int], list[_Key]]
+"""The keys of the handshakes of a measurement, by part and document."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What is joined at once: parts from a number on, and of a large one some of its documents."""
+
+    number: int
+    parts: Sequence[Path]
+    begin: int = 0
+    end: int = 1 << 32
+
+
+def _batches(connection: duckdb.DuckDBPyConnection, parts: Sequence[Path]) -> Iterator[_Batch]:
+    """Neighbouring parts together, up to DOCUMENTS; a larger part in pieces of as many."""
+    begin, held = 0, 0
+    for number, part in enumerate(parts):
+        size = int(read_summary(part)["counts"]["measurements"])
+        if number > begin and held + size > DOCUMENTS:
+            yield _Batch(begin, parts[begin:number])
+            begin, held = number, 0
+        held += size
+        if size > DOCUMENTS:
+            yield from _pieces(connection, number, part)
+            begin, held = number + 1, 0
+    if begin < len(parts):
+        yield _Batch(begin, parts[begin:])
+
+
+def _pieces(connection: duckdb.DuckDBPyConnection, number: int, part: Path) -> Iterator[_Batch]:
+    begins = connection.execute(
+        f"SELECT doc FROM (SELECT doc, row_number() OVER (ORDER BY doc) AS place"  # noqa: S608
+        f" FROM ({all_of('measurements', [part])})) WHERE place % {DOCUMENTS} = 0 ORDER BY doc"
+    ).fetchall()
+    ends = sorted({doc for (doc,) in begins} | {1 << 32})
+    for begin, end in pairwise((0, *ends)):
+        yield _Batch(number, [part], begin, end)
+
+
 class _Rows:
     """Writes the rows of handshakes and measurements, each with the key that its verdict depends on."""
 
@@ -202,92 +243,64 @@ class _Rows:
             first = SheetWriter(handshakes, HANDSHAKES, ("verdict", "chain"), plain=PLAIN_COLUMNS)
             second = SheetWriter(measurements, MEASUREMENTS, ("verdict",), plain=PLAIN_COLUMNS)
             groups = RecordWriter(handshake_groups), RecordWriter(measurement_groups)
-            for number, part in enumerate(parts):
-                for begin in self._ranges(part):
-                    met: dict[int, list[_Key]] = {}
-                    self._handshakes(number, part, begin, met, first, groups[0])
-                    self._measurements(number, part, begin, met, second, groups[1])
+            for batch in _batches(self._connection, parts):
+                met: _Met = {}
+                self._handshakes(batch, met, first, groups[0])
+                self._measurements(batch, met, second, groups[1])
             for writer, kept in zip((first, second), groups, strict=True):
                 for group in writer.end():
                     kept.write(group)
 
-    def _ranges(self, part: Path) -> range:
-        """The first numbers of documents that are joined at once."""
-        row = self._connection.execute(f"SELECT max(doc) FROM ({all_of('measurements', part)})").fetchone()  # noqa: S608
-        return range(0, (row[0] or 0) + 1, DOCUMENTS) if row else range(0)
-
-    def _handshakes(
-        self,
-        number: int,
-        part: Path,
-        begin: int,
-        met: dict[int, list[_Key]],
-        sheet: SheetWriter,
-        kept: RecordWriter,
-    ) -> None:
-        query = _sql("handshakes.sql").format(
-            handshakes=all_of("handshakes", part),
-            measurements=all_of("measurements", part),
-            part=number,
-            begin=begin,
-            end=begin + DOCUMENTS,
-            chosen=self._chosen.format(part=number),
-        )
-        for rows in self._pages(query):
-            docs, numbers, times, situations, chains, own, *columns = zip(*rows, strict=True)
+    def _handshakes(self, batch: "_Batch", met: _Met, sheet: SheetWriter, kept: RecordWriter) -> None:
+        for rows in self._pages("handshakes.sql", batch):
+            parts, docs, numbers, times, situations, chains, own, *columns = zip(*rows, strict=True)
             keys = []
-            for doc, n, time, situation, chain, is_own in zip(
-                docs, numbers, times, situations, chains, own, strict=True
+            for part, doc, n, time, situation, chain, is_own in zip(
+                parts, docs, numbers, times, situations, chains, own, strict=True
             ):
                 key = (
-                    self._own_number(part, doc, n) if is_own else situation,
+                    self._own_number(batch, part, doc, n) if is_own else situation,
                     chain if situation or is_own else -1,
                     (UNKNOWN_TIME if time is None else time) if chain >= 0 and (situation or is_own) else -1,
                 )
                 keys.append(key)
-                met.setdefault(doc, []).append(key)
+                met.setdefault((part, doc), []).append(key)
             shown = [chain if chain >= 0 else None for chain in chains]
             for group in sheet.write([numbers, times, *columns], [keys, shown]):
                 kept.write(group)
 
-    def _measurements(
-        self,
-        number: int,
-        part: Path,
-        begin: int,
-        met: dict[int, list[_Key]],
-        sheet: SheetWriter,
-        kept: RecordWriter,
-    ) -> None:
-        query = _sql("measurements.sql").format(
-            measurements=all_of("measurements", part),
-            part=number,
-            begin=begin,
-            end=begin + DOCUMENTS,
-            chosen=self._chosen.format(part=number),
-        )
-        for rows in self._pages(query):
-            docs, own, rules, failures, *columns = zip(*rows, strict=True)
+    def _measurements(self, batch: "_Batch", met: _Met, sheet: SheetWriter, kept: RecordWriter) -> None:
+        for rows in self._pages("measurements.sql", batch):
+            parts, docs, own, rules, failures, *columns = zip(*rows, strict=True)
             keys = [
                 (
-                    self._own_number(part, doc, -1) if is_own else 0,
+                    self._own_number(batch, part, doc, -1) if is_own else 0,
                     rule,
                     _labelled(rule, failure),
-                    tuple(sorted(met.get(doc, ()))),
+                    tuple(sorted(met.get((part, doc), ()))),
                 )
-                for doc, is_own, rule, failure in zip(docs, own, rules, failures, strict=True)
+                for part, doc, is_own, rule, failure in zip(parts, docs, own, rules, failures, strict=True)
             ]
             for group in sheet.write(columns, [keys]):
                 kept.write(group)
 
-    def _pages(self, query: str) -> Iterator[Sequence[tuple[Any, ...]]]:
+    def _pages(self, script: str, batch: "_Batch") -> Iterator[Sequence[tuple[Any, ...]]]:
+        numbers = {"first": batch.number, "last": batch.number + len(batch.parts) - 1}
+        query = _sql(script).format(
+            handshakes=all_of("handshakes", batch.parts),
+            measurements=all_of("measurements", batch.parts),
+            begin=batch.begin,
+            end=batch.end,
+            chosen=self._chosen.format(**numbers),
+            **numbers,
+        )
         with closing(self._connection.cursor()) as cursor:
             cursor.execute(query)
             while rows := cursor.fetchmany(PAGE):
                 yield rows
 
-    def _own_number(self, part: Path, doc: int, n: int) -> int:
+    def _own_number(self, batch: "_Batch", part: int, doc: int, n: int) -> int:
         """Of a row of ours, below 0: its verdict is its own."""
-        self._write_own(OwnRow(str(part), doc, n))
+        self._write_own(OwnRow(str(batch.parts[part - batch.number]), doc, n))
         self._own += 1
         return -self._own

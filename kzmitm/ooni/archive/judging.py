@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from kzmitm.model.certificate import Certificate
 from kzmitm.ooni.archive import certificates
@@ -21,6 +21,8 @@ from kzmitm.ooni.archive.failures import Kind
 from kzmitm.ooni.archive.grounds import Grounds
 from kzmitm.ooni.archive.records import (
     PLACES,
+    SHOWN,
+    SIGNATURES,
     SITUATIONS,
     VOUCHERS,
     ChainOfSituations,
@@ -116,15 +118,18 @@ def _microseconds(time: datetime) -> int:
     return round((time - _EPOCH).total_seconds()) * 1_000_000
 
 
-def judge_index(index: Path, grounds: Grounds, shown: IO[bytes]) -> Judgement:
-    """The judgement; writes the facts of telling certificates into `shown`, a record each."""
+def judge_index(index: Path, grounds: Grounds, place: Path) -> Judgement:
+    """The judgement; writes the facts of telling certificates into `place`/SHOWN, a record each."""
     judgement = Judgement()
     undecided: dict[int, tuple[Shown, HandshakeVerdict]] = {}
     cache = ArchiveCache()
     bench = _Bench(grounds, cache, _vouchers(index, cache))
     published = certificates.published_in(grounds.registry)
-    tell = RecordWriter(shown).write
-    with Signatures(index, cache) as signatures:
+    with (
+        (place / SHOWN).open("wb") as shown,
+        Signatures(index, cache, place / SIGNATURES) as signatures,
+    ):
+        tell = RecordWriter(shown).write
         for record in read_records(index / SITUATIONS, ChainOfSituations):
             signatures.begin(record.number)
             first: Case | None = None

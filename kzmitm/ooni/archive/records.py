@@ -15,6 +15,8 @@ VOUCHERS: Final = "vouchers"
 SIGNATURES: Final = "signatures"
 OWN_ROWS: Final = "own"
 RUNS: Final = "runs"
+SHOWN: Final = ".shown"
+"""What a judgement writes of certificates."""
 FIXED: Final = ".fixed"
 GROUPS: Final = ".groups"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -25,7 +25,9 @@ _VERDICT: Final = {
 }  # fmt: skip
 VERDICT_COLUMNS: Final = tuple(_VERDICT)
 
-CHOSEN: Final = "AND m.doc IN (SELECT doc FROM chosen_numbers WHERE part = {part})"
+CHOSEN: Final = (
+    "AND (p.number, m.doc) IN (SELECT (part, doc) FROM chosen_numbers WHERE part BETWEEN {first} AND {last})"
+)
 """Where not all measurements of the extract are judged."""
 
 _KINDS: Final = {

@@ -38,12 +38,12 @@ class ArchiveCache(CertificateCache):
 
 
 class Signatures:
-    """Those of the chains of an index; used as a context, it keeps what was computed for the next time."""
+    """Those of the chains of an index; as a context, it keeps what was computed, by way of the file `new`."""
 
-    def __init__(self, index: Path, cache: ArchiveCache) -> None:
+    def __init__(self, index: Path, cache: ArchiveCache, new: Path) -> None:
         self._cache = cache
         self._path = index / SIGNATURES
-        self._new = index / f".{SIGNATURES}"
+        self._new = new
         self._known: Iterator[SignaturesOfChain] = iter(())
         self._next: SignaturesOfChain | None = None
 

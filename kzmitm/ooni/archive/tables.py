@@ -10,7 +10,7 @@ from kzmitm.ooni.archive.database import duckdb
 from kzmitm.ooni.archive.parts import parts_of, quoted
 from kzmitm.ooni.archive.rows import COLUMNS
 
-MEMORY = "256MB"
+MEMORY = "64MB"
 """Of DuckDB, beyond which it writes to the temporary folder: an archive may be larger than any memory."""
 
 
@@ -76,12 +76,12 @@ def _view(table: str, columns: dict[str, str], files: Sequence[Path]) -> str:
     return f"CREATE VIEW {name} AS {_selected(columns, files)}"
 
 
-def all_of(table: str, part: Path) -> str:
-    """A query for all rows of a table of one part."""
-    files = sorted(part.glob(f"{table}-*.parquet"))
+def all_of(table: str, parts: Sequence[Path]) -> str:
+    """A query for all rows of a table of some parts."""
+    files = [file for part in parts for file in sorted(part.glob(f"{table}-*.parquet"))]
     if not files:
         fields = ", ".join(f"NULL::{kind} AS {column}" for column, kind in COLUMNS[table].items())
-        return f"SELECT {fields} WHERE false"
+        return f"SELECT {fields}, NULL::VARCHAR AS part WHERE false"
     return _selected(COLUMNS[table], files)
 
 
@@ -90,7 +90,7 @@ def _selected(columns: dict[str, str], files: Sequence[Path]) -> str:
     paths = ", ".join(map(quoted, files))
     return (
         f"SELECT {fields}, parse_dirpath(filename) AS part"  # noqa: S608
-        f" FROM read_parquet([{paths}], filename = true, union_by_name = true, hive_partitioning = false)"
+        f" FROM read_parquet([{paths}], filename = true, hive_partitioning = false)"
     )
 
 

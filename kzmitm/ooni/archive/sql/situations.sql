@@ -1,5 +1,5 @@
 -- What verdicts depend on, each once. Handshakes that the probe verified are settled, unless a certificate of
--- the registry is in their chain; all others are in one of the situations.
+-- the registry is in their chain, all others are in one of the situations.
 CREATE TABLE known_chains AS
 SELECT DISTINCT chain FROM chains WHERE list_has_any(certificates, (SELECT list(sha256) FROM known));
 
