@@ -150,13 +150,15 @@ def _judged(
 
 def _own(index: Path, parts: Sequence[Path], grounds: Grounds) -> Own:
     """The verdicts on our own measurements, by the rules of a scan."""
-    runs = {(each.part, each.doc): each.source for each in read_records(index / RUNS, OwnMeasurement)}
-    if not runs:
+    told = list(read_records(index / RUNS, OwnMeasurement))
+    if not told:
         return {}
     from kzmitm.ooni.archive.own import own_verdicts  # noqa: PLC0415 (most archives have none)
 
+    runs = {(str(parts[each.part]), each.doc): each.source for each in told}
+    numbers = {str(part): number for number, part in enumerate(parts)}
     return {
-        (row["part"], row["doc"], row["n"]): VerdictRow(*[row[name] for name in VerdictRow._fields])
+        (numbers[row["part"]], row["doc"], row["n"]): VerdictRow(*[row[name] for name in VerdictRow._fields])
         for row in own_verdicts(parts, grounds, runs)
     }
 

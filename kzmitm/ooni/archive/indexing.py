@@ -83,7 +83,9 @@ JOIN situations s USING (failure, verified, chain, control, in_control, private,
 WHERE failure IN (SELECT unnest(?::VARCHAR[])) OR (failure = '' AND NOT verified)
 """
 _PLACES: Final = "SELECT situation, asn, host, software FROM open ORDER BY ALL"
-_RUNS: Final = "SELECT part, doc, source FROM all_measurements WHERE own ORDER BY part, doc"
+_RUNS: Final = """
+SELECT p.number, doc, source FROM all_measurements m JOIN parts p ON p.path = m.part WHERE own ORDER BY ALL
+"""
 _CLEAN: Final = """
 SELECT name, list(DISTINCT asn ORDER BY asn) FROM settled WHERE name IN (SELECT host FROM open)
 GROUP BY name ORDER BY name
@@ -259,7 +261,7 @@ class _Rows:
                 parts, docs, numbers, times, situations, chains, own, strict=True
             ):
                 key = (
-                    self._own_number(batch, part, doc, n) if is_own else situation,
+                    self._own_number(part, doc, n) if is_own else situation,
                     chain if situation or is_own else -1,
                     (UNKNOWN_TIME if time is None else time) if chain >= 0 and (situation or is_own) else -1,
                 )
@@ -274,7 +276,7 @@ class _Rows:
             parts, docs, own, rules, failures, *columns = zip(*rows, strict=True)
             keys = [
                 (
-                    self._own_number(batch, part, doc, -1) if is_own else 0,
+                    self._own_number(part, doc, -1) if is_own else 0,
                     rule,
                     _labelled(rule, failure),
                     tuple(sorted(met.get((part, doc), ()))),
@@ -299,8 +301,8 @@ class _Rows:
             while rows := cursor.fetchmany(PAGE):
                 yield rows
 
-    def _own_number(self, batch: "_Batch", part: int, doc: int, n: int) -> int:
+    def _own_number(self, part: int, doc: int, n: int) -> int:
         """Of a row of ours, below 0: its verdict is its own."""
-        self._write_own(OwnRow(str(batch.parts[part - batch.number]), doc, n))
+        self._write_own(OwnRow(part, doc, n))
         self._own += 1
         return -self._own

@@ -86,9 +86,9 @@ class Intermediate(msgspec.Struct, array_like=True):
 
 
 class OwnRow(msgspec.Struct, array_like=True):
-    """A handshake of a measurement of ours, or (`n` -1) the measurement."""
+    """A handshake of a measurement of ours, or (`n` -1) the measurement; parts are numbered in order."""
 
-    part: str
+    part: int
     doc: int
     n: int
 
@@ -96,7 +96,7 @@ class OwnRow(msgspec.Struct, array_like=True):
 class OwnMeasurement(msgspec.Struct, array_like=True):
     """A measurement of ours, chosen or not, and the file that it came from: a file is one run."""
 
-    part: str
+    part: int
     doc: int
     source: str
 

@@ -32,8 +32,8 @@ def digest(*told: Any) -> str:
 def extract_key(extracts: Sequence[Path], choice: Choice) -> str:
     """Of the parts, as far as can be told without reading them, the choice, and what indexes them."""
     files = [
-        (str(file), about.st_size, about.st_mtime_ns)
-        for extract in extracts
+        (number, part.name, file.name, about.st_size, about.st_mtime_ns)
+        for number, extract in enumerate(extracts)
         for part in parts_of(extract)
         for file in sorted(part.iterdir())
         for about in (file.stat(),)

@@ -26,7 +26,7 @@ _CONNECT_LABELS: Final = {
     "network_unreachable": "ip.unreachable",
 }  # fmt: skip
 
-Own = Mapping[tuple[str, int, int], VerdictRow]
+Own = Mapping[tuple[int, int, int], VerdictRow]
 """Verdicts on our own measurements, by part, number and handshake (-1: none)."""
 
 _Columns = dict[str, tuple[str, Sequence[Any]]]
