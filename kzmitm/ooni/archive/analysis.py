@@ -9,20 +9,21 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from kzmitm.ooni.archive import certificates, findings, standing
+from kzmitm.ooni.archive import certificates, layout, standing
+from kzmitm.ooni.archive.apart import SQL, here
+from kzmitm.ooni.archive.choice import Choice
 from kzmitm.ooni.archive.grounds import Grounds
-from kzmitm.ooni.archive.indexing import write_index
 from kzmitm.ooni.archive.judging import Judgement, VerdictRow, judge_index
+from kzmitm.ooni.archive.layout import INDEX, TABLES, VERDICTS
 from kzmitm.ooni.archive.parts import EXTRACT, parts_of
 from kzmitm.ooni.archive.records import RUNS, SHOWN, SIGNATURES, OwnMeasurement, own_rows, read_records
-from kzmitm.ooni.archive.summary import SCHEMA, VERSION, what_was_read
-from kzmitm.ooni.archive.tables import Choice
-from kzmitm.ooni.archive.writing import Own, RowWriter
+from kzmitm.ooni.archive.what_was_read import what_was_read
+from kzmitm.ooni.archive.writing import Own, RowWriter, write_facts
 
 __all__ = ["Choice", "Grounds", "judge_folder"]
 
-INDEX: Final = "index"
-"""What judging again reads instead of the extract; it may be thrown away."""
+SCHEMA: Final = "kzmitm.archive/1.0"
+VERSION: Final = "1.0"
 ABOUT: Final = "about.json"
 JUDGEMENT: Final = "judgement.json"
 _UNFINISHED: Final = ".unfinished"
@@ -48,12 +49,19 @@ class _Judged(msgspec.Struct):
 
 
 def judge_folder(
-    folder: Path, grounds: Grounds, choice: Choice, *, extracts: Sequence[Path] = (), threads: int = 1
+    folder: Path,
+    grounds: Grounds,
+    choice: Choice,
+    *,
+    extracts: Sequence[Path] = (),
+    threads: int = 1,
+    sql: SQL = here,
 ) -> dict[str, Any]:
     """Judges what was read into `folder`, writes verdicts and tables there, and sums them up.
 
     `extracts` are read instead of the folder's own where they are given. They appear when they are whole;
-    those of an earlier judgement stay until then, and for good if they are the same.
+    those of an earlier judgement stay until then, and for good if they are the same. `sql` does what takes a
+    database, here or in a process of its own.
     """
     extracts = extracts or (folder / EXTRACT,)
     return {
@@ -68,7 +76,7 @@ def judge_folder(
         "registry": {"version": grounds.registry.version},
         "store": {"name": grounds.store.name, "sha256": grounds.store.sha256},
         "read": what_was_read(extracts),
-        **_judged(folder, extracts, grounds, choice, threads),
+        **_judged(folder, extracts, grounds, choice, threads, sql),
     }
 
 
@@ -82,6 +90,7 @@ class _Task:
     grounds: Grounds
     choice: Choice
     threads: int
+    sql: SQL
 
     def run(self) -> dict[str, Any]:
         """The summary, after all that is not as it was before is written."""
@@ -106,7 +115,7 @@ class _Task:
             or about.known != list(standing.met_in(index, wanted))
         ):
             made.mkdir()
-            write_index(self.extracts, self.choice, wanted, made, threads=self.threads)
+            self.sql("index", list(self.extracts), self.choice, wanted, made, self.threads)
             about = _About(extract, list(standing.met_in(made, wanted)), _files_of_index(made))
             (made / ABOUT).write_bytes(msgspec.json.encode(about))
             shutil.rmtree(index, ignore_errors=True)
@@ -123,27 +132,28 @@ class _Task:
         if earlier is not None and earlier.outcome == outcome:
             judged = msgspec.structs.replace(earlier, key=key)
             (place / JUDGEMENT).write_bytes(msgspec.json.encode(judged))
-            (place / JUDGEMENT).replace(self.folder / findings.VERDICTS / JUDGEMENT)
+            (place / JUDGEMENT).replace(self.folder / VERDICTS / JUDGEMENT)
             return judged.summary
-        verdicts = place / findings.VERDICTS
+        verdicts = place / VERDICTS
         verdicts.mkdir()
         RowWriter(judgement, own, own_rows(index)).write(index, verdicts)
-        summary = findings.write_tables(place, self.grounds, threads=self.threads)
+        write_facts(place, self.grounds.registry, verdicts)
+        summary: dict[str, Any] = self.sql("tables", place, self.threads)
         judged = _Judged(key, outcome, _files(place), summary)
         (verdicts / JUDGEMENT).write_bytes(msgspec.json.encode(judged))
-        findings.put_in_place(self.folder, place)
+        layout.put_in_place(self.folder, place)
         return summary
 
 
 def _judged(
-    folder: Path, extracts: Sequence[Path], grounds: Grounds, choice: Choice, threads: int
+    folder: Path, extracts: Sequence[Path], grounds: Grounds, choice: Choice, threads: int, sql: SQL
 ) -> dict[str, Any]:
-    findings.settle(folder)
+    layout.settle(folder)
     place = folder / _UNFINISHED
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     try:
-        return _Task(folder, place, extracts, grounds, choice, threads).run()
+        return _Task(folder, place, extracts, grounds, choice, threads, sql).run()
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
@@ -183,13 +193,13 @@ def _files_of_index(index: Path) -> list[tuple[str, int, int]]:
 
 def _earlier(folder: Path) -> _Judged | None:
     """The judgement that lies in a folder, if nobody touched it."""
-    told = _read(folder / findings.VERDICTS / JUDGEMENT, _Judged)
+    told = _read(folder / VERDICTS / JUDGEMENT, _Judged)
     return told if told is not None and told.files == _files(folder) else None
 
 
 def _files(folder: Path) -> dict[str, list[tuple[str, int, int]]]:
-    found = {name: standing.files_in(folder / name) for name in (findings.VERDICTS, findings.TABLES)}
-    found[findings.VERDICTS] = [each for each in found[findings.VERDICTS] if each[0] != JUDGEMENT]
+    found = {name: standing.files_in(folder / name) for name in (VERDICTS, TABLES)}
+    found[VERDICTS] = [each for each in found[VERDICTS] if each[0] != JUDGEMENT]
     return found
 
 

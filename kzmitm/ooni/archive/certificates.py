@@ -1,7 +1,7 @@
 """What is known of the certificates that interceptors and others showed: rows for the analyst."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -12,6 +12,7 @@ from kzmitm.pki.attribution import Attribution
 from kzmitm.pki.patterns import name_text
 from kzmitm.pki.registry import Registry
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_NAME: Final = 500
 """Characters of a name that are kept; a forger may write a book into one."""
 
@@ -35,8 +36,8 @@ class CertificateFacts(msgspec.Struct, kw_only=True):
     subject: str
     issuer: str
     serial: str
-    not_before: str | None
-    not_after: str | None
+    not_before: int | None
+    not_after: int | None
     is_ca: bool
     root_sha256: str = ""
     root_by: str = ""
@@ -116,8 +117,8 @@ def _certificate(found: Certificate, root: tuple[str, str], published: Published
         subject=name_text(found.subject)[:MAX_NAME],
         issuer=name_text(found.issuer)[:MAX_NAME],
         serial=serial,
-        not_before=_timestamp(begin),
-        not_after=_timestamp(end),
+        not_before=None if begin is None else microseconds(begin),
+        not_after=None if end is None else microseconds(end),
         is_ca=found.is_ca,
         root_sha256=root[0],
         root_by=root[1],
@@ -134,8 +135,9 @@ def validity_of(found: Certificate) -> tuple[datetime | None, datetime | None]:
     )
 
 
-def _timestamp(time: datetime | None) -> str | None:
-    return None if time is None else f"{time:%Y-%m-%d %H:%M:%S}"
+def microseconds(time: datetime) -> int:
+    """Since 1970."""
+    return round((time - _EPOCH).total_seconds()) * 1_000_000
 
 
 def networks_of(registry: Registry) -> Iterator[Mapping[str, Any]]:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +18,7 @@ from kzmitm.ooni.archive.parts import parts_of, read_summary
 from kzmitm.ooni.archive.records import (
     FIXED,
     GROUPS,
+    HASHES,
     OWN_ROWS,
     PLACES,
     RUNS,
@@ -39,15 +39,12 @@ from kzmitm.ooni.archive.row_columns import (
     MEASUREMENTS,
     PLAIN_COLUMNS,
 )
-from kzmitm.ooni.archive.sheets import SheetWriter
-from kzmitm.ooni.archive.standing import HASHES
+from kzmitm.ooni.archive.sheets import PAGE_ROWS, SheetWriter
 from kzmitm.ooni.archive.tables import Choice, all_of, connect, open_extract
 
 MAX_INTERMEDIATES: Final = 512
 """Public intermediates of verified chains, the most frequent first: some hundred sign nearly all leaves."""
-PAGE: Final = 4_096
-"""Rows that are in memory at once."""
-DOCUMENTS: Final = 8_192
+DOCUMENTS: Final = 4_096
 """Measurements of a part that are joined to their handshakes at once."""
 UNKNOWN_TIME: Final = -(1 << 62)
 
@@ -93,7 +90,7 @@ GROUP BY name ORDER BY name
 
 
 def write_index(
-    folders: Sequence[Path], choice: Choice, known: Iterable[str], place: Path, *, threads: int = 1
+    folders: Sequence[Path], choice: Choice, known: Iterable[str], place: Path, threads: int = 1
 ) -> None:
     """Writes the index of the extracts in `folders` into the folder `place`, which is there.
 
@@ -138,7 +135,7 @@ def _write_index(
 
 @cache
 def _sql(name: str) -> str:
-    return (files(__package__) / "sql" / name).read_text(encoding="utf-8")
+    return (Path(__file__).parent / "sql" / name).read_text(encoding="utf-8")
 
 
 def _write(path: Path, records: Iterable[Any]) -> None:
@@ -152,7 +149,7 @@ def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[tuple[A
     """The rows of a query, some in memory at a time."""
     with closing(connection.cursor()) as cursor:
         cursor.execute(query)
-        while rows := cursor.fetchmany(PAGE):
+        while rows := cursor.fetchmany(PAGE_ROWS):
             yield from rows
 
 
@@ -298,7 +295,7 @@ class _Rows:
         )
         with closing(self._connection.cursor()) as cursor:
             cursor.execute(query)
-            while rows := cursor.fetchmany(PAGE):
+            while rows := cursor.fetchmany(PAGE_ROWS):
                 yield rows
 
     def _own_number(self, part: int, doc: int, n: int) -> int:

@@ -110,12 +110,8 @@ class Judgement:
         """The telling certificate of the next chain."""
         self.telling += bytes.fromhex(certificate.sha256)
         begin, end = certificates.validity_of(certificate)
-        self.not_before.append(-ALWAYS if begin is None else _microseconds(begin))
-        self.not_after.append(ALWAYS if end is None else _microseconds(end))
-
-
-def _microseconds(time: datetime) -> int:
-    return round((time - _EPOCH).total_seconds()) * 1_000_000
+        self.not_before.append(-ALWAYS if begin is None else certificates.microseconds(begin))
+        self.not_after.append(ALWAYS if end is None else certificates.microseconds(end))
 
 
 def judge_index(index: Path, grounds: Grounds, place: Path) -> Judgement:

@@ -15,6 +15,8 @@ VOUCHERS: Final = "vouchers"
 SIGNATURES: Final = "signatures"
 OWN_ROWS: Final = "own"
 RUNS: Final = "runs"
+HASHES: Final = "hashes"
+"""SHA-256 of every certificate of the extract, in order, without anything between."""
 SHOWN: Final = ".shown"
 """What a judgement writes of certificates."""
 FIXED: Final = ".fixed"
@@ -122,6 +124,12 @@ def read_records(path: Path, kind: type[T]) -> Iterator[T]:
     with path.open("rb") as file:
         while head := file.read(4):
             yield decode(file.read(int.from_bytes(head, "little")))
+
+
+def read_record(file: IO[bytes], place: int, kind: type[T]) -> T:
+    """The record that begins at a place of a file."""
+    file.seek(place)
+    return msgspec.msgpack.decode(file.read(int.from_bytes(file.read(4), "little")), type=kind)
 
 
 def groups_of(index: Path, table: str) -> Iterator[Group]:

@@ -9,17 +9,16 @@ from typing import Any, Final
 
 import msgspec
 
+from kzmitm.ooni.archive.choice import Choice
 from kzmitm.ooni.archive.parts import parts_of
-from kzmitm.ooni.archive.tables import Choice
+from kzmitm.ooni.archive.records import HASHES
 
-HASHES: Final = "hashes"
-"""SHA-256 of every certificate of the extract, in order, without anything between."""
 _SIZE: Final = 32
 _PACKAGE: Final = Path(__file__).resolve().parents[2]
 _JUDGING: Final = ("model", "wire", "pki", "verdict", "ooni")
 _INDEXING: Final = (
-    "failures.py", "indexing.py", "parquet.py", "parts.py", "records.py", "row_columns.py", "rows.py",
-    "sheets.py", "standing.py", "tables.py",
+    "choice.py", "failures.py", "indexing.py", "parquet.py", "parts.py", "records.py", "row_columns.py",
+    "rows.py", "sheets.py", "standing.py", "tables.py",
     "sql/handshakes.sql", "sql/measurements.sql", "sql/situations.sql",
 )  # fmt: skip
 

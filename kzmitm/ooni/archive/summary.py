@@ -2,23 +2,17 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any, Final
 
 from kzmitm.ooni.archive.database import duckdb
 from kzmitm.ooni.archive.findings import rows_of
-from kzmitm.ooni.archive.parts import parts_of, read_summary
 from kzmitm.pki.kinds import CARRIERS
-
-SCHEMA: Final = "kzmitm.archive/1.0"
-VERSION: Final = "1.0"
-MAX_PROBLEMS: Final = 100
-"""Bad lines that the document names; the rest is counted there and lies in the parts."""
 
 _COUNTS: Final = """
 SELECT count(*) AS measurements, count(*) FILTER (outcome = 'interception') AS intercepted,
        count(*) FILTER (outcome = 'blocked') AS blocked, min(time) AS first, max(time) AS last,
-       count(DISTINCT asn) AS networks, count(DISTINCT host) AS domains FROM measurements
+       (SELECT count(*) FROM networks) AS networks, (SELECT count(*) FROM domains) AS domains
+FROM measurements
 """
 _OUTCOMES: Final = "SELECT outcome, count(*) AS n FROM measurements GROUP BY outcome ORDER BY n DESC, outcome"
 _INTERCEPTION: Final = """
@@ -59,23 +53,6 @@ def summed_up(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         "authorities": every("SELECT * FROM authorities"),
         "certificates": every("SELECT * FROM certificates"),
     }
-
-
-def what_was_read(extracts: Iterable[Path]) -> dict[str, Any]:
-    """Files, documents and problems of all parts of the extracts."""
-    told: dict[str, Any] = {"parts": 0, "files": 0, "octets": 0, "measurements": 0, "handshakes": 0, "bad": 0}
-    problems: list[Mapping[str, Any]] = []
-    for extract in extracts:
-        for part in parts_of(extract):
-            about = read_summary(part)
-            told["parts"] += 1
-            told["files"] += len(about.get("sources", ()))
-            told["octets"] += about["octets"]
-            told["bad"] += about["bad"]
-            for table in ("measurements", "handshakes"):
-                told[table] += about["counts"][table]
-            problems += about["problems"][: MAX_PROBLEMS - len(problems)]
-    return told | {"problems": problems}
 
 
 def _plain(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -1,27 +1,16 @@
 """The extract as tables in SQL: its parts together, and the measurements asked for, each counted once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Final
 
-from kzmitm.ooni.archive.database import duckdb
-from kzmitm.ooni.archive.parts import parts_of, quoted
-from kzmitm.ooni.archive.rows import COLUMNS
+from kzmitm.ooni.archive.choice import Choice
+from kzmitm.ooni.archive.database import duckdb, quoted
+
+__all__ = ["Choice", "all_of", "connect", "open_extract"]
 
 MEMORY = "64MB"
 """Of DuckDB, beyond which it writes to the temporary folder: an archive may be larger than any memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Which measurements are judged: from `since` on and before `until`, in a country, in networks."""
-
-    since: date | None = None
-    until: date | None = None
-    cc: str | None = None
-    asns: tuple[int, ...] = ()
 
 
 def connect(folder: Path, *, threads: int = 1) -> duckdb.DuckDBPyConnection:
@@ -42,6 +31,9 @@ def open_extract(connection: duckdb.DuckDBPyConnection, folders: Sequence[Path],
     checksum counts, whatever the order in which they came; `duplicates` holds how many there are. Returns
     whether all measurements are chosen; else `chosen` holds (part, doc) of those that are.
     """
+    from kzmitm.ooni.archive.parts import parts_of  # noqa: PLC0415 (queries of findings have no use for it)
+    from kzmitm.ooni.archive.rows import COLUMNS  # noqa: PLC0415
+
     parts = [part for folder in folders for part in parts_of(folder)]
     for table, columns in COLUMNS.items():
         files = [file for part in parts for file in sorted(part.glob(f"{table}-*.parquet"))]
@@ -78,6 +70,8 @@ def _view(table: str, columns: dict[str, str], files: Sequence[Path]) -> str:
 
 def all_of(table: str, parts: Sequence[Path]) -> str:
     """A query for all rows of a table of some parts."""
+    from kzmitm.ooni.archive.rows import COLUMNS  # noqa: PLC0415
+
     files = [file for part in parts for file in sorted(part.glob(f"{table}-*.parquet"))]
     if not files:
         fields = ", ".join(f"NULL::{kind} AS {column}" for column, kind in COLUMNS[table].items())

@@ -3,13 +3,18 @@
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
+
+from msgspec.structs import astuple
 
 from kzmitm.model.verdict import Confidence, Outcome
+from kzmitm.ooni.archive import certificates
+from kzmitm.ooni.archive.certificates import ShownIn
 from kzmitm.ooni.archive.judging import Judgement, VerdictRow
-from kzmitm.ooni.archive.records import FIXED, OwnRow, groups_of
+from kzmitm.ooni.archive.records import FIXED, SHOWN, OwnRow, groups_of, read_record, read_records
 from kzmitm.ooni.archive.row_columns import ROWS, VERDICT_COLUMNS
-from kzmitm.ooni.archive.sheets import Assembly, Group
+from kzmitm.ooni.archive.sheets import Assembly, Group, write_sheet
+from kzmitm.pki.registry import Registry
 
 _RANKS: Final[dict[str, int]] = {
     Outcome.INTERCEPTION: 80, Outcome.CAPTIVE_PORTAL: 70, Outcome.DNS_HIJACK: 60, Outcome.BLOCKED: 50,
@@ -110,6 +115,29 @@ class RowWriter:
             known = (worse, verdict.authority, verdict.rule, verdict.asks, *verdict)
             self._ranks[verdict] = known
         return known
+
+
+def write_facts(place: Path, registry: Registry, folder: Path) -> None:
+    """What stands beside the rows, in `folder`: certificates, as `place`/SHOWN has them, and names."""
+    with (place / SHOWN).open("rb") as file:
+        last: dict[bytes, int] = {}
+        begin = 0
+        for each in read_records(place / SHOWN, ShownIn):
+            last[bytes.fromhex(each.facts.sha256)] = begin
+            begin = _following(file, begin)
+        rows = (read_record(file, last[key], ShownIn).facts for key in sorted(last))
+        write_sheet(folder / "certificates.parquet", certificates.CERTIFICATE_COLUMNS, map(astuple, rows))
+    for name, columns, told in (
+        ("networks", certificates.NETWORK_COLUMNS, certificates.networks_of(registry)),
+        ("authorities", certificates.AUTHORITY_COLUMNS, certificates.authorities_of(registry)),
+    ):
+        write_sheet(folder / f"{name}.parquet", columns, (tuple(row.values()) for row in told))
+
+
+def _following(file: IO[bytes], begin: int) -> int:
+    """The place of the record behind the one at `begin`."""
+    file.seek(begin)
+    return begin + 4 + int.from_bytes(file.read(4), "little")
 
 
 def _spread(verdicts: Iterable[VerdictRow]) -> _Columns:
