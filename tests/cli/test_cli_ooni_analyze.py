@@ -22,7 +22,7 @@ from kzmitm.cli.ooni import reading
 from kzmitm.cli.ooni.actions import analyze
 from kzmitm.evidence.schema import schema_text
 from kzmitm.model.verdict import Outcome
-from kzmitm.ooni.archive import analysis, work
+from kzmitm.ooni.archive import second_pass, work
 from kzmitm.report import archive as report
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "ooni" / "archive"))
@@ -381,7 +381,7 @@ def test_ctrl_c_while_judging_leaves_what_was_judged_before(kzmitm, archive, gro
             raise error
 
         with monkeypatch.context() as patch:
-            patch.setattr(analysis, "judge_index", stop)
+            patch.setattr(second_pass, "judge_index", stop)
             ended = kzmitm("ooni", "analyze", "--out", out, "--cc", "KZ", *grounds)
         assert (ended.code, ended.out, ended.err) == (Exit.UNDECIDED, "", "kzmitm: stopped\n")
         assert {path: path.read_bytes() for path in sorted(out.rglob("*.parquet"))} == before
@@ -393,7 +393,7 @@ def test_a_fault_of_ours_is_not_taken_for_ctrl_c(kzmitm, archive, grounds, tmp_p
     def fail(*_given):
         raise RuntimeError("something else")
 
-    monkeypatch.setattr(analysis, "judge_index", fail)
+    monkeypatch.setattr(second_pass, "judge_index", fail)
     ended = kzmitm("ooni", "analyze", archive.raw, "--jobs", 1, *grounds)
     assert (ended.code, ended.out) == (Exit.FAULT, "")
 

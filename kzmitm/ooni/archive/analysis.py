@@ -3,22 +3,19 @@
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import msgspec
 
-from kzmitm.ooni.archive import certificates, layout, standing
+from kzmitm.ooni.archive import layout, standing
 from kzmitm.ooni.archive.apart import SQL, here
 from kzmitm.ooni.archive.choice import Choice
 from kzmitm.ooni.archive.grounds import Grounds
-from kzmitm.ooni.archive.judging import Judgement, VerdictRow, judge_index
 from kzmitm.ooni.archive.layout import INDEX, TABLES, VERDICTS
 from kzmitm.ooni.archive.parts import EXTRACT, parts_of
-from kzmitm.ooni.archive.records import RUNS, SHOWN, SIGNATURES, OwnMeasurement, own_rows, read_records
+from kzmitm.ooni.archive.records import SIGNATURES
 from kzmitm.ooni.archive.what_was_read import what_was_read
-from kzmitm.ooni.archive.writing import Own, RowWriter, write_facts
 
 __all__ = ["Choice", "Grounds", "judge_folder"]
 
@@ -125,10 +122,11 @@ class _Task:
     def _judge(self, code: str, key: str, earlier: _Judged | None) -> dict[str, Any]:
         """Judges by the index, and writes what is another than before."""
         index, place = self.folder / INDEX, self.place
-        judgement = judge_index(index, self.grounds, place)
+        from kzmitm.ooni.archive.second_pass import SecondPass  # noqa: PLC0415 (if nothing changed, it is not needed)
+
         parts = [part for extract in self.extracts for part in parts_of(extract)]
-        own = _own(index, parts, self.grounds)
-        outcome = standing.digest(code, _outcome(place, self.grounds, judgement, own))
+        second = SecondPass(index, place, parts, self.grounds)
+        outcome = standing.digest(code, second.digest())
         if earlier is not None and earlier.outcome == outcome:
             judged = msgspec.structs.replace(earlier, key=key)
             (place / JUDGEMENT).write_bytes(msgspec.json.encode(judged))
@@ -136,8 +134,7 @@ class _Task:
             return judged.summary
         verdicts = place / VERDICTS
         verdicts.mkdir()
-        RowWriter(judgement, own, own_rows(index)).write(index, verdicts)
-        write_facts(place, self.grounds.registry, verdicts)
+        second.write(verdicts)
         summary: dict[str, Any] = self.sql("tables", place, self.threads)
         judged = _Judged(key, outcome, _files(place), summary)
         (verdicts / JUDGEMENT).write_bytes(msgspec.json.encode(judged))
@@ -156,34 +153,6 @@ def _judged(
         return _Task(folder, place, extracts, grounds, choice, threads, sql).run()
     finally:
         shutil.rmtree(place, ignore_errors=True)
-
-
-def _own(index: Path, parts: Sequence[Path], grounds: Grounds) -> Own:
-    """The verdicts on our own measurements, by the rules of a scan."""
-    told = list(read_records(index / RUNS, OwnMeasurement))
-    if not told:
-        return {}
-    from kzmitm.ooni.archive.own import own_verdicts  # noqa: PLC0415 (most archives have none)
-
-    runs = {(str(parts[each.part]), each.doc): each.source for each in told}
-    numbers = {str(part): number for number, part in enumerate(parts)}
-    return {
-        (numbers[row["part"]], row["doc"], row["n"]): VerdictRow(*[row[name] for name in VerdictRow._fields])
-        for row in own_verdicts(parts, grounds, runs)
-    }
-
-
-def _outcome(place: Path, grounds: Grounds, judgement: Judgement, own: Own) -> str:
-    """A hash of all that the files of a judgement are made of, but for the index and our code."""
-    with (place / SHOWN).open("rb") as file:
-        shown = file_digest(file, "sha256").hexdigest()
-    return standing.digest(
-        judgement.digest(),
-        shown,
-        sorted(own.items()),
-        list(certificates.networks_of(grounds.registry)),
-        list(certificates.authorities_of(grounds.registry)),
-    )
 
 
 def _files_of_index(index: Path) -> list[tuple[str, int, int]]:

@@ -56,6 +56,8 @@ def _sources(files: Iterable[Path]) -> str:
 
 def files_in(folder: Path) -> list[tuple[str, int, int]]:
     """Names, sizes and times of change of what lies in a folder: whether anybody touched it."""
+    if not folder.is_dir():
+        return []
     return sorted((each.name, each.stat().st_size, each.stat().st_mtime_ns) for each in folder.iterdir())
 
 

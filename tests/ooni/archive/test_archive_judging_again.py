@@ -24,8 +24,9 @@ from judged_corpora import (
 )
 
 from kzmitm import resources
-from kzmitm.ooni.archive import analysis, findings
+from kzmitm.ooni.archive import findings
 from kzmitm.ooni.archive.analysis import Choice, Grounds
+from kzmitm.ooni.archive.layout import INDEX
 from kzmitm.ooni.archive.parts import EXTRACT
 from kzmitm.pki.registry import parse_registry
 from kzmitm.pki.store import pinned_store
@@ -162,6 +163,7 @@ DAMAGES = {
     "a file of the index is gone": lambda out: (out / "index" / "places").unlink(),
     "the index says nothing": lambda out: (out / "index" / "about.json").write_bytes(b"\xff"),
     "the signatures are gone": lambda out: (out / "index" / "signatures").unlink(),
+    "tables are gone": lambda out: shutil.rmtree(out / "tables"),
     "verdicts are gone": lambda out: shutil.rmtree(out / "verdicts"),
     "all is gone": lambda out: [shutil.rmtree(out / name) for name in ("verdicts", "tables", "index")],
 }
@@ -246,5 +248,5 @@ def _asked(folder):
 def test_one_who_opens_it_needs_no_index(corpus, out):
     judge(out, grounds_beside(corpus))
     before = _asked(out)
-    shutil.rmtree(out / analysis.INDEX)
+    shutil.rmtree(out / INDEX)
     assert _asked(out) == before
