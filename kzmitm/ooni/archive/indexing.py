@@ -172,6 +172,8 @@ def _places(connection: duckdb.DuckDBPyConnection) -> Iterator[PlacesOfSituation
         yield PlacesOfSituation(situation, [row[1:] for row in rows])
 
 
+_HOST, _NAME = (list(HANDSHAKES)[2:].index(name) for name in ("host", "name"))
+"""Places of what a domain is made of, behind number and time."""
 _Key = tuple[int, int, int]
 """Of a handshake: situation, chain, time; the last two -1 where they do not matter."""
 
@@ -265,7 +267,9 @@ class _Rows:
                 keys.append(key)
                 met.setdefault((part, doc), []).append(key)
             shown = [chain if chain >= 0 else None for chain in chains]
-            for group in sheet.write([numbers, times, *columns], [keys, shown]):
+            hosts, names = columns[_HOST], columns[_NAME]
+            domains = [name or host for name, host in zip(names, hosts, strict=True)]
+            for group in sheet.write([numbers, times, *columns, domains], [keys, shown]):
                 kept.write(group)
 
     def _measurements(self, batch: "_Batch", met: _Met, sheet: SheetWriter, kept: RecordWriter) -> None:

@@ -5,11 +5,11 @@ from typing import Final
 HANDSHAKES: Final = {
     "n": "USMALLINT", "time": "TIMESTAMP", "uid": "VARCHAR", "cc": "VARCHAR", "asn": "UINTEGER",
     "test": "VARCHAR", "software": "VARCHAR", "host": "VARCHAR", "role": "VARCHAR", "depth": "UTINYINT",
-    "ip": "VARCHAR", "port": "USMALLINT", "private": "BOOLEAN", "name": "VARCHAR", "domain": "VARCHAR",
+    "ip": "VARCHAR", "port": "USMALLINT", "private": "BOOLEAN", "name": "VARCHAR",
     "failure": "VARCHAR", "verified": "BOOLEAN", "version": "VARCHAR", "chain": "VARCHAR",
-    "control": "VARCHAR", "in_control": "BOOLEAN",
+    "control": "VARCHAR", "in_control": "BOOLEAN", "domain": "VARCHAR",
 }  # fmt: skip
-"""Of handshakes, as sql/handshakes.sql gives them, behind what they are keyed by."""
+"""Of handshakes, as sql/handshakes.sql gives them behind their keys; `domain` is made of two of them."""
 MEASUREMENTS: Final = {
     "uid": "VARCHAR", "source": "VARCHAR", "line": "UINTEGER", "time": "TIMESTAMP", "cc": "VARCHAR",
     "asn": "UINTEGER", "network": "VARCHAR", "test": "VARCHAR", "test_version": "VARCHAR",

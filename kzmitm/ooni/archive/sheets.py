@@ -138,13 +138,22 @@ def _dictionary_page(kind: _Kind, values: Sequence[Any]) -> tuple[bytes, int]:
     return _page(kind.plain(values), {1: _number(_DICTIONARY_PAGE), 7: about})
 
 
-def _levels(present: Sequence[int]) -> bytes:
-    """Which values are there (1) and which are not (0)."""
-    if all(present):
-        run = _varint(len(present) << 1) + b"\1"
+def _levels(present: Sequence[int] | int) -> bytes:
+    """Which values are there (1) and which are not (0), or how many if all are there."""
+    if isinstance(present, int):
+        run = _varint(present << 1) + b"\1"
     else:
         run = _varint((len(present) + 7) // 8 << 1 | 1) + _bits(present)
     return len(run).to_bytes(4, "little") + run
+
+
+def _present(values: Sequence[Any], distinct: dict[Any, None] | None) -> tuple[bytes, Sequence[Any]]:
+    """The levels of values, and those that are there; None is taken out of `distinct`, if these are known."""
+    if None not in (values if distinct is None else distinct):
+        return _levels(len(values)), values
+    if distinct is not None:
+        del distinct[None]
+    return _levels([value is not None for value in values]), [value for value in values if value is not None]
 
 
 def _indexes(places: Sequence[int], count: int) -> bytes:
@@ -168,28 +177,33 @@ class _Column:
     is_plain: bool = False
 
     def add(self, values: Sequence[Any]) -> None:
-        present = [value is not None for value in values]
-        levels = _levels(present)
-        if not all(present):
-            values = [value for value in values if value is not None]
-        if self.is_plain or not values or len(self.places) > MAX_DICTIONARY:
-            self._keep(levels + _KINDS[self.kind].plain(values), len(present), _PLAIN)
+        count = len(values)
+        is_plain = self.is_plain or len(self.places) > MAX_DICTIONARY
+        distinct = None if is_plain else dict.fromkeys(values)
+        levels, values = _present(values, distinct)
+        if distinct:
+            found = self._find(values, distinct)
+            self._keep(levels + _indexes(found, len(self.places)), count, _RLE_DICTIONARY)
         else:
-            found = self._find(values)
-            self._keep(levels + _indexes(found, len(self.places)), len(present), _RLE_DICTIONARY)
+            self._keep(levels + _KINDS[self.kind].plain(values), count, _PLAIN)
 
     def add_keys(self, keys: Sequence[Hashable]) -> list[int]:
         """The same for keys, whatever they stand for; returns their places, 0 for none."""
-        present = [key is not None for key in keys]
-        found = self._find([key for key in keys if key is not None])
-        self._keep(_levels(present) + _indexes(found, len(self.places)), len(keys), _RLE_DICTIONARY)
+        distinct = dict.fromkeys(keys)
+        levels, present = _present(keys, distinct)
+        found = self._find(present, distinct)
+        self._keep(levels + _indexes(found, len(self.places)), len(keys), _RLE_DICTIONARY)
+        if len(found) == len(keys):
+            return found
         following = iter(found)
-        return [next(following) if each else 0 for each in present]
+        return [0 if key is None else next(following) for key in keys]
 
-    def _find(self, values: Sequence[Hashable]) -> list[int]:
+    def _find(self, values: Sequence[Hashable], distinct: Mapping[Hashable, None]) -> list[int]:
         places = self.places
-        for value in dict.fromkeys(values):
+        for value in distinct:
             places.setdefault(value, len(places))
+        if len(distinct) == 1:
+            return [places[value] for value in distinct] * len(values)
         return list(map(places.__getitem__, values))
 
     def _keep(self, content: bytes, count: int, encoding: int) -> None:
@@ -314,7 +328,7 @@ class Assembly:
             bits: Sequence[int] = bytes(group.rows)
             if any(values):
                 bits = [values[place] for (place,) in struct.iter_unpack("<I", pages.places)]
-            content = _levels(b"\1" * group.rows) + _bits(bits)
+            content = _levels(group.rows) + _bits(bits)
             head, (body, uncompressed) = b"", _data_page(content, group.rows, _PLAIN)
         else:
             head, uncompressed = _dictionary_page(_KINDS[kind], values or ("" if kind == "VARCHAR" else 0,))
