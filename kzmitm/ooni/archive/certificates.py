@@ -94,6 +94,7 @@ def published_in(registry: Registry) -> Published:
             root = entry.get("signed_by", {}).get("root_sha256", "")
             record = f"{name}#{entry['ordinal']}", root
             found["sha1", entry["sha1"]] = record
+            found["serial", entry["serial_hex"].lstrip("0").lower()] = record
             found["fields", _fields(entry["serial_hex"], entry["not_before"], entry["not_after"])] = record
     return found
 
@@ -105,7 +106,8 @@ def _fields(serial: str, not_before: datetime, not_after: datetime) -> str:
 def _certificate(found: Certificate, root: tuple[str, str], published: Published) -> CertificateFacts:
     serial = f"{found.serial & ((1 << 160) - 1):x}"
     record = published.get(("sha1", found.sha1))
-    if record is None and found.not_before is not None and found.not_after is not None:
+    is_known = ("serial", serial) in published
+    if record is None and is_known and found.not_before is not None and found.not_after is not None:
         record = published.get(("fields", _fields(serial, found.not_before, found.not_after)))
     if not root[0] and record is not None and record[1]:
         root = record[1], "record"

@@ -21,7 +21,6 @@ _VIEWS: Final = {
 """Files of `verdicts` and what they are called in SQL."""
 
 _INTERCEPTIONS: Final = """
-CREATE VIEW interceptions AS
 SELECT h.*, f.* EXCLUDE (sha256), a.* EXCLUDE (authority) FROM handshakes h
 LEFT JOIN certificate_facts f ON f.sha256 = h.certificate LEFT JOIN authority_names a USING (authority)
 WHERE h.outcome = 'interception'
@@ -39,7 +38,9 @@ def aggregate(connection: duckdb.DuckDBPyConnection, place: Path) -> dict[str, A
     from kzmitm.ooni.archive.summary import summed_up  # noqa: PLC0415 (it reads what is written here)
 
     (place / TABLES).mkdir()
-    _open_verdicts(connection, place / VERDICTS)
+    _open_rows(connection, place / VERDICTS)
+    # Most of what follows asks it, so it is joined once.
+    connection.execute(f"CREATE TABLE interceptions AS {_INTERCEPTIONS}")
     for name, query in queries():
         path = place / TABLES / f"{name}.parquet"
         _copy(connection, query, path)
@@ -59,10 +60,9 @@ def queries() -> Iterator[tuple[str, str]]:
         yield each.stem, each.read_text(encoding="utf-8")
 
 
-def _open_verdicts(connection: duckdb.DuckDBPyConnection, verdicts: Path) -> None:
+def _open_rows(connection: duckdb.DuckDBPyConnection, verdicts: Path) -> None:
     for name, view in _VIEWS.items():
         connection.execute(_view(view, verdicts / f"{name}.parquet"))
-    connection.execute(_INTERCEPTIONS)
 
 
 def _view(name: str, path: Path) -> str:
@@ -75,7 +75,8 @@ def open_findings(folder: Path, *, threads: int = 1) -> duckdb.DuckDBPyConnectio
     connection = duckdb.connect(":memory:", config={"threads": threads})
     connection.execute("SET python_enable_replacements = false")  # a table is none of our variables
     connection.execute("SET TimeZone = 'UTC'")
-    _open_verdicts(connection, lies_in(folder, VERDICTS))
+    _open_rows(connection, lies_in(folder, VERDICTS))
+    connection.execute(f"CREATE VIEW interceptions AS {_INTERCEPTIONS}")
     for name, _ in queries():
         path = lies_in(folder, TABLES) / f"{name}.parquet"
         if path.is_file():  # an analysis of an earlier version has fewer tables

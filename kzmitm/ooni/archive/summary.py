@@ -14,7 +14,9 @@ SELECT count(*) AS measurements, count(*) FILTER (outcome = 'interception') AS i
        (SELECT count(*) FROM networks) AS networks, (SELECT count(*) FROM domains) AS domains
 FROM measurements
 """
-_OUTCOMES: Final = "SELECT outcome, count(*) AS n FROM measurements GROUP BY outcome ORDER BY n DESC, outcome"
+_OUTCOMES: Final = (
+    "SELECT outcome, sum(measurements)::BIGINT AS n FROM labels GROUP BY outcome ORDER BY n DESC, outcome"
+)
 _INTERCEPTION: Final = """
 SELECT count(*) AS sightings, count(DISTINCT uid) AS measurements, count(DISTINCT domain) AS domains,
        count(DISTINCT asn) AS networks, count(DISTINCT certificate) AS certificates,
