@@ -4,7 +4,7 @@ It is made once for an extract and a choice of measurements, by SQL and part by 
 not grow with the archive; judging again reads it from one end to the other and runs no query.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
@@ -44,7 +44,7 @@ from kzmitm.ooni.archive.tables import Choice, all_of, connect, open_extract
 
 MAX_INTERMEDIATES: Final = 512
 """Public intermediates of verified chains, the most frequent first: some hundred sign nearly all leaves."""
-DOCUMENTS: Final = 4_096
+DOCUMENTS: Final = 8_192
 """Measurements of a part that are joined to their handshakes at once."""
 UNKNOWN_TIME: Final = -(1 << 62)
 
@@ -252,8 +252,8 @@ class _Rows:
                 for group in writer.end():
                     kept.write(group)
 
-    def _handshakes(self, batch: "_Batch", met: _Met, sheet: SheetWriter, kept: RecordWriter) -> None:
-        for rows in self._pages("handshakes.sql", batch):
+    def _handshakes(self, batch: _Batch, met: _Met, sheet: SheetWriter, kept: RecordWriter) -> None:
+        for rows in self._pages("handshakes.sql", batch, ("doc", "uid", "cc", "own")):
             parts, docs, numbers, times, situations, chains, own, *columns = zip(*rows, strict=True)
             keys = []
             for part, doc, n, time, situation, chain, is_own in zip(
@@ -272,7 +272,7 @@ class _Rows:
             for group in sheet.write([numbers, times, *columns, domains], [keys, shown]):
                 kept.write(group)
 
-    def _measurements(self, batch: "_Batch", met: _Met, sheet: SheetWriter, kept: RecordWriter) -> None:
+    def _measurements(self, batch: _Batch, met: _Met, sheet: SheetWriter, kept: RecordWriter) -> None:
         for rows in self._pages("measurements.sql", batch):
             parts, docs, own, rules, failures, *columns = zip(*rows, strict=True)
             keys = [
@@ -287,11 +287,13 @@ class _Rows:
             for group in sheet.write(columns, [keys]):
                 kept.write(group)
 
-    def _pages(self, script: str, batch: "_Batch") -> Iterator[Sequence[tuple[Any, ...]]]:
+    def _pages(
+        self, script: str, batch: _Batch, columns: Collection[str] = ()
+    ) -> Iterator[Sequence[tuple[Any, ...]]]:
         numbers = {"first": batch.number, "last": batch.number + len(batch.parts) - 1}
         query = _sql(script).format(
             handshakes=all_of("handshakes", batch.parts),
-            measurements=all_of("measurements", batch.parts),
+            measurements=all_of("measurements", batch.parts, columns),
             begin=batch.begin,
             end=batch.end,
             chosen=self._chosen.format(**numbers),

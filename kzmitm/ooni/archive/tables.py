@@ -1,6 +1,6 @@
 """The extract as tables in SQL: its parts together, and the measurements asked for, each counted once."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -68,15 +68,16 @@ def _view(table: str, columns: dict[str, str], files: Sequence[Path]) -> str:
     return f"CREATE VIEW {name} AS {_selected(columns, files)}"
 
 
-def all_of(table: str, parts: Sequence[Path]) -> str:
-    """A query for all rows of a table of some parts."""
+def all_of(table: str, parts: Sequence[Path], columns: Collection[str] = ()) -> str:
+    """A query for all rows of a table of some parts; for some of its columns, as each costs a moment."""
     from kzmitm.ooni.archive.rows import COLUMNS  # noqa: PLC0415
 
     files = [file for part in parts for file in sorted(part.glob(f"{table}-*.parquet"))]
+    kinds = {name: kind for name, kind in COLUMNS[table].items() if not columns or name in columns}
     if not files:
-        fields = ", ".join(f"NULL::{kind} AS {column}" for column, kind in COLUMNS[table].items())
+        fields = ", ".join(f"NULL::{kind} AS {column}" for column, kind in kinds.items())
         return f"SELECT {fields}, NULL::VARCHAR AS part WHERE false"
-    return _selected(COLUMNS[table], files)
+    return _selected(kinds, files)
 
 
 def _selected(columns: dict[str, str], files: Sequence[Path]) -> str:
