@@ -20,7 +20,7 @@ _ANSWER_FD: Final = 1
 class DatabaseLostError(KzmitmError):
     """The process of a database died."""
 
-    hint = Wording("is there memory enough? What was read is kept, and what was judged before")
+    hint = Wording("is there memory enough? --jobs 1 needs the least; what was read is kept")
 
 
 def here(task: str, *given: Any) -> Any:
