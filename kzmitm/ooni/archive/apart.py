@@ -44,16 +44,17 @@ def apart(task: str, *given: Any) -> Any:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-m", __name__]
     try:
-        pid = os.posix_spawn(sys.executable, command, environment, file_actions=ends)
+        # In a group of its own: Ctrl-C is for the parent to hear.
+        pid = os.posix_spawn(sys.executable, command, environment, file_actions=ends, setpgroup=0)
     finally:
         os.close(theirs_in)
         os.close(theirs_out)
     is_over = False
     # The pipe stays open while we live: when it is closed, nothing is left to do there.
-    with open(ours_in, "rb") as answers, open(ours_out, "wb") as requests:  # noqa: PTH123 (descriptors)
+    with open(ours_in, "rb") as answers, open(ours_out, "wb", buffering=0) as requests:  # noqa: PTH123 (descriptors)
         try:
-            pickle.dump((task, given), requests)
-            requests.flush()
+            with suppress(BrokenPipeError):  # it died already, and answers nothing
+                requests.write(pickle.dumps((task, given)))
             answer = answers.read()
             is_over = True
         finally:
