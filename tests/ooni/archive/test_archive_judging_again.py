@@ -24,7 +24,7 @@ from judged_corpora import (
 )
 
 from kzmitm import resources
-from kzmitm.ooni.archive import findings
+from kzmitm.ooni.archive import findings, indexing
 from kzmitm.ooni.archive.analysis import Choice, Grounds
 from kzmitm.ooni.archive.layout import INDEX
 from kzmitm.ooni.archive.parts import EXTRACT
@@ -115,6 +115,17 @@ def stamps(folder, *names):
         for name in names
         for path in (folder / name).rglob("*")
     }
+
+
+@pytest.mark.parametrize(("documents", "page"), [(7, 5), (60, 13)])
+def test_it_does_not_matter_how_much_is_joined_at_once(
+    corpus, out, two_judgements, monkeypatch, documents, page
+):
+    """Parts are taken together, or a large one in pieces: the rows are the same."""
+    monkeypatch.setattr(indexing, "DOCUMENTS", documents)
+    monkeypatch.setattr(indexing, "PAGE_ROWS", page)
+    judge(out, grounds_beside(corpus))
+    assert verdicts(out, without=()) == verdicts(two_judgements[0], without=())
 
 
 def test_what_was_judged_so_already_stands(corpus, out):
