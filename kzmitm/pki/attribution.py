@@ -213,13 +213,28 @@ def _by_name(chain: Sequence[Certificate], registry: Registry) -> Iterator[Attri
         if position or certificate.is_self_issued:
             texts.setdefault(name_text(certificate.subject), position)
         texts.setdefault(name_text(certificate.issuer), position)
+    found: dict[str, tuple[int, str]] = {}
+    for text, position in texts.items():
+        for authority_id, pattern in _matches(registry, text):
+            found.setdefault(authority_id, (position, pattern))
     for authority in registry.authorities.values():
-        for text, position in texts.items():
-            matched = next((one.pattern for one in authority.patterns if one.search(text)), None)
-            if matched is not None:
-                traits = (matched,) if position in named else (matched, UNLINKED)
-                yield Attribution(_authority(authority, "name"), Confidence.SUSPECTED, position, traits)
-                break
+        if authority.id in found:
+            position, pattern = found[authority.id]
+            traits = (pattern,) if position in named else (pattern, UNLINKED)
+            yield Attribution(_authority(authority, "name"), Confidence.SUSPECTED, position, traits)
+
+
+@lru_cache(maxsize=1024)
+def _matches(registry: Registry, text: str) -> tuple[tuple[str, str], ...]:
+    """Of each authority that a name points to, its id and its first pattern that does.
+
+    One issuer's name comes again with every leaf of its; registries of one version are the same.
+    """
+    firsts = (
+        (authority.id, next((one.pattern for one in authority.patterns if one.search(text)), None))
+        for authority in registry.authorities.values()
+    )
+    return tuple([(authority_id, pattern) for authority_id, pattern in firsts if pattern is not None])
 
 
 def _named_positions(chain: Sequence[Certificate]) -> frozenset[int]:

@@ -110,5 +110,9 @@ class CertificateCache:
         result = None
         if key is not None:
             result = is_signature_valid(key, child.algorithm, child.signature, child.tbs)
+        return self.keep_signature(child, spki_sha256, result=result)
+
+    def keep_signature(self, child: Anatomy, spki_sha256: str, *, result: bool | None) -> bool | None:
+        """Keeps the result of `signature`, and returns it."""
         self._edges.put((child.certificate.sha256, spki_sha256), (result,))
         return result

@@ -54,13 +54,81 @@ def validate_path(  # noqa: PLR0913 - the contract of the package; all but the c
     `max_intermediates` limits the path (None: `MAX_PATH`); self-issued ones are not counted.
     Never raises on any certificates.
     """
-    rules = Rules(purpose=purpose, profile=profile, max_intermediates=max_intermediates)
-    if not chain:
-        return _refused(PathStatus.EMPTY, "empty", None)
+    walk = walk_path(
+        chain,
+        store=store,
+        now=now,
+        cache=cache,
+        intermediates=intermediates,
+        rules=Rules(purpose=purpose, profile=profile, max_intermediates=max_intermediates),
+    )
+    return walk.report(hostname)
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """What a chain is worth at a time, whatever the name: `report` says it for a name."""
+
+    now: datetime
+    refused: PathReport | None = None
+    """The report for every name, where the leaf could not be read."""
+    leaf: Certificate | None = None
+    topmost: Certificate | None = None
+    left_out: tuple[str, ...] = ()
+    finding: "_Finding | None" = None
+
+    @property
+    def status(self) -> PathStatus:
+        if self.finding is not None:
+            return self.finding.status
+        assert self.refused is not None  # noqa: S101 - one of them is there
+        return self.refused.path
+
+    @property
+    def validated_path(self) -> tuple[Certificate, ...]:
+        return tuple([parts.certificate for parts in self.finding.validated]) if self.finding else ()
+
+    def report(self, hostname: str | None) -> PathReport:
+        """The report for a DNS name in ASCII or an IP address; None leaves names out."""
+        finding, leaf = self.finding, self.leaf
+        if finding is None or leaf is None:
+            assert self.refused is not None  # noqa: S101 - one of them is there
+            return self.refused
+        name = judge_name(leaf, hostname)
+        named = (_NAME_REASONS[name],) if name in _NAME_REASONS else ()
+        weak = ("weak_key",) if any(map(has_weak_key, finding.walked)) else ()
+        report = PathReport(
+            time=judge_time(leaf, self.now),
+            name=name,
+            path=finding.status,
+            reasons=tuple(dict.fromkeys((*finding.times, *named, *finding.reasons, *weak, *self.left_out))),
+            validated_path=self.validated_path,
+            topmost=self.topmost,
+            stored=leaf,
+            trusted=finding.status is PathStatus.TRUSTED and not finding.times and not named,
+        )
+        if report.trusted:
+            return report
+        failure, stored = go_verdict(report, [parts.certificate for parts in finding.walked], self.now)
+        return replace(report, failure=failure, stored=stored)
+
+
+def walk_path(
+    chain: Sequence[Certificate],
+    *,
+    store: TrustStore,
+    now: datetime,
+    cache: CertificateCache,
+    intermediates: Sequence[Certificate] = (),
+    rules: Rules,
+) -> Walk:
+    """What of `validate_path` does not depend on the name."""
     now = now.replace(microsecond=0)
+    if not chain:
+        return Walk(now, _refused(PathStatus.EMPTY, "empty", None))
     leaf, presented, left_out = taken_apart(chain, cache)
     if not leaf.is_whole:
-        return _refused(PathStatus.UNPARSABLE, "unparsable", leaf.certificate)
+        return Walk(now, _refused(PathStatus.UNPARSABLE, "unparsable", leaf.certificate))
 
     def assess(path: Path) -> Hit:
         return Hit(path, path_faults(path, rules), time_reasons(path, now))
@@ -68,23 +136,7 @@ def validate_path(  # noqa: PLR0913 - the contract of the package; all but the c
     search = Search(leaf, store, cache, assess)
     search.run(presented)
     finding = _found(search.best) or _not_found(search, presented, intermediates, rules, now)
-    name = judge_name(leaf.certificate, hostname)
-    named = (_NAME_REASONS[name],) if name in _NAME_REASONS else ()
-    weak = ("weak_key",) if any(map(has_weak_key, finding.walked)) else ()
-    report = PathReport(
-        time=judge_time(leaf.certificate, now),
-        name=name,
-        path=finding.status,
-        reasons=tuple(dict.fromkeys((*finding.times, *named, *finding.reasons, *weak, *left_out))),
-        validated_path=tuple([parts.certificate for parts in finding.validated]),
-        topmost=search.longest[-1].certificate,
-        stored=leaf.certificate,
-        trusted=finding.status is PathStatus.TRUSTED and not finding.times and not named,
-    )
-    if report.trusted:
-        return report
-    failure, stored = go_verdict(report, [parts.certificate for parts in finding.walked], now)
-    return replace(report, failure=failure, stored=stored)
+    return Walk(now, None, leaf.certificate, search.longest[-1].certificate, left_out, finding)
 
 
 @dataclass(slots=True)

@@ -1,8 +1,10 @@
 """One handshake as judging sees it: its chain parsed, validated and attributed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 
 from kzmitm.model.certificate import Certificate
 from kzmitm.model.failure import Failure
@@ -10,10 +12,11 @@ from kzmitm.model.local_trust import LocalTrust
 from kzmitm.model.observation import Role, TLSObservation
 from kzmitm.pki.attribution import UNLINKED, Attribution, attribute
 from kzmitm.pki.cache import CertificateCache
+from kzmitm.pki.checks import Rules
 from kzmitm.pki.hostnames import matches
-from kzmitm.pki.path import validate_path
+from kzmitm.pki.path import Walk, validate_path, walk_path
 from kzmitm.pki.registry import Registry
-from kzmitm.pki.report import NameStatus, PathReport, PathStatus, TimeStatus
+from kzmitm.pki.report import NameStatus, PathReport, PathStatus, Profile, Purpose, TimeStatus
 from kzmitm.pki.store import TrustStore
 
 SUBJECT_ROLES = frozenset({Role.FIRST, Role.REPEAT, Role.OTHER_ADDRESS, Role.OTHER_HELLO})
@@ -195,26 +198,47 @@ def assess(
     `trust` is what the stores of this computer say of one chain: the root that they hold above it tells
     whose it is, as if it had been sent along.
     """
+    return assessor(observation, judging, trust=trust)(hostname)
+
+
+def assessor(
+    observation: TLSObservation, judging: Judging, *, trust: LocalTrust | None = None
+) -> Callable[[str], HandshakeFacts]:
+    """`assess` as a function of the name: what does not depend on it is worked out here, once."""
     if not observation.presented_chain:
-        return HandshakeFacts(observation, State.FAILED, hostname)
+        return partial(HandshakeFacts, observation, State.FAILED)
     cache = judging.cache
     chain = tuple([cache.parse(der) for der in observation.presented_chain])
-    report = validate(chain, judging, hostname=hostname)
-    anchored = report.path is PathStatus.TRUSTED
+    walk = walk_path(
+        chain,
+        store=judging.store,
+        now=judging.now,
+        cache=cache,
+        intermediates=judging.intermediates,
+        rules=_WEB,
+    )
+    anchored = walk.status is PathStatus.TRUSTED
     known = (*chain, *_local_root(chain, trust, cache)) if trust is not None else chain
     found = attribute(known, registry=judging.registry, cache=cache, trusted=anchored)
-    state = _state(observation, report)
-    if not found:
-        return HandshakeFacts(observation, state, hostname, chain, report)
     linked = tuple(
         [
             a
             for a in found
-            if _is_evidence(a, known, report) and not _is_borrowed(a, chain[0], observation, judging)
+            if _is_evidence(a, known, walk) and not _is_borrowed(a, chain[0], observation, judging)
         ]
     )
     stray = tuple([a for a in found if a not in linked])
-    return HandshakeFacts(observation, state, hostname, chain, report, linked, stray)
+
+    def facts(hostname: str) -> HandshakeFacts:
+        report = walk.report(hostname)
+        return HandshakeFacts(
+            observation, _state(observation, report), hostname, chain, report, linked, stray
+        )
+
+    return facts
+
+
+_WEB = Rules(purpose=Purpose.SERVER, profile=Profile.WEB)
 
 
 def _local_root(
@@ -268,7 +292,7 @@ def _is_borrowed(
     return not any(key is not None and judging.cache.is_signed_by_key(leaf, key) for key in keys)
 
 
-def _is_evidence(attribution: Attribution, chain: tuple[Certificate, ...], report: PathReport) -> bool:
+def _is_evidence(attribution: Attribution, chain: tuple[Certificate, ...], walk: Walk) -> bool:
     """The recognised certificate has to do with the leaf: by signatures, or in a trusted chain by its path.
 
     Roots are public, so a copy of one beside any leaf proves nothing; and a chain that validates owes
@@ -276,7 +300,7 @@ def _is_evidence(attribution: Attribution, chain: tuple[Certificate, ...], repor
     """
     if UNLINKED in attribution.traits:
         return False
-    if report.path is not PathStatus.TRUSTED:
+    if walk.status is not PathStatus.TRUSTED:
         return True
     certificate = chain[attribution.position]
-    return any(certificate.sha256 == other.sha256 for other in report.validated_path)
+    return any(certificate.sha256 == other.sha256 for other in walk.validated_path)

@@ -251,3 +251,23 @@ def test_the_clock_knows_its_zone():
 def test_main_returns_what_argparse_says():
     assert main(["--help"]) == 0
     assert issubclass(argparse.ArgumentTypeError, Exception)
+
+
+@pytest.mark.parametrize(
+    ("words", "loaded"),
+    [
+        (["ooni", "query", "--help"], {"query"}),
+        (["ooni", "analyze", "--out", "nowhere"], {"analyze"}),
+        (["ooni", "--help"], {"analyze", "convert", "emit", "fetch", "merge", "query", "upload"}),
+        (["ooni", "analyse"], {"analyze", "convert", "emit", "fetch", "merge", "query", "upload"}),
+    ],
+)
+def test_only_the_action_that_is_asked_for_is_loaded(words, loaded):
+    code = (
+        "import sys; from kzmitm.cli.main import main; main(sys.argv[1:]);"
+        "known = [name for name in sys.modules if name.startswith('kzmitm.cli.ooni.actions.')];"
+        "print(*known, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, check=True, text=True)
+    last = done.stderr.splitlines()[-1].split()
+    assert {name.rpartition(".")[2] for name in last} == loaded

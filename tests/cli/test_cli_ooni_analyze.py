@@ -22,7 +22,7 @@ from kzmitm.cli.ooni import reading
 from kzmitm.cli.ooni.actions import analyze
 from kzmitm.evidence.schema import schema_text
 from kzmitm.model.verdict import Outcome
-from kzmitm.ooni.archive import findings, work
+from kzmitm.ooni.archive import second_pass, work
 from kzmitm.report import archive as report
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "ooni" / "archive"))
@@ -120,7 +120,7 @@ def test_what_is_kept_is_judged_again_without_reading(kzmitm, archive, grounds, 
     out = tmp_path / "deep" / "out"
     first = kzmitm("ooni", "analyze", archive.raw, "--out", out, "--jobs", jobs, *grounds)
     assert f"kzmitm ooni query --from {out} SQL" in first.out
-    assert sorted(path.name for path in out.iterdir()) == ["extract", "tables", "verdicts"]
+    assert sorted(path.name for path in out.iterdir()) == ["extract", "index", "tables", "verdicts"]
     parts = {path: path.stat().st_mtime_ns for path in (out / "extract").rglob("*")}
     whole = analyzed(kzmitm, "--out", out, *grounds).json
     assert whole["counts"]["measurements"] == len(archive.documents)
@@ -377,23 +377,23 @@ def test_ctrl_c_while_judging_leaves_what_was_judged_before(kzmitm, archive, gro
 
     for error in (KeyboardInterrupt(), RuntimeError("Query interrupted")):
 
-        def stop(error=error):
+        def stop(*_given, error=error):
             raise error
 
         with monkeypatch.context() as patch:
-            patch.setattr(findings, "queries", stop)
-            ended = kzmitm("ooni", "analyze", "--out", out, *grounds)
+            patch.setattr(second_pass, "judge_index", stop)
+            ended = kzmitm("ooni", "analyze", "--out", out, "--cc", "KZ", *grounds)
         assert (ended.code, ended.out, ended.err) == (Exit.UNDECIDED, "", "kzmitm: stopped\n")
         assert {path: path.read_bytes() for path in sorted(out.rglob("*.parquet"))} == before
-        assert sorted(path.name for path in out.iterdir()) == ["extract", "tables", "verdicts"]
+        assert sorted(path.name for path in out.iterdir()) == ["extract", "index", "tables", "verdicts"]
     assert analyzed(kzmitm, "--out", out, *grounds).json == first
 
 
 def test_a_fault_of_ours_is_not_taken_for_ctrl_c(kzmitm, archive, grounds, tmp_path, monkeypatch):
-    def fail(_place, _threads):
+    def fail(*_given):
         raise RuntimeError("something else")
 
-    monkeypatch.setattr(findings, "_write_tables", fail)
+    monkeypatch.setattr(second_pass, "judge_index", fail)
     ended = kzmitm("ooni", "analyze", archive.raw, "--jobs", 1, *grounds)
     assert (ended.code, ended.out) == (Exit.FAULT, "")
 

@@ -213,6 +213,7 @@ def test_what_a_query_may_not(ask, findings, tmp_path, sql):
     assert sorted(path.name for path in findings.iterdir()) == [
         "beside",
         "extract",
+        "index",
         "read",
         "tables",
         "verdicts",

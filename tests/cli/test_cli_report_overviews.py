@@ -16,6 +16,7 @@ from kzmitm.cli.campaign.opening import folder_of, open_octets
 from kzmitm.cli.exits import Exit
 from kzmitm.cli.sources import registry_of
 from kzmitm.ooni.archive import findings
+from kzmitm.ooni.archive.tables import connect
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "ooni" / "archive"), str(ROOT / "tools")]
@@ -157,7 +158,8 @@ def test_strangers_names_in_tables_do_nothing(copy, report):
         connection.execute("UPDATE m SET host = ?, network = ?", [HOSTILE, HOSTILE])
         connection.execute(f"COPY m TO '{path}'")
     shutil.rmtree(copy / findings.TABLES)
-    findings._write_tables(copy, 1)
+    with connect(copy) as connection:
+        findings.aggregate(connection, copy)
     _ended, page = report(copy, form="html")
     assert "<script" not in page
     assert "&lt;script&gt;" in page

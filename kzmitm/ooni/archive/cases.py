@@ -3,7 +3,7 @@
 Archives repeat themselves: a million handshakes are some thousand situations. Each is judged once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -20,7 +20,7 @@ from kzmitm.pki.attribution import Attribution
 from kzmitm.pki.cache import CertificateCache
 from kzmitm.pki.kinds import INTERCEPTION_KINDS
 from kzmitm.pki.kinds import Kind as AuthorityKind
-from kzmitm.verdict.handshake import STRONG_MATCHES, HandshakeFacts, Judging, State, assess
+from kzmitm.verdict.handshake import STRONG_MATCHES, HandshakeFacts, Judging, State, assessor
 from kzmitm.verdict.names import is_government
 
 
@@ -118,6 +118,10 @@ class Case:
             return None
         return Kind.NONE if told in ("ok", PAGE) else kind_of(told)
 
+    @property
+    def chain(self) -> str:
+        return self.situation.chain
+
     @cached_property
     def hostname(self) -> str:
         """Whose certificate was asked for."""
@@ -206,11 +210,13 @@ def case_of(
     """The case; `judging.now` is when it was met."""
     if not ders:
         return Case(situation, None)
-    observation = TLSObservation(
-        endpoint=Endpoint("", 0),
-        sni=situation.name or None,
-        hello=UNKNOWN_HELLO,
-        presented_chain=ders,
-    )
-    facts = assess(observation, judging, hostname=situation.name or situation.host)
+    facts = facts_by_name(ders, judging)(situation.name or situation.host)
     return Case(situation, facts, vouchers.vouch_for(facts.chain, judging.cache))
+
+
+def facts_by_name(ders: tuple[bytes, ...], judging: Judging) -> Callable[[str], HandshakeFacts]:
+    """What a chain shows, for the name that was asked for."""
+    observation = TLSObservation(
+        endpoint=Endpoint("", 0), sni=None, hello=UNKNOWN_HELLO, presented_chain=ders
+    )
+    return assessor(observation, judging)

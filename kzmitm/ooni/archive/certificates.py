@@ -1,7 +1,7 @@
 """What is known of the certificates that interceptors and others showed: rows for the analyst."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -12,6 +12,7 @@ from kzmitm.pki.attribution import Attribution
 from kzmitm.pki.patterns import name_text
 from kzmitm.pki.registry import Registry
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_NAME: Final = 500
 """Characters of a name that are kept; a forger may write a book into one."""
 
@@ -20,7 +21,6 @@ CERTIFICATE_COLUMNS: Final = {
     "issuer": "VARCHAR", "serial": "VARCHAR", "not_before": "TIMESTAMP", "not_after": "TIMESTAMP",
     "is_ca": "BOOLEAN", "root_sha256": "VARCHAR", "root_by": "VARCHAR", "published_as": "VARCHAR",
 }  # fmt: skip
-CHAIN_COLUMNS: Final = {"chain": "VARCHAR", "certificate": "VARCHAR"}
 
 
 class CertificateFacts(msgspec.Struct, kw_only=True):
@@ -36,38 +36,30 @@ class CertificateFacts(msgspec.Struct, kw_only=True):
     subject: str
     issuer: str
     serial: str
-    not_before: str | None
-    not_after: str | None
+    not_before: int | None
+    not_after: int | None
     is_ca: bool
     root_sha256: str = ""
     root_by: str = ""
     published_as: str = ""
 
 
-class ChainFacts(msgspec.Struct):
-    """Of a chain, the certificate that tells most of who made it."""
+class ShownIn(msgspec.Struct):
+    """The certificate that tells most of who made a chain, with the chain's number."""
 
-    chain: str
-    certificate: str
+    chain: int
+    facts: CertificateFacts
 
 
-def facts_of(cases: Iterable[Case], registry: Registry) -> tuple[list[ChainFacts], list[CertificateFacts]]:
-    """The rows for all chains of the cases, each once and in order."""
-    chains: dict[str, ChainFacts] = {}
-    certificates: dict[str, CertificateFacts] = {}
-    published = _published(registry)
-    for case in cases:
-        chain = case.situation.chain
-        if case.facts is None or chain in chains:
-            continue
-        attribution = next(iter(case.attributions), None)
-        telling = _telling(case, attribution)
-        chains[chain] = ChainFacts(chain, telling.sha256)
-        root = _root(telling, case, attribution, registry)
-        certificates[telling.sha256] = _certificate(telling, root, published)
-    return sorted(chains.values(), key=lambda each: each.chain), sorted(
-        certificates.values(), key=lambda each: each.sha256
-    )
+Published = Mapping[tuple[str, str], tuple[str, str]]
+"""Published certificates by SHA-1 and by what cannot be told from a hash: (name, root) of the record."""
+
+
+def facts_of(case: Case, registry: Registry, published: Published) -> tuple[Certificate, CertificateFacts]:
+    """The telling certificate of a chain, from a case in which it was met, and the row for it."""
+    attribution = next(iter(case.attributions), None)
+    telling = _telling(case, attribution)
+    return telling, _certificate(telling, _root(telling, case, attribution, registry), published)
 
 
 def _telling(case: Case, attribution: Attribution | None) -> Certificate:
@@ -94,17 +86,15 @@ def _root(
     return known.sha256, match if case.facts.chain[attribution.position] is telling else "signature"
 
 
-_Record = tuple[str, str]
-
-
-def _published(registry: Registry) -> Mapping[tuple[str, str], _Record]:
-    """Published certificates by SHA-1 and by what cannot be told from a hash: (name, root) of the record."""
-    found: dict[tuple[str, str], _Record] = {}
+def published_in(registry: Registry) -> Published:
+    """The certificates that the registry's observations name."""
+    found: dict[tuple[str, str], tuple[str, str]] = {}
     for name, document in registry.observations.items():
         for entry in document.get("intermediates", ()):
             root = entry.get("signed_by", {}).get("root_sha256", "")
             record = f"{name}#{entry['ordinal']}", root
             found["sha1", entry["sha1"]] = record
+            found["serial", entry["serial_hex"].lstrip("0").lower()] = record
             found["fields", _fields(entry["serial_hex"], entry["not_before"], entry["not_after"])] = record
     return found
 
@@ -113,15 +103,15 @@ def _fields(serial: str, not_before: datetime, not_after: datetime) -> str:
     return f"{serial.lstrip('0').lower()} {not_before:%Y-%m-%dT%H:%M:%S} {not_after:%Y-%m-%dT%H:%M:%S}"
 
 
-def _certificate(
-    found: Certificate, root: tuple[str, str], published: Mapping[tuple[str, str], _Record]
-) -> CertificateFacts:
+def _certificate(found: Certificate, root: tuple[str, str], published: Published) -> CertificateFacts:
     serial = f"{found.serial & ((1 << 160) - 1):x}"
     record = published.get(("sha1", found.sha1))
-    if record is None and found.not_before is not None and found.not_after is not None:
+    is_known = ("serial", serial) in published
+    if record is None and is_known and found.not_before is not None and found.not_after is not None:
         record = published.get(("fields", _fields(serial, found.not_before, found.not_after)))
     if not root[0] and record is not None and record[1]:
         root = record[1], "record"
+    begin, end = validity_of(found)
     return CertificateFacts(
         sha256=found.sha256,
         sha1=found.sha1,
@@ -129,8 +119,8 @@ def _certificate(
         subject=name_text(found.subject)[:MAX_NAME],
         issuer=name_text(found.issuer)[:MAX_NAME],
         serial=serial,
-        not_before=_timestamp(found.not_before),
-        not_after=_timestamp(found.not_after),
+        not_before=None if begin is None else microseconds(begin),
+        not_after=None if end is None else microseconds(end),
         is_ca=found.is_ca,
         root_sha256=root[0],
         root_by=root[1],
@@ -138,8 +128,18 @@ def _certificate(
     )
 
 
-def _timestamp(time: datetime | None) -> str | None:
-    return f"{time:%Y-%m-%d %H:%M:%S}" if time is not None and time.year >= 1000 else None
+def validity_of(found: Certificate) -> tuple[datetime | None, datetime | None]:
+    """When it begins and ends to be valid, None where that is not known or of no year as rows have them."""
+    begin, end = found.not_before, found.not_after
+    return (
+        begin if begin is not None and begin.year >= 1000 else None,
+        end if end is not None and end.year >= 1000 else None,
+    )
+
+
+def microseconds(time: datetime) -> int:
+    """Since 1970."""
+    return round((time - _EPOCH).total_seconds()) * 1_000_000
 
 
 def networks_of(registry: Registry) -> Iterator[Mapping[str, Any]]:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,12 +27,18 @@ def told_plainly() -> Iterator[None]:
     """Raises OSError for a full disk, KeyboardInterrupt for Ctrl-C, UsageError for what cannot be read."""
     try:
         yield
-    except duckdb.Error as exc:
-        raise full_disk(exc) or UsageError(one_line(exc), hint="was a file altered?") from None
-    except RuntimeError as exc:
-        if str(exc) != "Query interrupted":
-            raise
-        raise KeyboardInterrupt from None
+    except Exception as exc:
+        if _is_of_database(exc):
+            raise full_disk(exc) or UsageError(one_line(exc), hint="was a file altered?") from None
+        if isinstance(exc, RuntimeError) and str(exc) == "Query interrupted":
+            raise KeyboardInterrupt from None
+        raise
+
+
+def _is_of_database(error: Exception) -> bool:
+    """Of DuckDB's, which need not have been loaded."""
+    database = sys.modules.get("_duckdb") or sys.modules.get("duckdb")
+    return database is not None and isinstance(error, database.Error)
 
 
 def one_line(error: Exception) -> str:

@@ -5,4 +5,11 @@ try:
 except ImportError:  # a version that is not made of two, or is not there at all: its own words are the best
     import duckdb  # type: ignore[no-redef]
 
-__all__ = ["duckdb"]
+from pathlib import Path
+
+__all__ = ["duckdb", "quoted"]
+
+
+def quoted(path: Path | str) -> str:
+    """A text as SQL writes it."""
+    return "'" + str(path).replace("'", "''") + "'"

@@ -1,210 +1,239 @@
-"""The second pass: every situation in an extract judged once, and the verdicts joined to the rows.
+"""The second pass: every situation in an extract judged once, chain by chain.
 
-It reads the extract only, so that a new registry or rule costs seconds and not hours.
+It reads the index only (`kzmitm.ooni.archive.indexing`), so that a new registry or rule costs moments and not
+hours. What depends on a chain, a name and the validity of certificates is worked out once for all of them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Final, NamedTuple
 
-import msgspec
-
-from kzmitm.ooni.archive.cases import Case, HandshakeVerdict, Situation, Vouchers, case_of
-from kzmitm.ooni.archive.database import duckdb
+from kzmitm.model.certificate import Certificate
+from kzmitm.ooni.archive import certificates
+from kzmitm.ooni.archive.cases import Case, HandshakeVerdict, Situation, Vouchers, facts_by_name
 from kzmitm.ooni.archive.failures import Kind
-from kzmitm.ooni.archive.parts import quoted
+from kzmitm.ooni.archive.grounds import Grounds
+from kzmitm.ooni.archive.records import (
+    PLACES,
+    SHOWN,
+    SIGNATURES,
+    SITUATIONS,
+    VOUCHERS,
+    ChainOfSituations,
+    CleanName,
+    Intermediate,
+    PlacesOfSituation,
+    RecordWriter,
+    SituationRow,
+    read_records,
+)
 from kzmitm.ooni.archive.rules import judge
-from kzmitm.ooni.archive.second_look import Met, Sighting, look_again
+from kzmitm.ooni.archive.second_look import Met, Shown, Sighting, look_again
+from kzmitm.ooni.archive.signatures import ArchiveCache, Signatures
 from kzmitm.pki.cache import CertificateCache
-from kzmitm.pki.registry import Registry
-from kzmitm.pki.store import TrustStore
-from kzmitm.verdict.handshake import Judging
+from kzmitm.pki.missing import relevant
+from kzmitm.verdict.handshake import HandshakeFacts, Judging
 from kzmitm.verdict.names import base_name
 
-MAX_SIGHTINGS = 1_000_000
+MAX_SIGHTINGS: Final = 200_000
 """Places where undecided situations were met that the second look takes; those beyond it stay as they are."""
-MAX_INTERMEDIATES = 512
-"""Public intermediates of verified chains, the most frequent first: some hundred sign nearly all leaves."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MAX_NAMES: Final = 64
+"""Names that what a chain shows is remembered for."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+ALWAYS: Final = 1 << 62
+"""A time that is before, or behind, all others."""
 
 
-@dataclass(frozen=True, slots=True)
-class Grounds:
-    """What is judged by."""
+class VerdictRow(NamedTuple):
+    """A verdict as rows have it; texts that are absent are empty."""
 
-    registry: Registry
-    store: TrustStore
-
-
-class VerdictRow(msgspec.Struct):
-    """The verdict of a situation; texts that are absent are empty."""
-
-    situation: str
-    outcome: str
-    confidence: str
-    scope: str
-    authority: str
-    match: str
-    rule: str
-    label: str
-    asks: str
+    outcome: str = ""
+    confidence: str = ""
+    scope: str = ""
+    authority: str = ""
+    match: str = ""
+    rule: str = ""
+    label: str = ""
+    asks: str = ""
 
 
-_COLUMNS = {
-    "situation": "VARCHAR", "outcome": "VARCHAR", "confidence": "VARCHAR", "scope": "VARCHAR",
-    "authority": "VARCHAR", "match": "VARCHAR", "rule": "VARCHAR", "label": "VARCHAR", "asks": "VARCHAR",
-}  # fmt: skip
-
-CLEAN = VerdictRow("", "clean", "", "", "", "", "archive.verified_by_the_probe", "", "")
+CLEAN: Final = VerdictRow(outcome="clean", rule="archive.verified_by_the_probe")
 """Of every handshake that the probe verified, unless a certificate of the registry is in its chain."""
 
-_KEYS = """
-CREATE TEMP TABLE known_chains AS
-  SELECT DISTINCT chain FROM chains WHERE list_has_any(certificates, {known});
-CREATE VIEW settled AS
-  SELECT * FROM handshakes WHERE failure = '' AND verified AND role = ''
-    AND chain NOT IN (SELECT chain FROM known_chains);
-CREATE TEMP TABLE unsettled AS
-  SELECT *, CASE
-    WHEN chain = '' THEN md5(to_json([failure, verified::VARCHAR, control, in_control::VARCHAR,
-                                      private::VARCHAR, role])::VARCHAR)
-    ELSE md5(to_json([failure, verified::VARCHAR, chain, control, in_control::VARCHAR, private::VARCHAR,
-                      role, name, host, time::DATE::VARCHAR])::VARCHAR)
-  END AS situation
-  FROM handshakes WHERE NOT (failure = '' AND verified AND role = ''
-    AND chain NOT IN (SELECT chain FROM known_chains));
-CREATE VIEW keyed AS SELECT *, '' AS situation FROM settled UNION ALL BY NAME SELECT * FROM unsettled;
-CREATE TEMP TABLE situations AS
-  SELECT situation, any_value(failure) AS failure, any_value(verified) AS verified,
-         any_value(chain) AS chain, any_value(control) AS control,
-         any_value(in_control) AS in_control, any_value(private) AS private,
-         CASE WHEN any_value(chain) = '' THEN '' ELSE any_value(name) END AS name,
-         CASE WHEN any_value(chain) = '' THEN '' ELSE any_value(host) END AS host,
-         any_value(role) AS role, min(time) AS time
-  FROM unsettled GROUP BY situation;
-"""
 
-_FIELDS = "situation, failure, verified, chain, control, in_control, private, name, host, role, time"
+@dataclass(slots=True)
+class Judgement:
+    """The verdicts of all situations, and the telling certificates of all chains, by their numbers."""
 
-_CHAINS = """
-SELECT chain, any_value(certificates) FROM chains
-WHERE chain IN (SELECT DISTINCT chain FROM situations WHERE chain <> '') GROUP BY chain
-"""
+    rows: list[VerdictRow] = field(default_factory=lambda: [CLEAN])
+    """Each verdict once."""
+    places: dict[VerdictRow, int] = field(default_factory=lambda: {CLEAN: 0})
+    by_situation: "array[int]" = field(default_factory=lambda: array("I", [0]))
+    telling: bytearray = field(default_factory=bytearray)
+    """SHA-256 of the certificate of each chain that tells most of who made it."""
+    not_before: "array[int]" = field(default_factory=lambda: array("q"))
+    not_after: "array[int]" = field(default_factory=lambda: array("q"))
+    """Of that certificate, in microseconds since 1970."""
 
-_DERS = """
-SELECT sha256, any_value(der) FROM certificates
-WHERE sha256 IN (SELECT unnest(certificates) FROM chains WHERE chain IN (SELECT chain FROM situations))
-GROUP BY sha256
-"""
+    def of(self, situation: int) -> VerdictRow:
+        return self.rows[self.by_situation[situation]]
 
-_INTERMEDIATES = f"""
-WITH verified AS (
-  SELECT chain, min(name) AS first_name, max(name) AS last_name, min(asn) AS first_asn, max(asn) AS last_asn
-  FROM settled WHERE chain <> '' AND test <> 'echcheck' GROUP BY chain
-), issuers AS (
-  SELECT unnest(certificates[2:]) AS sha256, first_name, last_name, first_asn, last_asn
-  FROM chains JOIN verified USING (chain)
-), chosen AS (
-  SELECT sha256, count(*) AS n,
-         min(first_name) <> max(last_name) OR min(first_asn) <> max(last_asn) AS vouches
-  FROM issuers GROUP BY sha256 ORDER BY n DESC, sha256 LIMIT {MAX_INTERMEDIATES}
-)
-SELECT any_value(k.der), any_value(c.vouches) FROM certificates k JOIN chosen c USING (sha256)
-GROUP BY sha256 ORDER BY sha256
-"""  # noqa: S608
+    def settle(self, situation: int, verdict: VerdictRow) -> None:
+        place = self.places.setdefault(verdict, len(self.rows))
+        if place == len(self.rows):
+            self.rows.append(verdict)
+        while len(self.by_situation) <= situation:
+            self.by_situation.append(0)
+        self.by_situation[situation] = place
 
-_SHOWN_ELSEWHERE = """
-SELECT DISTINCT sha256 FROM (
-  SELECT unnest(certificates) AS sha256 FROM chains
-  WHERE chain IN (
-    SELECT DISTINCT chain FROM settled WHERE chain <> '' AND test <> 'echcheck')
-) WHERE sha256 IN (
-  SELECT unnest(certificates) FROM chains WHERE chain IN (SELECT chain FROM situations WHERE chain <> ''))
-"""
+    def digest(self) -> str:
+        """A hash of all of it."""
+        whole = sha256(repr(self.rows).encode())
+        for content in (self.by_situation, self.telling, self.not_before, self.not_after):
+            whole.update(sha256(content).digest())
+        return whole.hexdigest()
 
-_SIGHTINGS = f"""
-SELECT DISTINCT k.situation, k.asn, CASE WHEN k.name <> '' THEN k.name ELSE k.host END AS host, k.software
-FROM unsettled k JOIN undecided USING (situation)
-ORDER BY ALL LIMIT {MAX_SIGHTINGS}
-"""  # noqa: S608
+    def certificate(self, chain: int) -> str:
+        return self.telling[32 * chain : 32 * chain + 32].hex()
 
-_CLEAN_PLACES = """
-SELECT DISTINCT asn, name FROM settled WHERE name IN (
-  SELECT CASE WHEN k.name <> '' THEN k.name ELSE k.host END FROM unsettled k JOIN undecided USING (situation))
-"""
+    def is_outside(self, chain: int, time: int) -> bool:
+        """The telling certificate was not valid then."""
+        return time < self.not_before[chain] or time > self.not_after[chain]
+
+    def tell(self, certificate: Certificate) -> None:
+        """The telling certificate of the next chain."""
+        self.telling += bytes.fromhex(certificate.sha256)
+        begin, end = certificates.validity_of(certificate)
+        self.not_before.append(-ALWAYS if begin is None else certificates.microseconds(begin))
+        self.not_after.append(ALWAYS if end is None else certificates.microseconds(end))
 
 
-def judge_extract(connection: duckdb.DuckDBPyConnection, grounds: Grounds, scratch: Path) -> dict[str, Case]:
-    """Makes the table `verdicts` (by situation) beside the view `keyed`; returns the cases with a chain.
-
-    `scratch` is a folder for one temporary file.
-    """
-    known = [digest for digest in grounds.registry.by_sha256 if digest]
-    connection.execute(_KEYS.format(known="[" + ", ".join(map(quoted, known)) + "]::VARCHAR[]"))
-    situations = dict(_situations(connection))
-    cases = _cases(connection, situations, grounds)
-    verdicts = {key: judge(case) for key, case in cases.items()}
-    verdicts |= _second_look(connection, cases, verdicts, scratch)
-    rows = [CLEAN, *(_row(key, verdict) for key, verdict in sorted(verdicts.items()))]
-    load(connection, "verdicts", rows, _COLUMNS, scratch)
-    return {key: case for key, case in cases.items() if case.facts is not None}
-
-
-def _situations(connection: duckdb.DuckDBPyConnection) -> Iterable[tuple[str, Situation]]:
-    for row in connection.execute(f"SELECT {_FIELDS} FROM situations").fetchall():  # noqa: S608
-        key, failure, verified, chain, control, in_control, private, name, host, role, time = row
-        at = time.replace(tzinfo=UTC) if chain and time is not None else None
-        yield key, Situation(failure, verified, chain, control, in_control, private, name, host, role, at)
-
-
-def _cases(
-    connection: duckdb.DuckDBPyConnection, situations: Mapping[str, Situation], grounds: Grounds
-) -> dict[str, Case]:
-    chains: dict[str, list[str]] = dict(connection.execute(_CHAINS).fetchall())
-    ders: dict[str, bytes] = dict(connection.execute(_DERS).fetchall())
-    cache = CertificateCache(max_entries=4096)
-    vouchers = _vouchers(connection, cache) if chains else Vouchers()
-    cases = {}
-    # In the order of chains, so that what the cache holds is used.
-    for key, situation in sorted(situations.items(), key=lambda item: (item[1].chain, item[0])):
-        hashes = chains.get(situation.chain, [])
-        chain = tuple(ders[digest] for digest in hashes if digest in ders)
-        at = situation.time or _EPOCH
-        judging = Judging(grounds.registry, grounds.store, cache, at, vouchers.intermediates)
-        cases[key] = case_of(situation, chain, judging, vouchers)
-    return cases
+def judge_index(index: Path, grounds: Grounds, place: Path) -> Judgement:
+    """The judgement; writes the facts of telling certificates into `place`/SHOWN, a record each."""
+    judgement = Judgement()
+    undecided: dict[int, tuple[Shown, HandshakeVerdict]] = {}
+    cache = ArchiveCache()
+    bench = _Bench(grounds, cache, _vouchers(index, cache))
+    published = certificates.published_in(grounds.registry)
+    with (
+        (place / SHOWN).open("wb") as shown,
+        Signatures(index, cache, place / SIGNATURES) as signatures,
+    ):
+        tell = RecordWriter(shown).write
+        for record in read_records(index / SITUATIONS, ChainOfSituations):
+            signatures.begin(record.number)
+            first: Case | None = None
+            for row, case in zip(record.situations, bench.cases(record), strict=True):
+                first = first or case
+                verdict = judge(case)
+                judgement.settle(row.number, row_of(verdict))
+                if _is_open(case, verdict):
+                    undecided[row.number] = Shown(case.issuer_key, case.is_for_host, case.chain), verdict
+            if record.number >= 0 and first is not None:
+                telling, facts = certificates.facts_of(first, grounds.registry, published)
+                judgement.tell(telling)
+                tell(certificates.ShownIn(record.number, facts))
+            signatures.end(record.number)
+    for number, verdict in _second_look(index, undecided).items():
+        judgement.settle(number, row_of(verdict))
+    return judgement
 
 
-def _vouchers(connection: duckdb.DuckDBPyConnection, cache: CertificateCache) -> Vouchers:
+class _Bench:
+    """Makes the cases of one chain after the other."""
+
+    def __init__(self, grounds: Grounds, cache: CertificateCache, vouchers: Vouchers) -> None:
+        self._grounds = grounds
+        self._cache = cache
+        self._vouchers = vouchers
+
+    def cases(self, record: ChainOfSituations) -> Iterator[Case]:
+        """A case for each situation of the chain, in order."""
+        if not record.ders:
+            yield from (Case(_situation(record.chain, row), None) for row in record.situations)
+            return
+        chain = tuple(map(self._cache.parse, record.ders))
+        store = self._grounds.store
+        near = relevant(self._vouchers.intermediates, chain)
+        above = [anchor for each in (*chain, *near) for anchor in store.with_subject(each.issuer)]
+        turns = _Turns((*chain, *near, *above))
+        vouched = self._is_vouched_for(chain, shown=record.shown_elsewhere)
+        known: dict[tuple[int, int], Callable[[str], HandshakeFacts]] = {}
+        for row in record.situations:
+            situation = _situation(record.chain, row)
+            at = situation.time or _EPOCH
+            moment = turns.behind(at)
+            if moment not in known:
+                judging = Judging(self._grounds.registry, store, self._cache, at, tuple(near))
+                known[moment] = lru_cache(MAX_NAMES)(facts_by_name(tuple(record.ders), judging))
+            yield Case(situation, known[moment](situation.name or situation.host), vouched)
+
+    def _is_vouched_for(self, chain: tuple[Certificate, ...], *, shown: bool) -> bool:
+        return shown or self._vouchers.vouch_for(chain, self._cache)
+
+
+class _Turns:
+    """The moments at which one of some certificates becomes valid, or is no more: nothing changes between."""
+
+    def __init__(self, certificates: Iterable[Certificate]) -> None:
+        known = tuple(certificates)
+        self._begins = sorted(each.not_before for each in known if each.not_before is not None)
+        self._ends = sorted(each.not_after for each in known if each.not_after is not None)
+
+    def behind(self, at: datetime) -> tuple[int, int]:
+        """How many have begun, and how many have ended: both ends of a validity belong to it."""
+        at = at.replace(microsecond=0)
+        return bisect_right(self._begins, at), bisect_left(self._ends, at)
+
+
+def _situation(chain: str, row: SituationRow) -> Situation:
+    return Situation(
+        row.failure,
+        row.verified,
+        chain,
+        row.control,
+        row.in_control,
+        row.private,
+        row.name,
+        row.host,
+        row.role,
+        row.met_at,
+    )
+
+
+def _vouchers(index: Path, cache: CertificateCache) -> Vouchers:
     """What probes verified elsewhere in the archive, by their own list of public roots."""
-    found = [(cache.parse(der), vouches) for der, vouches in connection.execute(_INTERMEDIATES).fetchall()]
-    shown = frozenset(digest for (digest,) in connection.execute(_SHOWN_ELSEWHERE).fetchall())
+    found = [(cache.parse(each.der), each.vouches) for each in read_records(index / VOUCHERS, Intermediate)]
     return Vouchers(
         intermediates=tuple(each for each, _ in found if each.is_ca),
         issuers=tuple(each for each, vouches in found if each.is_ca and vouches),
-        shown=shown,
     )
 
 
 def _second_look(
-    connection: duckdb.DuckDBPyConnection,
-    cases: Mapping[str, Case],
-    verdicts: Mapping[str, HandshakeVerdict],
-    scratch: Path,
-) -> dict[str, HandshakeVerdict]:
-    undecided = [key for key, verdict in verdicts.items() if _is_open(cases[key], verdict)]
+    index: Path, undecided: Mapping[int, tuple[Shown, HandshakeVerdict]]
+) -> dict[int, HandshakeVerdict]:
     if not undecided:
         return {}
-    load(
-        connection, "undecided", [{"situation": key} for key in undecided], {"situation": "VARCHAR"}, scratch
-    )
-    places: dict[str, set[Sighting]] = {}
-    for key, asn, host, software in connection.execute(_SIGHTINGS).fetchall():
-        places.setdefault(key, set()).add(Sighting(asn, host, software))
-    clean = {(asn, base_name(name)) for asn, name in connection.execute(_CLEAN_PLACES).fetchall()}
-    met = {key: Met(cases[key], verdicts[key], frozenset(places.get(key, ()))) for key in undecided}
+    places: dict[tuple[int, str, str], Sighting] = {}
+    met: dict[int, Met] = {
+        number: Met(case, verdict, frozenset()) for number, (case, verdict) in undecided.items()
+    }
+    left = MAX_SIGHTINGS
+    for each in read_records(index / PLACES, PlacesOfSituation):
+        if each.situation in undecided and left:
+            taken = [places.setdefault(place, Sighting(*place)) for place in each.places[:left]]
+            left -= len(taken)
+            met[each.situation] = Met(*undecided[each.situation], frozenset(taken))
+    hosts = {host for _, host, _ in places}
+    named = read_records(index / f"{PLACES}.clean", CleanName)
+    clean = {(asn, base_name(each.name)) for each in named if each.name in hosts for asn in each.asns}
     return look_again(met, clean)
 
 
@@ -213,9 +242,8 @@ def _is_open(case: Case, verdict: HandshakeVerdict) -> bool:
     return case.kind is Kind.CERTIFICATE and verdict.match in ("", "name")
 
 
-def _row(key: str, verdict: HandshakeVerdict) -> VerdictRow:
+def row_of(verdict: HandshakeVerdict) -> VerdictRow:
     return VerdictRow(
-        situation=key,
         outcome=verdict.outcome or "",
         confidence=verdict.confidence or "",
         scope=verdict.scope or "",
@@ -225,21 +253,3 @@ def _row(key: str, verdict: HandshakeVerdict) -> VerdictRow:
         label=verdict.label,
         asks=" ".join(verdict.asks),
     )
-
-
-def load(
-    connection: duckdb.DuckDBPyConnection,
-    table: str,
-    rows: Sequence[Any],
-    columns: Mapping[str, str],
-    scratch: Path,
-) -> None:
-    """Make a table of these rows; through a file, which is a hundred times as fast as row by row."""
-    path = scratch / f".{table}.jsonl"
-    path.write_bytes(msgspec.json.Encoder().encode_lines(rows))
-    kinds = ", ".join(f"{name}: '{kind}'" for name, kind in columns.items())
-    connection.execute(
-        f"CREATE TEMP TABLE {table} AS SELECT * FROM read_json({quoted(path)},"  # noqa: S608
-        f" format = 'newline_delimited', hive_partitioning = false, columns = {{{kinds}}})"
-    )
-    path.unlink()

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.verdict import Verdict
-from kzmitm.ooni.archive.judging import Grounds
+from kzmitm.ooni.archive.grounds import Grounds
 from kzmitm.ooni.archive.parts import OWN
 from kzmitm.ooni.archive.reading import MAX_DOCUMENT
 from kzmitm.ooni.archive.tolerant import NoMeasurementError, object_in
@@ -16,13 +16,6 @@ from kzmitm.verdict.judge import Judge
 
 MAX_DIGITS: Final = 10
 """Of the number of a document."""
-
-OWN_COLUMNS: Final = {
-    "part": "VARCHAR", "doc": "UINTEGER", "n": "INTEGER", "outcome": "VARCHAR", "confidence": "VARCHAR",
-    "scope": "VARCHAR", "authority": "VARCHAR", "match": "VARCHAR", "rule": "VARCHAR", "label": "VARCHAR",
-    "asks": "VARCHAR",
-}  # fmt: skip
-"""`n` is the handshake that the verdict is about, -1 if there was none."""
 
 
 def own_verdicts(

@@ -7,10 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from kzmitm.model.verdict import Confidence, Outcome, Scope
 from kzmitm.ooni.archive.cases import Case, HandshakeVerdict
 from kzmitm.verdict.names import base_name
+
+K = TypeVar("K")
 
 MIN_HOSTS = 3
 """Unrelated hosts that one issuer signs for before it is taken for an interceptor without a control."""
@@ -35,10 +38,19 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """What the second look asks of a case (`Case` has it as well, and all else): it takes many at once."""
+
+    issuer_key: str
+    is_for_host: bool
+    chain: str
+
+
+@dataclass(frozen=True, slots=True)
 class Met:
     """A case that was judged, and everywhere it was met."""
 
-    case: Case
+    case: Case | Shown
     verdict: HandshakeVerdict
     sightings: frozenset[Sighting]
 
@@ -60,7 +72,7 @@ _REFUSED = frozenset(
 _CONTRAST = "archive.control_is_content"
 
 
-def look_again(met: Mapping[str, Met], clean: AbstractSet[tuple[int, str]]) -> dict[str, HandshakeVerdict]:
+def look_again(met: Mapping[K, Met], clean: AbstractSet[tuple[int, str]]) -> dict[K, HandshakeVerdict]:
     """The verdicts that change, by the key of the situation.
 
     `clean` holds (network, operator of the host) where a chain was verified.
@@ -72,17 +84,17 @@ def look_again(met: Mapping[str, Met], clean: AbstractSet[tuple[int, str]]) -> d
     return changed
 
 
-def _by_issuer(met: Mapping[str, Met], rules: AbstractSet[str]) -> dict[str, dict[str, Met]]:
-    found: dict[str, dict[str, Met]] = defaultdict(dict)
+def _by_issuer(met: Mapping[K, Met], rules: AbstractSet[str]) -> dict[str, dict[K, Met]]:
+    found: dict[str, dict[K, Met]] = defaultdict(dict)
     for key, each in met.items():
         if each.case.issuer_key and each.verdict.rule in rules:
             found[each.case.issuer_key][key] = each
     return found
 
 
-def _issuers(met: Mapping[str, Met]) -> dict[str, HandshakeVerdict]:
+def _issuers(met: Mapping[K, Met]) -> dict[K, HandshakeVerdict]:
     """One key over unrelated hosts: in two networks it confirms, and decides where there is no control."""
-    changed: dict[str, HandshakeVerdict] = {}
+    changed: dict[K, HandshakeVerdict] = {}
     for issuer, group in _by_issuer(met, {_CONTRAST, *_UNDECIDED}).items():
         contrast = [each for each in group.values() if each.verdict.rule == _CONTRAST]
         hosts = _union(each.hosts for each in group.values())
@@ -115,17 +127,17 @@ def _intercepted(verdict: HandshakeVerdict, rule: str, confidence: Confidence) -
     )
 
 
-def _portals(met: Mapping[str, Met]) -> dict[str, HandshakeVerdict]:
+def _portals(met: Mapping[K, Met]) -> dict[K, HandshakeVerdict]:
     """One certificate that names none of several unrelated hosts, in one network."""
     hosts: dict[tuple[str, int], set[str]] = defaultdict(set)
     for each in met.values():
         if each.verdict.rule in _FOR_OTHERS:
             for sighting in each.sightings:
-                hosts[each.case.situation.chain, sighting.asn].add(base_name(sighting.host))
+                hosts[each.case.chain, sighting.asn].add(base_name(sighting.host))
     changed = {}
     for key, each in met.items():
         if each.verdict.rule in _FOR_OTHERS and any(
-            len(hosts[each.case.situation.chain, asn]) >= MIN_PORTAL_HOSTS for asn in each.asns
+            len(hosts[each.case.chain, asn]) >= MIN_PORTAL_HOSTS for asn in each.asns
         ):
             changed[key] = replace(
                 each.verdict,
@@ -137,14 +149,14 @@ def _portals(met: Mapping[str, Met]) -> dict[str, HandshakeVerdict]:
     return changed
 
 
-def _faults(met: Mapping[str, Met], clean: AbstractSet[tuple[int, str]]) -> dict[str, HandshakeVerdict]:
+def _faults(met: Mapping[K, Met], clean: AbstractSet[tuple[int, str]]) -> dict[K, HandshakeVerdict]:
     """What one version of a program refuses, on many hosts, where others accept the same.
 
     An interceptor does not ask which program it is; an old list of roots or a broken verifier does not ask
     which network (probe-engine#769). Genuine certificates, or none kept, need no more than that; an issuer
     that nobody vouches for must also be met in two networks: one computer's antivirus is met by one program.
     """
-    changed: dict[str, HandshakeVerdict] = {}
+    changed: dict[K, HandshakeVerdict] = {}
     for (issuer, _), group in _by_instrument(met).items():
         hosts = _union(each.hosts for each in group.values())
         asns = _union(each.asns for each in group.values())
@@ -168,12 +180,12 @@ def _faults(met: Mapping[str, Met], clean: AbstractSet[tuple[int, str]]) -> dict
     return changed
 
 
-def _by_instrument(met: Mapping[str, Met]) -> dict[tuple[str, str], dict[str, Met]]:
+def _by_instrument(met: Mapping[K, Met]) -> dict[tuple[str, str], dict[K, Met]]:
     """Cases by issuer and version, of issuers that one version met; "" is whatever was refused wrongly."""
     versions: dict[str, set[str]] = defaultdict(set)
     for each in met.values():
         versions[each.case.issuer_key] |= {sighting.version for sighting in each.sightings}
-    groups: dict[tuple[str, str], dict[str, Met]] = defaultdict(dict)
+    groups: dict[tuple[str, str], dict[K, Met]] = defaultdict(dict)
     for key, each in met.items():
         met_by = {sighting.version for sighting in each.sightings}
         if len(met_by) != 1 or each.verdict.match:

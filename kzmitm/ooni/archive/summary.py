@@ -2,24 +2,21 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any, Final
 
-from kzmitm.ooni.archive.findings import open_findings, rows_of
-from kzmitm.ooni.archive.parts import parts_of, read_summary
+from kzmitm.ooni.archive.database import duckdb
+from kzmitm.ooni.archive.findings import rows_of
 from kzmitm.pki.kinds import CARRIERS
-
-SCHEMA: Final = "kzmitm.archive/1.0"
-VERSION: Final = "1.0"
-MAX_PROBLEMS: Final = 100
-"""Bad lines that the document names; the rest is counted there and lies in the parts."""
 
 _COUNTS: Final = """
 SELECT count(*) AS measurements, count(*) FILTER (outcome = 'interception') AS intercepted,
        count(*) FILTER (outcome = 'blocked') AS blocked, min(time) AS first, max(time) AS last,
-       count(DISTINCT asn) AS networks, count(DISTINCT host) AS domains FROM measurements
+       (SELECT count(*) FROM networks) AS networks, (SELECT count(*) FROM domains) AS domains
+FROM measurements
 """
-_OUTCOMES: Final = "SELECT outcome, count(*) AS n FROM measurements GROUP BY outcome ORDER BY n DESC, outcome"
+_OUTCOMES: Final = (
+    "SELECT outcome, sum(measurements)::BIGINT AS n FROM labels GROUP BY outcome ORDER BY n DESC, outcome"
+)
 _INTERCEPTION: Final = """
 SELECT count(*) AS sightings, count(DISTINCT uid) AS measurements, count(DISTINCT domain) AS domains,
        count(DISTINCT asn) AS networks, count(DISTINCT certificate) AS certificates,
@@ -36,51 +33,28 @@ WHERE asn IN (SELECT asn FROM interceptions {_ATTRIBUTED} AND kind IN ({_CARRIER
 """  # noqa: S608
 
 
-def summary(folder: Path) -> dict[str, Any]:
-    """The document of an analysis in `folder`, but for what it was judged by."""
-    with open_findings(folder) as connection:
+def summed_up(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """The document of an analysis, but for what was read and what it was judged by."""
 
-        def first(query: str) -> dict[str, Any]:
-            return next(_plain(rows_of(connection.execute(query))), {})
+    def first(query: str) -> dict[str, Any]:
+        return next(_plain(rows_of(connection.execute(query))), {})
 
-        def every(query: str) -> list[dict[str, Any]]:
-            return list(_plain(rows_of(connection.execute(query))))
+    def every(query: str) -> list[dict[str, Any]]:
+        return list(_plain(rows_of(connection.execute(query))))
 
-        attributed = first(_INTERCEPTION.format(where=_ATTRIBUTED))
-        attributed["domain_names"] = [
-            row["domain"]
-            for row in every(f"SELECT DISTINCT domain FROM interceptions {_ATTRIBUTED} ORDER BY domain")  # noqa: S608
-        ]
-        attributed["asns"] = [
-            row["asn"]
-            for row in every(f"SELECT DISTINCT asn FROM interceptions {_ATTRIBUTED} ORDER BY asn")  # noqa: S608
-        ]
-        return {
-            "counts": first(_COUNTS),
-            "outcomes": {row["outcome"]: row["n"] for row in every(_OUTCOMES)},
-            "interception": first(_INTERCEPTION.format(where="")),
-            "attributed": attributed,
-            "share_of_users": first(_SHARE).get("share"),
-            "authorities": every("SELECT * FROM authorities"),
-            "certificates": every("SELECT * FROM certificates"),
-        }
-
-
-def what_was_read(extracts: Iterable[Path]) -> dict[str, Any]:
-    """Files, documents and problems of all parts of the extracts."""
-    told: dict[str, Any] = {"parts": 0, "files": 0, "octets": 0, "measurements": 0, "handshakes": 0, "bad": 0}
-    problems: list[Mapping[str, Any]] = []
-    for extract in extracts:
-        for part in parts_of(extract):
-            about = read_summary(part)
-            told["parts"] += 1
-            told["files"] += len(about.get("sources", ()))
-            told["octets"] += about["octets"]
-            told["bad"] += about["bad"]
-            for table in ("measurements", "handshakes"):
-                told[table] += about["counts"][table]
-            problems += about["problems"][: MAX_PROBLEMS - len(problems)]
-    return told | {"problems": problems}
+    attributed = first(_INTERCEPTION.format(where=_ATTRIBUTED))
+    for name, column in (("domain_names", "domain"), ("asns", "asn")):
+        query = f"SELECT DISTINCT {column} FROM interceptions {_ATTRIBUTED} ORDER BY {column}"  # noqa: S608
+        attributed[name] = [row[column] for row in every(query)]
+    return {
+        "counts": first(_COUNTS),
+        "outcomes": {row["outcome"]: row["n"] for row in every(_OUTCOMES)},
+        "interception": first(_INTERCEPTION.format(where="")),
+        "attributed": attributed,
+        "share_of_users": first(_SHARE).get("share"),
+        "authorities": every("SELECT * FROM authorities"),
+        "certificates": every("SELECT * FROM certificates"),
+    }
 
 
 def _plain(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

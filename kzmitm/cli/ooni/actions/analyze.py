@@ -19,7 +19,7 @@ from kzmitm.report.archive import findings_lines
 from kzmitm.report.language import _
 
 if TYPE_CHECKING:
-    from kzmitm.ooni.archive.judging import Grounds
+    from kzmitm.ooni.archive.grounds import Grounds
     from kzmitm.ooni.archive.running import Workers
 
 
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _grounds(args: argparse.Namespace) -> "Grounds":
     from kzmitm.cli.sources import registry_of, store_of  # noqa: PLC0415
-    from kzmitm.ooni.archive.judging import Grounds  # noqa: PLC0415
+    from kzmitm.ooni.archive.grounds import Grounds  # noqa: PLC0415
 
     return Grounds(registry_of(args.fingerprints), store_of(args.store))
 
@@ -83,9 +83,10 @@ def _grounds(args: argparse.Namespace) -> "Grounds":
 def _judge(args: argparse.Namespace, out: Path, grounds: "Grounds | None") -> dict[str, Any]:
     """The second pass. What it needs is loaded here, and not while files are read."""
     from kzmitm.ooni.archive import analysis  # noqa: PLC0415
+    from kzmitm.ooni.archive.apart import apart  # noqa: PLC0415
 
     choice = analysis.Choice(args.since, args.until, args.cc, tuple(args.asn))
-    return analysis.judge_folder(out, grounds or _grounds(args), choice, threads=_jobs_of(args))
+    return analysis.judge_folder(out, grounds or _grounds(args), choice, threads=_jobs_of(args), sql=apart)
 
 
 def _check(args: argparse.Namespace) -> None:
