@@ -53,6 +53,10 @@ def parse_campaign(octets: bytes, *, name: str) -> CampaignFile:
         document = tomllib.loads(text) if text is not None else {}
     except tomllib.TOMLDecodeError as exc:
         raise CampaignFileError(name, (_syntax(exc, text or ""),)) from None
+    except (RecursionError, ValueError) as exc:  # for which the standard library has no place
+        what = Wording("nested too deeply") if isinstance(exc, RecursionError) else str(exc).partition(":")[0]
+        mistake = Mistake(1, "", Wording("no TOML: {what}; {remedy}", what=what, remedy=_SEE))
+        raise CampaignFileError(name, (mistake,)) from None
     if mistakes:
         raise CampaignFileError(name, tuple(mistakes))
     reading = _Reading(document, places(text or ""))
@@ -75,6 +79,7 @@ def _decoded(octets: bytes, mistakes: list[Mistake]) -> str | None:
         return None
 
 
+_SEE = Wording("see examples/*.toml")
 _REMEDIES: Mapping[str, str] = {
     "Cannot overwrite": Wording("it stands there twice, or is of another kind; leave one of them out"),
     "Cannot declare": Wording("it stands there twice; leave one of them out"),
@@ -95,9 +100,7 @@ def _syntax(error: tomllib.TOMLDecodeError, text: str) -> Mistake:
     what, _, place = str(error).partition(" (at ")
     digits = "".join(filter(str.isdigit, place.partition(",")[0]))
     line = int(digits) if digits else max(1, len(text.splitlines()))  # else "at end of document"
-    remedy = next(
-        (each for begin, each in _REMEDIES.items() if what.startswith(begin)), Wording("see examples/*.toml")
-    )
+    remedy = next((each for begin, each in _REMEDIES.items() if what.startswith(begin)), _SEE)
     return Mistake(line, "", Wording("no TOML: {what}; {remedy}", what=what, remedy=remedy))
 
 

@@ -78,7 +78,10 @@ def _as_span(seconds: float) -> str:
 def moment(value: Any) -> datetime:
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise FormError("must be a time with an offset, as 2026-12-01T00:00:00Z, not in quotes")
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:  # at either end of the calendar
+        raise FormError("must be a time with an offset, as 2026-12-01T00:00:00Z, not in quotes") from None
 
 
 def network(value: Any) -> str:

@@ -7,7 +7,7 @@ whole pause.
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from random import Random
 
 from kzmitm.campaign.sections import RoundsPart
@@ -41,7 +41,8 @@ class Schedule:
         start = self._rounds.start or first
         if start is None:
             return 0.0
-        left = (start + timedelta(seconds=self._offset(number)) - self._now()).total_seconds()
+        # Not the moment of the round: a hundred thousand rounds a year apart end behind the calendar.
+        left = (start - self._now()).total_seconds() + self._offset(number)
         return left if number == 1 else min(left, self._offset(number) - self._offset(number - 1))
 
     def _offset(self, number: int) -> float:

@@ -155,6 +155,13 @@ def test_the_digest_is_of_the_octets():
         ("rate = 1.5", "rate = 0", 29, "vantages[2].rate", "number from"),
         ('every = "7d"', 'every = "weekly"', 38, "rounds.every", "a time such as"),
         ("start = 2026-12-01T00:00:00+05:00", "start = 2026-12-01T00:00:00", 39, "rounds.start", "offset"),
+        (
+            "start = 2026-12-01T00:00:00+05:00",
+            "start = 0001-01-01T00:00:00+05:00",
+            39,
+            "rounds.start",
+            "offset",
+        ),
         ('jitter = "2h"', 'jitter = "8d"', 40, "rounds.jitter", "shorter than rounds.every"),
         (
             "vantage_concurrency = 4",
@@ -208,6 +215,8 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_lines():
     ("octets", "line", "what"),
     [
         (b"[campaign\n", 1, "no TOML"),
+        (b"a = " + b"[" * 5000 + b"]" * 5000, 1, "no TOML: nested too deeply"),
+        (b"a = " + b"9" * 5000, 1, "no TOML: Exceeds the limit (4300 digits)"),
         (b'[campaign]\nname = "a"\nname = "b"\n', 3, "no TOML"),
         (b"[campaign]\nname = '\xff'\n", 2, "not UTF-8"),
         (b"#" * (MAX_FILE + 1), 1, "larger"),

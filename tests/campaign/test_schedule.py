@@ -89,3 +89,12 @@ def test_jitter_is_the_seeds():
 
 def test_time_passes():
     assert elapsed() <= elapsed()
+
+
+def test_a_round_behind_the_calendar_is_one_too():
+    times = Times()
+    schedule = times.schedule(count=100_000, every=366 * DAY)
+    assert schedule.left(100_000, NOON) == 366 * DAY
+    late = times.schedule(start=datetime(9999, 12, 31, tzinfo=UTC))
+    assert late.left(1, None) > 7000 * 366 * DAY
+    assert late.left(2, None) == DAY

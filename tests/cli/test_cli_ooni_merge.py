@@ -55,6 +55,21 @@ def test_two_are_joined(kzmitm, extracts, tmp_path):
     assert told == alone
 
 
+@pytest.mark.parametrize("form", [".", "extract", "link"])
+def test_an_extract_is_not_joined_into_itself(kzmitm, extracts, tmp_path, form):
+    """It would hold everything twice."""
+    mine = tmp_path / "mine"
+    shutil.copytree(extracts / "a", mine)
+    (tmp_path / "link").symlink_to(mine)
+    before = sorted(mine.rglob("*"))
+    folder = tmp_path / "link" if form == "link" else mine / form
+    ended = kzmitm("ooni", "merge", extracts / "b", folder, "--out", mine)
+    assert (ended.code, ended.out, ended.err.count("\n")) == (Exit.USAGE, "", 1)
+    assert "it is where the others go" in ended.err
+    assert sorted(mine.rglob("*")) == before
+    assert kzmitm("ooni", "merge", extracts / "b", "--out", mine).code == Exit.OK
+
+
 def test_the_document(kzmitm, extracts, bad, tmp_path):
     ended = kzmitm("ooni", "merge", extracts / "a", extracts / "a", bad, "--out", tmp_path / "out", "--json")
     SCHEMA.validate(ended.json)

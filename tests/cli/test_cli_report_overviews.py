@@ -97,10 +97,10 @@ def test_an_archive_is_told_by_its_tables(archive, report):
     ended, page = report(archive)
     assert (ended.code, ended.out) == (Exit.FOUND, "")
     assert page.startswith("# Interception in an archive of measurements")
-    [(found, domains)] = ask(
-        archive, "SELECT sum(intercepted)::BIGINT, count(*) FILTER (intercepted > 0) FROM {domains}"
+    [(domains,)] = ask(archive, "SELECT count(*) FILTER (intercepted > 0) FROM {domains}")
+    [(found, networks)] = ask(
+        archive, "SELECT sum(intercepted)::BIGINT, count(*) FILTER (intercepted > 0) FROM {networks}"
     )
-    [(networks,)] = ask(archive, "SELECT count(*) FROM {networks} WHERE intercepted > 0")
     assert f"**Interception.** {found} of " in page
     assert f": {domains} domains, {networks} networks." in page
 
@@ -118,13 +118,40 @@ def test_every_cell_of_the_table_is_a_row_of_the_csv(archive, report):
 
 
 def test_the_cells_add_up_to_the_networks(archive):
+    """And to more where one measurement met forgeries for several domains, or for another than its own."""
     differing = ask(
         archive,
-        "SELECT asn FROM (SELECT asn, sum(intercepted) AS i, sum(measurements) AS m, sum(by_network) AS n"
+        "SELECT asn FROM (SELECT asn, sum(intercepted) AS i, sum(measurements) AS m, sum(by_network) AS n,"
+        " count(*) FILTER (intercepted > 0) AS d"
         " FROM {network_domains} GROUP BY asn) a JOIN {networks} b USING (asn)"
-        " WHERE a.i <> b.intercepted OR a.m <> b.measurements OR a.n > a.i",
+        " WHERE a.i < b.intercepted OR a.m < b.measurements OR a.n > a.i OR a.d <> b.domains_intercepted",
     )
     assert differing == []
+
+
+def test_intercepted_is_the_domain_whose_certificate_was_forged(archive, report):
+    """A page that leads to an intercepted one is not, and every count of domains is the same."""
+    with findings.open_findings(archive) as connection:
+
+        def column(sql):
+            return [row[0] for row in connection.execute(sql).fetchall()]
+
+        forged = column("SELECT DISTINCT domain FROM interceptions ORDER BY domain")
+        leading = column(
+            "SELECT DISTINCT host FROM measurements m WHERE outcome = 'interception'"
+            " AND host NOT IN (SELECT domain FROM interceptions)"
+        )
+        assert leading, "there is a page that leads elsewhere"
+        assert column("SELECT domain FROM domains WHERE intercepted > 0 ORDER BY domain") == forged
+        assert (
+            column("SELECT DISTINCT domain FROM network_domains WHERE intercepted > 0 ORDER BY ALL") == forged
+        )
+        assert column("SELECT outcome FROM measurements WHERE outcome = 'interception'") == column(
+            "SELECT 'interception' FROM networks, range(intercepted)"
+        )
+        assert not set(column("SELECT domain FROM blocked_and_intercepted")) & set(leading)
+    _ended, page = report(archive)
+    assert f": {len(forged)} domains, " in page
 
 
 @pytest.mark.parametrize("form", ["html", "md", "csv", "pdf"])

@@ -54,7 +54,10 @@ ORDER BY intercepted DESC, blocked DESC, domain LIMIT {most}
 """
 _NETWORKS: Final = """
 SELECT n.*, coalesce(b.by_network, 0)::BIGINT AS by_network FROM networks n
-LEFT JOIN (SELECT asn, sum(by_network) AS by_network FROM network_domains GROUP BY asn) b USING (asn)
+LEFT JOIN (
+  SELECT asn, count(*) AS by_network FROM measurements
+  WHERE outcome = 'interception' AND scope IN ('state', 'isp') GROUP BY asn
+) b USING (asn)
 ORDER BY n.intercepted DESC, n.share DESC NULLS LAST, n.measurements DESC, n.asn
 """
 _INTERCEPTED: Final = "SELECT count(*) AS n FROM domains WHERE intercepted > 0"

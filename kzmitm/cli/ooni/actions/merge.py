@@ -32,6 +32,10 @@ def run(args: argparse.Namespace) -> int:
     for folder in args.folders:
         if not folder.is_dir():
             raise UsageError("{folder}: no such folder", folder=folder)
+        if args.out.resolve() in (folder.resolve(), folder.resolve().parent):
+            raise UsageError(
+                "{folder}: it is where the others go", hint="leave it out: what is in it stays", folder=folder
+            )
     taken, refused = [], []
     with told_plainly():
         for each in merge(args.folders, args.out):

@@ -1,7 +1,12 @@
--- Domains that one network intercepts at one time and blocks at another.
-SELECT host AS domain, asn, count(*) FILTER (outcome = 'interception') AS intercepted, count(*) FILTER (outcome = 'blocked') AS blocked,
-       min(time) FILTER (outcome = 'interception') AS first_intercepted,
-       max(time) FILTER (outcome = 'interception') AS last_intercepted,
-       min(time) FILTER (outcome = 'blocked') AS first_blocked, max(time) FILTER (outcome = 'blocked') AS last_blocked
-FROM measurements GROUP BY host, asn HAVING count(*) FILTER (outcome = 'interception') > 0 AND count(*) FILTER (outcome = 'blocked') > 0
-ORDER BY intercepted DESC, domain, asn
+-- Domains that one network intercepts at one time and blocks at another. Intercepted is whose certificate was forged.
+WITH caught AS (SELECT domain, asn, uid, min(time) AS time FROM interceptions GROUP BY domain, asn, uid),
+intercepted AS (
+  SELECT domain, asn, count(*) AS intercepted, min(time) AS first_intercepted, max(time) AS last_intercepted
+  FROM caught GROUP BY domain, asn
+),
+blocked AS (
+  SELECT host AS domain, asn, count(*) AS blocked, min(time) AS first_blocked, max(time) AS last_blocked
+  FROM measurements WHERE outcome = 'blocked' GROUP BY host, asn
+)
+SELECT domain, asn, intercepted, blocked, first_intercepted, last_intercepted, first_blocked, last_blocked
+FROM intercepted JOIN blocked USING (domain, asn) ORDER BY intercepted DESC, domain, asn
