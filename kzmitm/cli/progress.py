@@ -7,7 +7,15 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from kzmitm.cli.terminal import console, is_plain, print_line, print_lines
 from kzmitm.model.verdict import Outcome
@@ -15,6 +23,8 @@ from kzmitm.report import texts
 from kzmitm.report.language import _, ngettext
 from kzmitm.report.line import Line
 
+ROOM_FOR_A_BAR = 60
+"""Columns of a terminal; on a telephone's the numbers, which say more than a bar, would be cut."""
 SPARSE_INTERVAL_S = 10.0
 """Seconds between lines of progress that nobody may be watching."""
 
@@ -47,12 +57,12 @@ class Bar:
         # each other.
         self._owner: Console = console(sys.stderr if is_plain(sys.stdout) else sys.stdout)
         self._owner.soft_wrap = False
+        columns: tuple[ProgressColumn, ...] = (MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
+        if self._owner.width >= ROOM_FOR_A_BAR:
+            before = (TextColumn("{task.description}"), BarColumn(bar_width=None))
+            columns = (*before, *columns, TimeRemainingColumn())
         self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
+            *columns,
             console=self._owner,
             transient=True,
         )

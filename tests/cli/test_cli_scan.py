@@ -176,6 +176,19 @@ def test_a_scan_at_a_terminal(terminal, serve, genuine, tmp_path):
     assert seen.startswith("CLEAN")
 
 
+@pytest.mark.parametrize("width", ["40", "100"])
+def test_the_numbers_of_a_scan_are_whole_however_narrow_a_terminal(width, terminal, serve, forger):
+    port = serve(forger.site("video.test"))
+    _code, seen = terminal(
+        "--lang", "kk", "scan", "video.test", "--i-understand", "--no-save", "--doh", "none",
+        "--no-local-roots", *to("video.test", port), "--fingerprints", forger.overlay(), COLUMNS=width,
+    )  # fmt: skip
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen)
+    assert "1/1" in plain
+    assert "1 трафикті ұстап алу" in plain
+    assert ("━" in plain) == (width == "100")
+
+
 def test_without_consent_nothing_happens(kzmitm, home):
     ended = kzmitm("scan", "news.test")
     assert ended.code == 4
