@@ -5,7 +5,15 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from kzmitm.cli.progress import Pace
 from kzmitm.cli.terminal import console, is_plain, print_line, print_lines
@@ -13,6 +21,9 @@ from kzmitm.model.verdict import Outcome
 from kzmitm.report import texts
 from kzmitm.report.language import _
 from kzmitm.report.line import Line
+
+ROOM_FOR_A_BAR = 60
+"""Columns of a terminal; on a telephone's the numbers, which say more than a bar, would be cut."""
 
 
 class Bar:
@@ -23,12 +34,12 @@ class Bar:
         # each other.
         self._owner: Console = console(sys.stderr if is_plain(sys.stdout) else sys.stdout)
         self._owner.soft_wrap = False
+        columns: tuple[ProgressColumn, ...] = (MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
+        if self._owner.width >= ROOM_FOR_A_BAR:
+            before = (TextColumn("{task.description}"), BarColumn(bar_width=None))
+            columns = (*before, *columns, TimeRemainingColumn())
         self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
+            *columns,
             console=self._owner,
             transient=True,
         )

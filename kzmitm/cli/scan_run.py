@@ -17,6 +17,7 @@ from kzmitm.cli.ways import close_ways
 from kzmitm.evidence.control import add as add_control
 from kzmitm.evidence.control import entry_of, is_worth_recording, write_control
 from kzmitm.model.certificate import Certificate
+from kzmitm.model.failure import Failure
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.observation import Role
 from kzmitm.model.target import Target
@@ -29,6 +30,12 @@ from kzmitm.verdict.judge import MAX_KEPT
 
 AT_ONCE = frozenset({Outcome.CLEAN, Outcome.UNREACHABLE})
 """Outcomes that the rest of the run cannot change: their lines need not wait for its end."""
+
+
+SILENCES = frozenset(
+    {Failure.NETWORK_UNREACHABLE, Failure.HOST_UNREACHABLE, Failure.GENERIC_TIMEOUT, Failure.DNS_TEMPORARY}
+)
+"""What a computer sees that is connected to nothing."""
 
 
 @dataclass(slots=True)
@@ -69,6 +76,8 @@ class ScanRun:
         self._has_control = bool(setup.judge.control) or setup.control_link is not None
         self.compared = 0
         """Targets of which the control knew anything."""
+        self.is_cut_off: bool | None = None
+        """No resolver answered and no site; None if no resolver was asked."""
         self.control_failure: OSError | None = None
         """Why the control was not written."""
 
@@ -136,12 +145,20 @@ class ScanRun:
         if self._told.results.failure is not None:
             self._stop.set()  # as good as Ctrl-C: what cannot be kept is not worth the risk of asking for
         self.compared += self._has_control and self._is_compared(measurement)
+        self._watch_for_silence(measurement)
         self._told.progress.advance(verdict.outcome)
         if verdict.outcome not in AT_ONCE and len(self._held) < MAX_KEPT:
             self._held[id(measurement)] = _Held(measurement, told)
             return
         self._tell(told)
         self._record(measurement, verdict)
+
+    def _watch_for_silence(self, measurement: Measurement) -> None:
+        seen = [each.failure for each in (*measurement.dns, *measurement.tcp)]
+        if any(failure not in SILENCES for failure in seen) or measurement.vantage.kind != "direct":
+            self.is_cut_off = False
+        elif measurement.dns and self.is_cut_off is None:
+            self.is_cut_off = True
 
     def _products(
         self, measurement: Measurement, verdict: Verdict, chain: Sequence[Certificate]

@@ -106,8 +106,18 @@ def print_line(line: Line, printer: "Console") -> None:
     from rich.text import Text  # noqa: PLC0415 (see STYLES)
 
     text = Text("\n".join(_broken(line, printer.width)))
-    text.stylize(STYLES[line.style], 0, len(line.lead))
+    text.stylize(STYLES[line.style], 0, _end_of(line.lead, text.plain))
     printer.print(text, soft_wrap=True)
+
+
+def _end_of(lead: str, text: str) -> int:
+    """Where `lead` ends in a text that begins with it, and may have been broken inside it."""
+    left = len(lead) - sum(map(str.isspace, lead))
+    for at, character in enumerate(text):
+        if not left:
+            return at
+        left -= not character.isspace()
+    return len(text)
 
 
 def _broken(line: Line, width: int) -> list[str]:

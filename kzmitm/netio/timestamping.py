@@ -27,6 +27,8 @@ class AuthorityError(KzmitmError):
     """The authority could not be asked, or did not answer with a timestamp; may hold text of a stranger."""
 
     hint = Wording("try again, or another authority")
+    failure = ""
+    """What the network did, if it was its doing: the authority's host is all that the words add."""
 
 
 def parse_authority(url: str) -> str:
@@ -71,7 +73,9 @@ def fetch_token(url: str, request_der: bytes, *, timeout_s: float) -> bytes:
     if isinstance(answer, AuthorityError):
         raise AuthorityError("{host}: {answer}", hint=answer.hint, host=host, answer=answer) from answer
     if isinstance(answer, Exception):
-        raise AuthorityError("{host}: {answer}", host=host, answer=classify(innermost(answer))) from answer
+        error = AuthorityError("{host}: {answer}", host=host, answer=classify(innermost(answer)))
+        error.failure = classify(innermost(answer))
+        raise error from answer
     return answer
 
 

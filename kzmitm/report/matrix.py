@@ -13,7 +13,7 @@ from kzmitm.model.matrix import (
     Destination,
     HelloManner,
 )
-from kzmitm.report.language import N_, _
+from kzmitm.report.language import N_, _, ngettext
 from kzmitm.report.line import Line, Style
 from kzmitm.report.safe import harmless
 
@@ -136,6 +136,8 @@ def table_lines(results: Sequence[CellResult]) -> Iterator[Line]:
         )
         for number, r in enumerate(results, start=1)
     ]
+    if not rows:
+        return
     head = ("", _("name"), _("address"), _("hello"), _("carrier"))
     widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
     yield Line(_cells(head, widths) + "  " + _("answer"), style=Style.HEADING)
@@ -167,11 +169,12 @@ def conclusion_lines(conclusions: Sequence[Conclusion], results: Sequence[CellRe
         if conclusion.value == NOT_TOLD:
             silent.append(subject)
             continue
-        rows = ", ".join(map(str, sorted(numbers[cell] for cell in conclusion.cells if cell in numbers)))
+        proving = sorted(numbers[cell] for cell in conclusion.cells if cell in numbers)
         names = ", ".join(map(harmless, conclusion.names[:MAX_NAMES]))
         told = _(VALUES[conclusion.value]) + (f": {names}" if names else "")
-        yield Line(
-            f" {told}" + (_(" (rows {rows})").format(rows=rows) if rows else ""), lead=f"{subject}:", indent=4
+        rows = ngettext(" (row {rows})", " (rows {rows})", len(proving)).format(
+            rows=", ".join(map(str, proving))
         )
+        yield Line(f" {told}{rows if proving else ''}", lead=f"{subject}:", indent=4)
     if silent:
         yield Line(" " + "; ".join(silent), lead=_("Not told:"), indent=4)

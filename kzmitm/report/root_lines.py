@@ -49,6 +49,16 @@ MEANINGS: Mapping[RootClass, str] = Words(
         RootClass.PUBLIC: N_("carried by public programmes"),
     }
 )
+IN_A_FILE: Mapping[RootClass, str] = Words(
+    {
+        RootClass.PRODUCT: N_(
+            "of an antivirus, a filter, a proxy or a developer's tool, which reads connections where it is "
+            "installed"
+        ),
+        RootClass.UNKNOWN_LOCAL: N_("in no public programme, now or ever; whose it is, is not known here"),
+    }
+)
+"""The meanings that are others as long as nobody has installed it."""
 NAME_ONLY = N_("has this name, and a key that is not known; names can be forged, so it may be anybody's")
 STYLES: Mapping[RootClass, Style] = {
     RootClass.STATE_INTERCEPTION: Style.ALARM,
@@ -144,8 +154,8 @@ def _importing(found: Examination) -> Iterator[Line]:
         yield Line(text.format(programs=", ".join(dict.fromkeys(programs))))
 
 
-def what_it_is(root: ExaminedRoot) -> Iterator[Line]:
-    """One root, wherever it is kept."""
+def what_it_is(root: ExaminedRoot, *, is_installed: bool = True) -> Iterator[Line]:
+    """One root, wherever it is kept: in a store, or in a file that may never get there."""
     finding = root.finding
     style = STYLES.get(finding.root_class, Style.PLAIN)
     if finding.is_alarm and root.trust is Trust.DISTRUSTED:
@@ -154,7 +164,8 @@ def what_it_is(root: ExaminedRoot) -> Iterator[Line]:
     if finding.match == "name" and finding.root_class is not RootClass.INTERCEPTION_NAME_ONLY:
         yield Line(f"  {_(NAME_ONLY)}", indent=2)
     else:
-        yield Line(f"  {MEANINGS[finding.root_class]}", indent=2)
+        meanings = MEANINGS if is_installed or finding.root_class not in IN_A_FILE else IN_A_FILE
+        yield Line(f"  {meanings[finding.root_class]}", indent=2)
 
 
 def root_lines(root: ExaminedRoot) -> Iterator[Line]:

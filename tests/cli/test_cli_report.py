@@ -16,6 +16,7 @@ from markupsafe import Markup
 from weasyprint.urls import FatalURLFetchingError
 
 from kzmitm.cli.report import kind as report_kind
+from kzmitm.evidence.control import write_control
 from kzmitm.model.observation import Role
 from kzmitm.model.target import Endpoint
 from kzmitm.model.trace import Answer as StepAnswer
@@ -173,6 +174,22 @@ def test_what_is_no_result_is_refused(verb, content, code, kzmitm, tmp_path):
         assert list(tmp_path.iterdir()) == ([] if content is None else [path])
     else:
         assert result.code == code
+
+
+@pytest.mark.parametrize("option", ["--control", "--store"])
+@pytest.mark.parametrize("level", ["public", "partner"])
+@pytest.mark.parametrize("value", ["/nonexistent", __file__])
+def test_a_mistake_is_told_at_every_level(option, level, value, kzmitm, scan):
+    ended = kzmitm("report", scan, "--level", level, option, value, "--out", "-")
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert value.rpartition("/")[2] in ended.err
+
+
+def test_what_the_public_is_not_told_needs_no_control(kzmitm, scan, tmp_path):
+    write_control(tmp_path / "control.json", {})
+    words = ("report", scan, "--control", tmp_path / "control.json", "--out", tmp_path / "page.html")
+    assert "nothing is compared in a report for the public; give --level partner" in kzmitm(*words).err
+    assert "nothing is compared" not in kzmitm(*words, "--level", "partner").err
 
 
 def test_a_scan_that_did_not_end_says_that_nobody_signed_it(report, tmp_path):

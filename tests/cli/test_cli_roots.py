@@ -169,6 +169,16 @@ def test_inspecting_what_is_none(kzmitm, tmp_path):
     document(kzmitm("inspect", tmp_path / "holiday.cer", "--json"), "inspection")
 
 
+def test_nobody_is_said_to_have_installed_what_is_inspected(kzmitm, authority, tmp_path):
+    (tmp_path / "root.pem").write_bytes(authority("Some Root").pem.read_bytes())
+    shown = kzmitm("inspect", tmp_path / "root.pem")
+    assert (
+        "UNKNOWN  Some Root\n  in no public programme, now or ever; whose it is, is not known here"
+        in shown.out
+    )
+    assert "added by" not in shown.out
+
+
 def test_a_name_that_steers_a_terminal_does_not(kzmitm, authority, tmp_path):
     evil = authority("\x1b]0;owned\x07\u202egpj")
     ended = kzmitm("inspect", evil.pem)

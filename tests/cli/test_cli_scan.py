@@ -84,6 +84,18 @@ def test_nothing_measured_is_3(scan):
     assert ended.out.startswith("UNREACHABLE")
 
 
+@pytest.mark.parametrize(("options", "is_said"), [((), True), (("--resolve", "a.test:443:127.0.0.1"), False)])
+def test_a_computer_without_a_network_is_told_so(options, is_said, process):
+    """Here loopback is all there is; one address that refuses is an answer."""
+    alone = ("unshare", "--user", "--map-root-user", "--net", "sh", "-c", 'ip link set lo up; exec "$@"', "-")
+    if subprocess.run([*alone, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("no namespaces here")
+    words = ("scan", "--i-understand", "--no-save", "--no-local-roots", "a.test", *options)
+    code, _out, err = process(*words, within=alone)
+    assert code == 3
+    assert (b"nobody answered, no resolver and no site" in err) == is_said, err
+
+
 def test_where_nothing_is_reached_no_site_is_singled_out(scan):
     port = closed_port()
     ended = scan("a.test", "b.test", *to("a.test", port), *to("b.test", port), "--no-save")
@@ -162,6 +174,19 @@ def test_a_scan_at_a_terminal(terminal, serve, genuine, tmp_path):
     )
     assert "\x1b" not in seen
     assert seen.startswith("CLEAN")
+
+
+@pytest.mark.parametrize("width", ["40", "100"])
+def test_the_numbers_of_a_scan_are_whole_however_narrow_a_terminal(width, terminal, serve, forger):
+    port = serve(forger.site("video.test"))
+    _code, seen = terminal(
+        "--lang", "kk", "scan", "video.test", "--i-understand", "--no-save", "--doh", "none",
+        "--no-local-roots", *to("video.test", port), "--fingerprints", forger.overlay(), COLUMNS=width,
+    )  # fmt: skip
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen)
+    assert "1/1" in plain
+    assert "1 трафикті ұстап алу" in plain
+    assert ("━" in plain) == (width == "100")
 
 
 def test_without_consent_nothing_happens(kzmitm, home):

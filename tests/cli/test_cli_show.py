@@ -233,6 +233,12 @@ def test_plain_where_nobody_looks_and_coloured_where_somebody_does(terminal, pro
         assert "INTERCEPTION  video.test" in seen
 
 
+def test_a_heading_that_is_broken_is_bold_to_its_end(terminal, tmp_path):
+    folder = write_bundle(tmp_path / "b.zip", [CLEAN, CAUGHT, CAUGHT])
+    _code, shown = terminal("--lang", "kk", "show", folder, COLUMNS="40")
+    assert "\x1b[1mЕң ауыр анықталған жайт,\x1b[0m\n\x1b[1m  түсіндірмесімен:\x1b[0m\n" in shown
+
+
 def test_a_narrow_terminal_breaks_lines_at_words_and_no_hash(terminal, tmp_path):
     folder = write_bundle(tmp_path / "b.zip", [CAUGHT])
     _code, seen = terminal("show", folder, "video.test", COLUMNS="60", NO_COLOR="1")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import socket
 import subprocess
 import sys
 import zipfile
@@ -173,7 +174,7 @@ def test_a_timestamp_of_something_else_is_kept_nowhere(bundle, authority, kzmitm
     with serving(lambda handler, _body: handler.reply(authority.reply(authority.query(b"else")))) as tsa:
         ended = kzmitm("stamp", bundle, "--tsa", tsa.url)
     assert ended.code == 2
-    assert "what 127.0.0.1 sent is worthless: it is a timestamp of something else" in ended.err
+    assert "what 127.0.0.1 sent is worthless: it is no timestamp of this result" in ended.err
     assert ended.out == ""
     assert bundle.read_bytes() == before
 
@@ -200,6 +201,14 @@ def test_no_answer_is_3_and_changes_nothing(status, bundle, kzmitm):
     assert (ended.code, ended.out) == (3, "")
     assert f"kzmitm: 127.0.0.1: it answers with HTTP status {status}; nothing was changed; " in ended.err
     assert bundle.read_bytes() == before
+
+
+def test_what_the_network_did_is_told_in_words(bundle, kzmitm):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    ended = kzmitm("--lang", "ru", "stamp", bundle, "--tsa", f"http://127.0.0.1:{port}/")
+    assert ended.code == 3
+    assert "kzmitm: 127.0.0.1: соединение отклонено; ничего не изменено" in ended.err
 
 
 def test_silence_ends(bundle, kzmitm):

@@ -61,7 +61,14 @@ class Reader:
     """Reads results for one report; `tally` counts what they found."""
 
     def __init__(self, request: Request) -> None:
+        """Raises UsageError for options that cannot be used."""
+        options = request.options
         self._request = request
+        self._control = read_control(options.control) if options.control else {}
+        if options.store:
+            store_of(options.store)  # a mistake is told whether or not it is needed
+        if request.level is Level.PUBLIC and (options.control or options.store):
+            say(_("nothing is compared in a report for the public; give --level partner"))
         self._registry = registry_of([])
         self.tally = Tally()
 
@@ -154,7 +161,7 @@ class Reader:
         chains = Chains(
             registry=self._registry,
             store=store_of(options.store),
-            control=read_control(options.control) if options.control else {},
+            control=self._control,
         )
         measured: dict[_Key, deque[Measurement]] = defaultdict(deque)
         for measurement in bundle.measurements():

@@ -95,7 +95,7 @@ def _lines(path: Path, contents: Contents, found: Examination) -> Iterator[Line]
     for note in contents.notes:
         yield Line(f"  {NOTES[note]}", indent=2)
     for root in found.roots:
-        yield from what_it_is(root)
+        yield from what_it_is(root, is_installed=False)
         yield Line(f"  SHA-256 {root.certificate.sha256}", indent=2)
     if contents.problem:
         yield Line(f"  {harmless(contents.problem, 200)}", lead=_("NOT READ: "), style=Style.WARNING)

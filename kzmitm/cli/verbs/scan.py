@@ -111,6 +111,10 @@ def _ending(scanning: ScanRun, *, complete: bool) -> int:
 
 
 def _say_the_rest(scanning: ScanRun, results: Results, targets: Selection, *, ended: bool) -> None:
+    if scanning.is_cut_off:
+        say(
+            _("nobody answered, no resolver and no site: see whether this computer is connected to a network")
+        )
     for code in scanning.notes:
         say(NOTES.get(code, code.replace("_", " ")))
     for what, failure in ((_("result"), results.failure), (_("control"), scanning.control_failure)):

@@ -23,6 +23,7 @@ from kzmitm.netio.timestamping import AuthorityError, fetch_token, parse_authori
 from kzmitm.report.language import N_, Words, _
 from kzmitm.report.line import Line, Style
 from kzmitm.report.safe import harmless
+from kzmitm.report.texts import failure_text
 
 SCHEMA = "kzmitm.stamp/1.0"
 
@@ -38,7 +39,7 @@ REASONS = Words(
     {
         TokenReason.TOO_LARGE: N_("it is too large"),
         TokenReason.DAMAGED: N_("it is cut short or damaged"),
-        TokenReason.WRONG_MESSAGE: N_("it is a timestamp of something else"),
+        TokenReason.WRONG_MESSAGE: N_("it is no timestamp of this result"),
         TokenReason.WRONG_NONCE: N_("it is not the answer to our request, but an older one"),
         TokenReason.BAD_SIGNATURE: N_("its signature is wrong"),
         TokenReason.BAD_CHAIN: N_("its certificates do not hold at its time, or are not for timestamps"),
@@ -97,9 +98,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         token = fetch_token(args.tsa, request.der, timeout_s=args.timeout)
     except AuthorityError as exc:
-        complaint = _("kzmitm: {what}; nothing was changed; {hint}").format(
-            what=_(str(exc)), hint=_(exc.hint)
-        )
+        what = f"{host}: {failure_text(exc.failure)}" if exc.failure else _(str(exc))
+        complaint = _("kzmitm: {what}; nothing was changed; {hint}").format(what=what, hint=_(exc.hint))
         say(harmless(complaint, MAX_COMPLAINT))
         return Exit.UNDECIDED
     check = accept_response(request, token, stamped, roots)

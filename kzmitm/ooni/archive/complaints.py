@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from kzmitm.errors import UsageError
-from kzmitm.ooni.archive.database import duckdb
 
 MAX_COMPLAINT = 300
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
