@@ -11,7 +11,7 @@ from kzmitm.verdict.names import base_name, signed_together
 from kzmitm.verdict.resolution import is_private
 
 MAX_KEYS = 2_000
-"""Leaves, keys, issuers and addresses remembered each; the oldest go first. A few hundred bytes apiece."""
+"""Leaves, keys, issuers and addresses remembered each. A few hundred bytes apiece."""
 MAX_NAMES = 8
 """Hosts remembered per entry: the rules ask for three."""
 MIN_HOSTS = 3
@@ -28,21 +28,30 @@ _ANY = "any"
 
 
 class _Witnesses:
-    """Key -> the few distinct names it was seen with; drops the oldest key when full."""
+    """Key -> the few distinct names it was seen with; drops the oldest key of one name when full.
 
-    __slots__ = ("_names",)
+    A long run meets thousands of keys once, which must not cost what was met several times.
+    """
+
+    __slots__ = ("_lone", "_names")
 
     def __init__(self) -> None:
         self._names: dict[object, list[str]] = {}
+        self._lone: dict[object, None] = {}
+        """The keys of one name, the oldest first."""
 
     def add(self, key: object, name: str) -> None:
         names = self._names.get(key)
         if names is None:
             if len(self._names) >= MAX_KEYS:
-                del self._names[next(iter(self._names))]
+                oldest = next(iter(self._lone or self._names))
+                self._lone.pop(oldest, None)
+                del self._names[oldest]
             self._names[key] = [name]
+            self._lone[key] = None
         elif len(names) < MAX_NAMES and name not in names:
             names.append(name)
+            self._lone.pop(key, None)
 
     def count(self, key: object) -> int:
         return len(self._names.get(key, ()))

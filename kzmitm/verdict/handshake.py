@@ -272,6 +272,20 @@ def _state(observation: TLSObservation, report: PathReport) -> State:
     return State.TRUSTED if observation.failure is None else State.CUT
 
 
+def _is_evidence(attribution: Attribution, chain: tuple[Certificate, ...], walk: Walk) -> bool:
+    """The recognised certificate has to do with the leaf: by signatures, or in a trusted chain by its path.
+
+    Roots are public, so a copy of one beside any leaf proves nothing; and a chain that validates owes
+    nothing to what else was sent with it.
+    """
+    if UNLINKED in attribution.traits:
+        return False
+    if walk.status is not PathStatus.TRUSTED:
+        return True
+    certificate = chain[attribution.position]
+    return any(certificate.sha256 == other.sha256 for other in walk.validated_path)
+
+
 def _is_borrowed(
     attribution: Attribution, leaf: Certificate, observation: TLSObservation, judging: Judging
 ) -> bool:
@@ -290,17 +304,3 @@ def _is_borrowed(
         return False
     keys = (s.public_key for s in judging.registry.signers if s.authority == attribution.authority.id)
     return not any(key is not None and judging.cache.is_signed_by_key(leaf, key) for key in keys)
-
-
-def _is_evidence(attribution: Attribution, chain: tuple[Certificate, ...], walk: Walk) -> bool:
-    """The recognised certificate has to do with the leaf: by signatures, or in a trusted chain by its path.
-
-    Roots are public, so a copy of one beside any leaf proves nothing; and a chain that validates owes
-    nothing to what else was sent with it.
-    """
-    if UNLINKED in attribution.traits:
-        return False
-    if walk.status is not PathStatus.TRUSTED:
-        return True
-    certificate = chain[attribution.position]
-    return any(certificate.sha256 == other.sha256 for other in walk.validated_path)

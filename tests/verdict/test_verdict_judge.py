@@ -112,6 +112,34 @@ def test_a_name_is_witnessed_once_and_only_so_often():
     assert tally.count("other") == 0
 
 
+def test_what_was_met_several_times_outlives_what_was_met_once(monkeypatch):
+    monkeypatch.setattr(context_module, "MAX_KEYS", 3)
+    tally = context_module._Witnesses()
+    for name in ("a.test", "b.test"):
+        tally.add("interceptor", name)
+    for i in range(9):
+        tally.add(f"once {i}", "a.test")
+    assert (tally.count("interceptor"), tally.count("once 8"), tally.count("once 6")) == (2, 1, 0)
+    for key in ("one", "two", "three"):
+        tally.add(key, "a.test")
+        tally.add(key, "b.test")
+    assert [tally.count(key) for key in ("interceptor", "one", "two", "three")] == [0, 2, 2, 2]
+    assert tally.size == 3
+
+
+def test_a_verdict_outlives_a_long_run(monkeypatch):
+    """Thousands of strangers in between, and what was said of the interceptor is not taken back."""
+    monkeypatch.setattr(context_module, "MAX_KEYS", 4)
+    court = judge(cache=CACHE)
+    for host in ("a.test", "b.example", HOST):
+        verdict = court.verdict(forged(host), NOW)
+    assert verdict.outcome is Outcome.INTERCEPTION
+    for i in range(9):
+        host = f"h{i}.s{i}.test"
+        court.verdict(measured(handshake(under(f"CN=CA {i}", AV_DER, host), sni=host), host=host), NOW)
+    assert [s.facts.hostname for s in court.settle()] == ["a.test", "b.example"]
+
+
 @pytest.mark.parametrize(
     ("hosts", "expected"),
     [(("a.test",), None), (("a.test", "b.test"), True)],
