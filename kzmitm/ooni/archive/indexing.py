@@ -83,6 +83,10 @@ _PLACES: Final = "SELECT situation, asn, host, software FROM open ORDER BY ALL"
 _RUNS: Final = """
 SELECT p.number, doc, source FROM all_measurements m JOIN parts p ON p.path = m.part WHERE own ORDER BY ALL
 """
+_HASHES: Final = """
+SELECT DISTINCT unnest(certificates) FROM chains
+WHERE chain IN (SELECT chain FROM handshakes WHERE failure = '' AND verified AND role = '') ORDER BY ALL
+"""
 _CLEAN: Final = """
 SELECT name, list(DISTINCT asn ORDER BY asn) FROM settled WHERE name IN (SELECT host FROM open)
 GROUP BY name ORDER BY name
@@ -121,7 +125,7 @@ def _write_index(
     _write(place / PLACES, _places(connection))
     _write(place / f"{PLACES}.clean", (CleanName(*row) for row in _rows(connection, _CLEAN)))
     with (place / HASHES).open("wb") as file:
-        for (sha256,) in _rows(connection, "SELECT DISTINCT unnest(certificates) FROM chains ORDER BY ALL"):
+        for (sha256,) in _rows(connection, _HASHES):
             file.write(bytes.fromhex(sha256))
     _write(place / RUNS, (OwnMeasurement(*row) for row in _rows(connection, _RUNS)))
     connection.execute("DROP TABLE open; DROP TABLE unsettled; DROP TABLE links; DROP TABLE ders")

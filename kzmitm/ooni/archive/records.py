@@ -16,7 +16,9 @@ SIGNATURES: Final = "signatures"
 OWN_ROWS: Final = "own"
 RUNS: Final = "runs"
 HASHES: Final = "hashes"
-"""SHA-256 of every certificate of the extract, in order, without anything between."""
+"""SHA-256 of every certificate of the chains that probes verified, in order, without anything between.
+
+Only in these does it matter which certificates the registry knows: all others are judged anyway."""
 SHOWN: Final = ".shown"
 """What a judgement writes of certificates."""
 FIXED: Final = ".fixed"

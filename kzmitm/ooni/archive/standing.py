@@ -73,7 +73,7 @@ class _Hashes(Sequence[bytes]):
 
 
 def met_in(index: Path, wanted: Iterable[str]) -> Iterator[str]:
-    """Of these certificates (SHA-256 in hexadecimal) those that the extract has, in order."""
+    """Of these certificates (SHA-256 in hexadecimal) those that probes verified, in order."""
     path = index / HASHES
     if not path.stat().st_size:
         return
