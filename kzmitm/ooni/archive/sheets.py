@@ -7,16 +7,16 @@ Two entries of such a dictionary may be equal; readers look entries up by their 
 """
 
 import struct
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final
 
 import msgspec
-import zstandard
 
-from kzmitm.ooni.archive.parquet import MAGIC, Field, _list, _long, _number, _struct, _text, _varint
+from kzmitm.ooni.archive import parquet_format as parquet
+from kzmitm.ooni.archive.thrift import Field
 
 PAGE_ROWS: Final = 2_048
 """Rows that are in memory at once."""
@@ -24,54 +24,7 @@ GROUP_PAGES: Final = 32
 """Pages of a row group; only compressed pages and dictionaries of one are in memory."""
 MAX_DICTIONARY: Final = 1 << 13
 """Values of a dictionary beyond which the rest of the column is written plainly."""
-_LEVEL: Final = 3
-_CREATED_BY: Final = "kzmitm"
-
-# Enumerations of parquet.thrift.
-_BOOLEAN, _INT32, _INT64, _DOUBLE, _BYTE_ARRAY = 0, 1, 2, 5, 6
-_OPTIONAL = 1
-_PLAIN, _RLE, _RLE_DICTIONARY = 0, 3, 8
-_DATA_PAGE, _DICTIONARY_PAGE = 0, 2
-_ZSTD = 6
-_MICROSECONDS: Final = _struct({8: _struct({1: (2, b""), 2: _struct({2: _struct({})})})})
-_UNSIGNED: Final = {"UTINYINT": 11, "USMALLINT": 12, "UINTEGER": 13}
-_LENGTH: Final = struct.Struct("<I").pack
-_compress: Final = zstandard.ZstdCompressor(level=_LEVEL).compress
-
-
-def _texts(values: Iterable[str]) -> bytes:
-    octets = [value.encode("utf-8", "replace") for value in values]
-    return b"".join([part for each in octets for part in (_LENGTH(len(each)), each)])
-
-
-def _packed(letter: str) -> Callable[[Iterable[float]], bytes]:
-    def pack(values: Iterable[float]) -> bytes:
-        values = tuple(values)
-        return struct.pack(f"<{len(values)}{letter}", *values)
-
-    return pack
-
-
-def _bits(values: Iterable[int]) -> bytes:
-    """One bit for each, the first the lowest."""
-    digits = bytes(values).translate(bytes.maketrans(b"\0\1", b"01"))
-    return int(digits[::-1] or b"0", 2).to_bytes((len(digits) + 7) // 8, "little")
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    physical: int
-    meaning: dict[int, Field]
-    plain: Callable[[Iterable[Any]], bytes]
-
-
-_KINDS: Final = {
-    "VARCHAR": _Kind(_BYTE_ARRAY, {6: _number(0)}, _texts),
-    "BOOLEAN": _Kind(_BOOLEAN, {}, _bits),
-    "DOUBLE": _Kind(_DOUBLE, {}, _packed("d")),
-    "TIMESTAMP": _Kind(_INT64, {10: _MICROSECONDS}, _packed("q")),
-    **{name: _Kind(_INT32, {6: _number(number)}, _packed("I")) for name, number in _UNSIGNED.items()},
-}
+_PLACES: Final = parquet.packed("I")
 
 
 class Chunk(msgspec.Struct, array_like=True):
@@ -87,20 +40,14 @@ class Chunk(msgspec.Struct, array_like=True):
     """Octets of the dictionary page; 0 if there is none."""
 
     def about(self) -> Field:
-        encodings = [_RLE, _PLAIN, _RLE_DICTIONARY] if self.dictionary else [_RLE, _PLAIN]
-        told = {
-            1: _number(_KINDS[self.kind].physical),
-            2: _list([_number(each) for each in encodings]),
-            3: _list([_text(self.name)]),
-            4: _number(_ZSTD),
-            5: _long(self.count),
-            6: _long(self.uncompressed),
-            7: _long(self.size),
-            9: _long(self.offset + self.dictionary),
-        }
-        if self.dictionary:
-            told[11] = _long(self.offset)
-        return _struct({2: _long(self.offset), 3: _struct(told)})
+        extent = parquet.Extent(
+            offset=self.offset,
+            count=self.count,
+            size=self.size,
+            uncompressed=self.uncompressed,
+            dictionary=self.dictionary,
+        )
+        return parquet.chunk(parquet.KINDS[self.kind], [self.name], extent)
 
 
 class Pages(msgspec.Struct, array_like=True):
@@ -120,50 +67,15 @@ class Group(msgspec.Struct, array_like=True):
     keyed: dict[str, Pages]
 
 
-def _page(content: bytes, about: dict[int, Field]) -> tuple[bytes, int]:
-    """A page with its head, and the octets that both have before compression."""
-    compressed = _compress(content)
-    sizes = {2: _number(len(content)), 3: _number(len(compressed))}
-    _, head = _struct(dict(sorted((about | sizes).items())))
-    return head + compressed, len(head) + len(content)
-
-
-def _data_page(content: bytes, count: int, encoding: int) -> tuple[bytes, int]:
-    about = {1: _number(count), 2: _number(encoding), 3: _number(_RLE), 4: _number(_RLE)}
-    return _page(content, {1: _number(_DATA_PAGE), 5: _struct(about)})
-
-
-def _dictionary_page(kind: _Kind, values: Sequence[Any]) -> tuple[bytes, int]:
-    about = _struct({1: _number(len(values)), 2: _number(_PLAIN)})
-    return _page(kind.plain(values), {1: _number(_DICTIONARY_PAGE), 7: about})
-
-
-def _levels(present: Sequence[int] | int) -> bytes:
-    """Which values are there (1) and which are not (0), or how many if all are there."""
-    if isinstance(present, int):
-        run = _varint(present << 1) + b"\1"
-    else:
-        run = _varint((len(present) + 7) // 8 << 1 | 1) + _bits(present)
-    return len(run).to_bytes(4, "little") + run
-
-
 def _present(values: Sequence[Any], distinct: dict[Any, None] | None) -> tuple[bytes, Sequence[Any]]:
     """The levels of values, and those that are there; None is taken out of `distinct`, if these are known."""
     if None not in (values if distinct is None else distinct):
-        return _levels(len(values)), values
+        return parquet.levels(len(values)), values
     if distinct is not None:
         del distinct[None]
-    return _levels([value is not None for value in values]), [value for value in values if value is not None]
-
-
-def _indexes(places: Sequence[int], count: int) -> bytes:
-    """Places in a dictionary of `count` values, in whole octets, which compress better than few bits."""
-    if count <= 1:
-        return b"\1" + _varint(len(places) << 1) + b"\0"
-    octets, letter = next(each for each in ((1, "B"), (2, "H"), (4, "I")) if count <= 1 << 8 * each[0])
-    groups = (len(places) + 7) // 8
-    packed = struct.pack(f"<{len(places)}{letter}", *places)
-    return bytes([8 * octets]) + _varint(groups << 1 | 1) + packed.ljust(groups * 8 * octets, b"\0")
+    return parquet.levels([value is not None for value in values]), [
+        value for value in values if value is not None
+    ]
 
 
 @dataclass(slots=True)
@@ -171,6 +83,7 @@ class _Column:
     """A column of the row group that is being written; `places` of what was met is its dictionary."""
 
     kind: str
+    compress: parquet.Compress
     places: dict[Hashable, int] = field(default_factory=dict)
     pages: bytearray = field(default_factory=bytearray)
     uncompressed: int = 0
@@ -183,16 +96,16 @@ class _Column:
         levels, values = _present(values, distinct)
         if distinct:
             found = self._find(values, distinct)
-            self._keep(levels + _indexes(found, len(self.places)), count, _RLE_DICTIONARY)
+            self._keep(levels + parquet.indexes(found, len(self.places)), count, parquet.RLE_DICTIONARY)
         else:
-            self._keep(levels + _KINDS[self.kind].plain(values), count, _PLAIN)
+            self._keep(levels + parquet.KINDS[self.kind].plain(values), count, parquet.PLAIN)
 
     def add_keys(self, keys: Sequence[Hashable]) -> list[int]:
         """The same for keys, whatever they stand for; returns their places, 0 for none."""
         distinct = dict.fromkeys(keys)
         levels, present = _present(keys, distinct)
         found = self._find(present, distinct)
-        self._keep(levels + _indexes(found, len(self.places)), len(keys), _RLE_DICTIONARY)
+        self._keep(levels + parquet.indexes(found, len(self.places)), len(keys), parquet.RLE_DICTIONARY)
         if len(found) == len(keys):
             return found
         following = iter(found)
@@ -207,7 +120,7 @@ class _Column:
         return list(map(places.__getitem__, values))
 
     def _keep(self, content: bytes, count: int, encoding: int) -> None:
-        page, uncompressed = _data_page(content, count, encoding)
+        page, uncompressed = parquet.data_page(content, count, encoding, self.compress)
         self.pages += page
         self.uncompressed += uncompressed
 
@@ -223,7 +136,8 @@ class SheetWriter:
     ) -> None:
         self._file = file
         self._fixed, self._keyed, self._plain = fixed, keyed, frozenset(plain)
-        self._offset = file.write(MAGIC)
+        self._compress = parquet.compressor()
+        self._offset = file.write(parquet.MAGIC)
         self._begin()
 
     def write(self, columns: Sequence[Sequence[Any]], keys: Sequence[Sequence[Hashable]]) -> Iterator[Group]:
@@ -233,7 +147,7 @@ class SheetWriter:
         for column, values in zip(self._columns, columns, strict=True):
             column.add(values)
         for name, column, values in zip(self._keyed, self._keys, keys, strict=True):
-            self._places[name] += _packed("I")(column.add_keys(values))
+            self._places[name] += _PLACES(column.add_keys(values))
         if self._pages >= GROUP_PAGES:
             yield from self.end()
 
@@ -253,17 +167,18 @@ class SheetWriter:
 
     def _begin(self) -> None:
         self._columns = [
-            _Column(kind, is_plain=name in self._plain or kind == "BOOLEAN")
+            _Column(kind, self._compress, is_plain=name in self._plain or kind == "BOOLEAN")
             for name, kind in self._fixed.items()
         ]
-        self._keys = [_Column("") for _ in self._keyed]
+        self._keys = [_Column("", self._compress) for _ in self._keyed]
         self._places = {name: bytearray() for name in self._keyed}
         self._rows = self._pages = 0
 
     def _write(self, name: str, column: _Column) -> Chunk:
         head, uncompressed = b"", column.uncompressed
         if column.places:
-            head, more = _dictionary_page(_KINDS[column.kind], tuple(column.places))
+            content = parquet.KINDS[column.kind].plain(column.places)
+            head, more = parquet.dictionary_page(content, len(column.places), self._compress)
             uncompressed += more
         chunk = Chunk(
             name,
@@ -289,6 +204,7 @@ class Assembly:
     def __init__(self, file: IO[bytes], kinds: Mapping[str, str]) -> None:
         self._file = file
         self._order, self._kinds = tuple(kinds), kinds
+        self._compress = parquet.compressor()
         self._offset = file.tell()
         self._groups: list[Field] = []
         self._rows = 0
@@ -300,27 +216,14 @@ class Assembly:
             chunks[name] = self._write(name, group, group.keyed[key], values)
         ordered = [chunks[name] for name in self._order]
         size = sum(chunk.uncompressed for chunk in ordered)
-        about = _list([chunk.about() for chunk in ordered])
-        self._groups.append(_struct({1: about, 2: _long(size), 3: _long(group.rows)}))
+        about = [chunk.about() for chunk in ordered]
+        self._groups.append(parquet.row_group(about, group.rows, size))
         self._rows += group.rows
 
     def close(self) -> None:
         """Write what readers look for at the end."""
-        schema = [_struct({4: _text("rows"), 5: _number(len(self._order))})]
-        for name in self._order:
-            kind = _KINDS[self._kinds[name]]
-            about = {1: _number(kind.physical), 3: _number(_OPTIONAL), 4: _text(name)}
-            schema.append(_struct(about | kind.meaning))
-        _, footer = _struct(
-            {
-                1: _number(1),
-                2: _list(schema),
-                3: _long(self._rows),
-                4: _list(self._groups) if self._groups else (9, b"\x0c"),
-                6: _text(_CREATED_BY),
-            }
-        )
-        self._file.write(footer + len(footer).to_bytes(4, "little") + MAGIC)
+        schema = [parquet.element(name, parquet.KINDS[self._kinds[name]]) for name in self._order]
+        self._file.write(parquet.footer(len(schema), schema, self._rows, self._groups))
 
     def _write(self, name: str, group: Group, pages: Pages, values: Sequence[Any]) -> Chunk:
         kind = self._kinds[name]
@@ -328,10 +231,13 @@ class Assembly:
             bits: Sequence[int] = bytes(group.rows)
             if any(values):
                 bits = [values[place] for (place,) in struct.iter_unpack("<I", pages.places)]
-            content = _levels(group.rows) + _bits(bits)
-            head, (body, uncompressed) = b"", _data_page(content, group.rows, _PLAIN)
+            content = parquet.levels(group.rows) + parquet.bits(bits)
+            page = parquet.data_page(content, group.rows, parquet.PLAIN, self._compress)
+            head, (body, uncompressed) = b"", page
         else:
-            head, uncompressed = _dictionary_page(_KINDS[kind], values or ("" if kind == "VARCHAR" else 0,))
+            values = values or ("" if kind == "VARCHAR" else 0,)
+            content = parquet.KINDS[kind].plain(values)
+            head, uncompressed = parquet.dictionary_page(content, len(values), self._compress)
             body, uncompressed = pages.pages, uncompressed + pages.uncompressed
         chunk = Chunk(name, kind, self._offset, group.rows, len(head) + len(body), uncompressed, len(head))
         self._file.write(head)

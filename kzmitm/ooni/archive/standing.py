@@ -17,8 +17,8 @@ _SIZE: Final = 32
 _PACKAGE: Final = Path(__file__).resolve().parents[2]
 _JUDGING: Final = ("model", "wire", "pki", "verdict", "ooni")
 _INDEXING: Final = (
-    "choice.py", "failures.py", "indexing.py", "parquet.py", "parts.py", "records.py", "row_columns.py",
-    "rows.py", "sheets.py", "standing.py", "tables.py",
+    "choice.py", "failures.py", "indexing.py", "parquet_format.py", "parts.py", "records.py",
+    "row_columns.py", "rows.py", "sheets.py", "standing.py", "tables.py", "thrift.py",
     "sql/handshakes.sql", "sql/measurements.sql", "sql/situations.sql",
 )  # fmt: skip
 
