@@ -22,11 +22,15 @@ from kzmitm.model.verdict import Authority, Confidence
 from kzmitm.pki.cache import CertificateCache
 from kzmitm.pki.entries import KnownAuthority, KnownCertificate
 from kzmitm.pki.kinds import INTERCEPTION_KINDS
+from kzmitm.pki.names import name_key
 from kzmitm.pki.patterns import name_text
 from kzmitm.pki.registry import Registry
 
 MAX_CERTIFICATES = 16
-"""Certificates of a chain that are looked at beyond their hashes; real chains have up to six."""
+"""Certificates of a chain that are linked to the leaf, and as many others, are looked at beyond their hashes;
+real chains have up to six."""
+MAX_LINKS = 48
+"""Signatures tried for one chain to link it: a hostile one has many certificates of one name."""
 MAX_SIGNATURE_CHECKS = 48
 """Signatures tried for one chain with keys that nothing in the chain points to (0.1 ms each)."""
 MATCHES = ("certificate", "key", "signature", "family", "name")
@@ -70,13 +74,13 @@ def attribute(
     ]
     if not known and (trusted or not chain):
         return ()
-    looked_at = chain[:MAX_CERTIFICATES]
-    linked = _linked_positions(looked_at, cache)
+    linked = _linked_positions(chain, cache)
     found = list(_by_hash(known, registry, linked))
     if not trusted and not any(one.confidence is Confidence.CONFIRMED for one in found):
-        found += _by_signature(looked_at, registry, cache, linked)
-        found += _by_family(looked_at, registry, linked)
-        found += _by_name(looked_at, registry)
+        positions = sorted(linked.union(range(min(len(chain), MAX_CERTIFICATES))))
+        found += _by_signature(chain, registry, cache, linked)
+        found += _by_family(chain, positions, registry, linked)
+        found += _by_name(chain[:MAX_CERTIFICATES], registry)
     return _strongest(found)
 
 
@@ -99,13 +103,19 @@ def _by_hash(
 
 def _linked_positions(chain: Sequence[Certificate], cache: CertificateCache) -> frozenset[int]:
     """Positions that the leaf reaches by signatures, whatever the order in which they were sent."""
-    reached, frontier = {0}, [0]
+    named: dict[object, list[int]] = {}
+    for position, certificate in enumerate(chain):
+        named.setdefault(name_key(certificate.subject), []).append(position)
+    reached, frontier, budget = {0}, [0], MAX_LINKS
     while frontier:
         child = chain[frontier.pop()]
-        for position, issuer in enumerate(chain):
-            if position in reached or issuer.subject.der != child.issuer.der:
+        for position in named.get(name_key(child.issuer), ()):
+            if position in reached:
                 continue
-            if cache.is_signed_by(child, issuer):
+            if len(reached) == MAX_CERTIFICATES or not budget:
+                return frozenset(reached)
+            budget -= 1
+            if cache.is_signed_by(child, chain[position]):
                 reached.add(position)
                 frontier.append(position)
     return frozenset(reached)
@@ -175,15 +185,16 @@ def _signed(child: Certificate, signer: KnownCertificate, cache: CertificateCach
 
 
 def _by_family(
-    chain: Sequence[Certificate], registry: Registry, linked: frozenset[int]
+    chain: Sequence[Certificate], positions: Sequence[int], registry: Registry, linked: frozenset[int]
 ) -> Iterator[Attribution]:
     """One attribution for each trait that holds, the trait of most conditions first."""
     held = [
         (trait, authority, position)
-        for position, certificate in enumerate(chain)
+        for position in positions
         for authority in registry.authorities.values()
         for trait in authority.traits
-        if trait.holds(certificate) and (trait.is_structural or not _is_disowned(certificate, chain, linked))
+        if trait.holds(chain[position])
+        and (trait.is_structural or not _is_disowned(chain[position], chain, linked))
     ]
     for trait, authority, position in sorted(held, key=lambda entry: -len(entry[0].conditions)):
         if position in linked:

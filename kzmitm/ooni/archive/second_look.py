@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from kzmitm.model.verdict import Confidence, Outcome, Scope
 from kzmitm.ooni.archive.cases import Case, HandshakeVerdict
-from kzmitm.verdict.names import base_name
+from kzmitm.verdict.names import base_name, signed_together
 
 K = TypeVar("K")
 
@@ -60,6 +60,11 @@ class Met:
         return frozenset(base_name(each.host) for each in self.sightings)
 
     @property
+    def owners(self) -> frozenset[str]:
+        """The same, those as one that may have a private authority in common."""
+        return frozenset(signed_together(each.host) for each in self.sightings)
+
+    @property
     def asns(self) -> frozenset[int]:
         return frozenset(each.asn for each in self.sightings if each.asn)
 
@@ -97,7 +102,7 @@ def _issuers(met: Mapping[K, Met]) -> dict[K, HandshakeVerdict]:
     changed: dict[K, HandshakeVerdict] = {}
     for issuer, group in _by_issuer(met, {_CONTRAST, *_UNDECIDED}).items():
         contrast = [each for each in group.values() if each.verdict.rule == _CONTRAST]
-        hosts = _union(each.hosts for each in group.values())
+        hosts = _union(each.owners for each in group.values())
         asns = _union(each.asns for each in contrast)
         seen_apart = len(hosts) > 1 and len(asns) > 1 and issuer.startswith("key:")
         for key, each in group.items():

@@ -101,7 +101,6 @@ class TestIssuers:
         assert {(each.authority, each.scope) for each in found} == {("antivirus", Scope.LOCAL)}
         assert found[1].label == "tls.mitm.ca_signed"
 
-    @pytest.mark.xfail(strict=True, reason="hosts of one state or provider are counted as unrelated")
     @pytest.mark.parametrize(
         "hosts",
         [("tax.gov.br", "police.gov.br", "health.gov.br"), ("army.mil", "navy.mil", "air.mil")],
