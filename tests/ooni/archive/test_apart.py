@@ -1,5 +1,6 @@
 """A database in a process of its own: its result, its complaints, its death, and whose death ends it."""
 
+import json
 import os
 import signal
 import subprocess
@@ -25,6 +26,7 @@ from kzmitm.ooni.archive import apart as module
 from kzmitm.ooni.archive.apart import DatabaseLostError, apart, here
 from kzmitm.ooni.archive.choice import Choice
 from kzmitm.ooni.archive.parts import EXTRACT
+from kzmitm.ooni.archive.rows import COLUMNS
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,8 @@ def test_it_gives_what_this_process_gives(read, tmp_path):
 def test_a_damaged_file_is_told_as_ever(tmp_path):
     part = tmp_path / EXTRACT / "part"
     part.mkdir(parents=True)
-    (part / "part.json").write_text('{"format": "kzmitm.extract/1.0", "counts": {"measurements": 1}}')
+    told = {"octets": 1, "bad": 0, "problems": [], "counts": dict.fromkeys(COLUMNS, 1)}
+    (part / "part.json").write_text(json.dumps({"format": "kzmitm.extract/1.0"} | told))
     (part / "measurements-0.parquet").write_bytes(b"PAR1 and no more")
     (tmp_path / "place").mkdir()
     with pytest.raises(UsageError, match="measurements-0"):
@@ -104,7 +107,8 @@ def test_it_ends_with_its_parent(tmp_path, kill):
     """The part is a pipe that nobody writes into, so that the database waits for ever."""
     part = tmp_path / EXTRACT / "part"
     part.mkdir(parents=True)
-    (part / "part.json").write_text('{"format": "kzmitm.extract/1.0", "counts": {"measurements": 1}}')
+    told = {"octets": 1, "bad": 0, "problems": [], "counts": dict.fromkeys(COLUMNS, 1)}
+    (part / "part.json").write_text(json.dumps({"format": "kzmitm.extract/1.0"} | told))
     os.mkfifo(part / "measurements-0.parquet")
     (tmp_path / "place").mkdir()
     code = (
