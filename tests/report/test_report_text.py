@@ -273,7 +273,7 @@ def test_summary(counts, shown):
 
 @pytest.mark.parametrize(
     ("language", "shown"),
-    [("ru", "4 цели: заблокирован — 3, чисто — 1"), ("kk", "4 нысан: 3 бұғатталған, 1 таза")],
+    [("ru", "4 цели: заблокирован — 3, чисто — 1"), ("kk", "4 нысана: 3 бұғатталған, 1 таза")],
 )
 def test_summary_in_other_languages(language, shown):
     """Labels do not agree with numbers; a Russian sentence with one behind `3` is no sentence."""
