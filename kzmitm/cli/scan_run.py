@@ -154,7 +154,9 @@ class ScanRun:
         self._record(measurement, verdict)
 
     def _watch_for_silence(self, measurement: Measurement) -> None:
-        seen = [each.failure for each in (*measurement.dns, *measurement.tcp)]
+        seen = [lookup.failure for lookup in measurement.dns] + [
+            connect.failure for connect in measurement.tcp
+        ]
         if any(failure not in SILENCES for failure in seen) or measurement.vantage.kind != "direct":
             self.is_cut_off = False
         elif measurement.dns and self.is_cut_off is None:
