@@ -46,6 +46,8 @@ PARSER_CALLS = frozenset(
 
 _PLACE = re.compile(r"\{[a-z0-9_]*\}|%\([a-z_]+\)[a-z]")
 _LETTER = re.compile(r"[A-Za-z]")
+_ORDER = re.compile(r"\{[a-z]+\} \{[a-z]+\}")
+"""Two things beside each other, which other languages put in another order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +145,7 @@ class Reader:
 
     def _taken(self, node: ast.expr, about: str = "") -> Iterator[Found]:
         text = self._text(node)
-        if _LETTER.search(_PLACE.sub("", text)):
+        if _LETTER.search(_PLACE.sub("", text)) or _ORDER.fullmatch(text):
             yield Found(text=text, where=self._where, about=about)
 
     def _text(self, node: ast.expr) -> str:

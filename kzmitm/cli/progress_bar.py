@@ -18,9 +18,9 @@ from rich.progress import (
 from kzmitm.cli.progress import Pace
 from kzmitm.cli.terminal import console, is_plain, print_line, print_lines
 from kzmitm.model.verdict import Outcome
-from kzmitm.report import texts
 from kzmitm.report.language import _
 from kzmitm.report.line import Line
+from kzmitm.report.text import counted
 
 ROOM_FOR_A_BAR = 60
 """Columns of a terminal; on a telephone's the numbers, which say more than a bar, would be cut."""
@@ -59,7 +59,7 @@ class Bar:
     def advance(self, outcome: Outcome) -> None:
         self._pace.advance()
         self._found += outcome is Outcome.INTERCEPTION
-        found = f"  {self._found} {texts.WORDS[Outcome.INTERCEPTION].lower()}" if self._found else ""
+        found = f"  {counted(self._found, Outcome.INTERCEPTION)}" if self._found else ""
         self._bar.update(self._task, advance=1, rate=self._pace.rate_text() + found)
 
     def show(self, line: Line) -> None:

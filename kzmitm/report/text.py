@@ -126,9 +126,14 @@ def _short_who(verdict: Verdict) -> str:
 def summary_line(counts: Counter[Outcome] | dict[Outcome, int]) -> Line:
     """`40 targets: 2 interception, 37 clean, 1 inconclusive`, the gravest first."""
     total = sum(counts.values())
-    parts = [f"{counts[o]} {texts.WORDS[o].lower()}" for o in _OUTCOME_ORDER if counts.get(o)]
+    parts = [counted(counts[o], o) for o in _OUTCOME_ORDER if counts.get(o)]
     whole = ngettext("{n} target", "{n} targets", total).format(n=total)
     return Line(whole + (": " + ", ".join(parts) if parts else ""))
+
+
+def counted(n: int, outcome: Outcome) -> str:
+    """`2 interception`: a label with its number, which not every language can put before the word."""
+    return _("{n} {outcome}").format(n=n, outcome=texts.WORDS[outcome].lower())
 
 
 def explanation(judged: JudgedTarget, *, technical: bool = True) -> tuple[Line, ...]:

@@ -14,6 +14,7 @@ from kzmitm.model.verdict import Authority, Cause, Confidence, Forger, Outcome, 
 from kzmitm.pki.kinds import Kind
 from kzmitm.report import advice, findings, reasons, texts
 from kzmitm.report.advice import next_steps
+from kzmitm.report.language import catalogue_of, speaking
 from kzmitm.report.text import (
     MAX_CHAIN_LINES,
     JudgedTarget,
@@ -268,6 +269,16 @@ def test_a_state_comes_before_an_antivirus_and_clean_comes_last():
 )
 def test_summary(counts, shown):
     assert str(summary_line(Counter(counts))) == shown
+
+
+@pytest.mark.parametrize(
+    ("language", "shown"),
+    [("ru", "4 цели: заблокирован — 3, чисто — 1"), ("kk", "4 нысана: 3 бұғатталған, 1 таза")],
+)
+def test_summary_in_other_languages(language, shown):
+    """Labels do not agree with numbers; a Russian sentence with one behind `3` is no sentence."""
+    with speaking(catalogue_of(language)):
+        assert str(summary_line({Outcome.BLOCKED: 3, Outcome.CLEAN: 1})) == shown
 
 
 def test_a_name_alone_is_said_to_be_forgeable():

@@ -8,14 +8,12 @@ from kzmitm.cli import clock
 from kzmitm.cli.parser import filled
 from kzmitm.cli.terminal import say
 from kzmitm.errors import UsageError
-from kzmitm.lab.control.client import Lab, find_lab
+from kzmitm.lab.control.client import DEFAULT_NAME, Lab, find_lab
 from kzmitm.lab.opening import open_session, why_no_network
 from kzmitm.lab.products import Products
 from kzmitm.lab.session import Session
 from kzmitm.report.language import _
 from kzmitm.report.safe import harmless
-
-DEFAULT_NAME = "default"
 
 
 def add_name(parser: argparse.ArgumentParser) -> None:

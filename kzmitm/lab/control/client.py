@@ -26,6 +26,8 @@ LOOPBACK = tuple(module_command("kzmitm.lab.loopback.labd"))
 START_TIMEOUT_S = 20.0
 """It takes half a second; the rest is for a busy machine."""
 MAX_WORD = 65_536
+DEFAULT_NAME = "default"
+"""Of the laboratory that is meant where none is named."""
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,40}", re.ASCII)
 
@@ -183,7 +185,11 @@ def find_lab(name: str) -> Lab:
             if peer_uid(sock) != os.getuid():
                 raise ConnectionError(Wording("a stranger listens there"))
         except OSError as exc:
-            raise UsageError("no laboratory is up", hint="kzmitm lab up") from exc
+            if name == DEFAULT_NAME:
+                raise UsageError("no laboratory is up", hint="kzmitm lab up") from exc
+            raise UsageError(
+                "no laboratory is up by the name {name}", hint="kzmitm lab up --name {name}", name=name
+            ) from exc
         return Lab(Channel(sock))
 
 
