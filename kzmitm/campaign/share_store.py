@@ -52,8 +52,7 @@ class Result:
 
 
 FIELDS: Final = tuple(each.name for each in fields(Result))
-_STATES: Final = frozenset({"done", "failed"})
-_OUTCOMES: Final = frozenset({"", *Outcome})
+_OUTCOMES: Final = frozenset(Outcome)
 _SEGMENT: Final = re.compile(r"\d{4,9}\.jsonl\.zst", re.ASCII)
 _LARGEST: Final = 1 << 62
 """Seconds since 1970; clocks may be set beyond the calendar, but no number is longer."""
@@ -97,13 +96,15 @@ def _batch(record: Mapping[str, Any], path: Path) -> Batch:
 
 
 def _is_result(row: Any) -> bool:
-    if not isinstance(row, list) or not 2 <= len(row) <= len(FIELDS) or type(row[0]) is not int:
+    if not isinstance(row, list) or len(row) != len(FIELDS):
         return False
-    *texts, at = row[1:] if len(row) == len(FIELDS) else (*row[1:], 0)
+    number, *texts, at = row
+    state, outcome = texts[:2]
     return (
-        all(isinstance(text, str) for text in texts)
-        and texts[0] in _STATES
-        and (len(texts) < 2 or texts[1] in _OUTCOMES)
+        type(number) is int
+        and 0 <= number < MAX_JOBS
+        and all(isinstance(text, str) for text in texts)
+        and (outcome in _OUTCOMES if state == "done" else (state, outcome) == ("failed", ""))
         and ((type(at) is float and not isnan(at)) or (type(at) is int and abs(at) <= _LARGEST))
     )
 
