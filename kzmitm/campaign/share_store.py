@@ -7,18 +7,21 @@ job has exactly one result, however often the process or the power went.
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from hashlib import sha256
 from io import RawIOBase
+from math import isnan
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import Any, Final, Self
 
 from kzmitm.campaign.compression import compressor
-from kzmitm.campaign.log import Log, read_log, write_all
+from kzmitm.campaign.log import Log, LogDamagedError, read_log, write_all
 from kzmitm.errors import UsageError
+from kzmitm.model.verdict import Outcome
 
 LOG: Final = "results.log"
 MANIFEST: Final = "manifest.json"
@@ -49,6 +52,61 @@ class Result:
 
 
 FIELDS: Final = tuple(each.name for each in fields(Result))
+_OUTCOMES: Final = frozenset(Outcome)
+_SEGMENT: Final = re.compile(r"\d{4,9}\.jsonl\.zst", re.ASCII)
+_LARGEST: Final = 1 << 62
+"""Seconds since 1970; clocks may be set beyond the calendar, but no number is longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a record of the log tells: results, and up to where in a segment their lines lie."""
+
+    segment: str
+    end: int
+    results: tuple[Result, ...]
+
+
+def batches(path: Path) -> Iterator[Batch]:
+    """The batches that a share's log tells of; raises OSError, LogDamagedError.
+
+    Somebody else may have written the log, or a later version of ours: checksums tell nothing of that.
+    """
+    for record in read_log(path):
+        if "results" in record:
+            yield _batch(record, path)
+
+
+def _batch(record: Mapping[str, Any], path: Path) -> Batch:
+    segment, end, rows = record.get("segment"), record.get("end"), record["results"]
+    if (
+        not isinstance(segment, str)
+        or not _SEGMENT.fullmatch(segment)
+        or type(end) is not int
+        or end < 0
+        or not isinstance(rows, list)
+        or not all(map(_is_result, rows))
+    ):
+        raise LogDamagedError(
+            "{path}: a record is not what this version writes",
+            hint="restore it from a copy, or begin anew",
+            path=path,
+        )
+    return Batch(segment, end, tuple(Result(*row) for row in rows))
+
+
+def _is_result(row: Any) -> bool:
+    if not isinstance(row, list) or len(row) != len(FIELDS):
+        return False
+    number, *texts, at = row
+    state, outcome = texts[:2]
+    return (
+        type(number) is int
+        and 0 <= number < MAX_JOBS
+        and all(isinstance(text, str) for text in texts)
+        and (outcome in _OUTCOMES if state == "done" else (state, outcome) == ("failed", ""))
+        and ((type(at) is float and not isnan(at)) or (type(at) is int and abs(at) <= _LARGEST))
+    )
 
 
 class ShareStore:
@@ -84,16 +142,16 @@ class ShareStore:
         if not path.exists():
             return
         for record in read_log(path):
-            if "plan" in record:
-                if record["plan"] != self._plan:
-                    raise UsageError(
-                        "{folder}: belongs to another plan",
-                        hint="the file, its lists or its seed changed; give the campaign another --out",
-                        folder=self.folder,
-                    )
-                continue
-            self._segment, self._end = str(record["segment"]), int(record["end"])
-            yield from (Result(*row) for row in record["results"])
+            if record.get("plan", self._plan) != self._plan:
+                raise UsageError(
+                    "{folder}: belongs to another plan",
+                    hint="the file, its lists or its seed changed; give the campaign another --out",
+                    folder=self.folder,
+                )
+            if "results" in record:
+                batch = _batch(record, path)
+                self._segment, self._end = batch.segment, batch.end
+                yield from batch.results
 
     def _mark(self, result: Result) -> None:
         if not 0 <= result.number < len(self._final):
@@ -217,8 +275,8 @@ def results_of(folder: Path) -> Iterator[Result]:
     """The results that a share's log tells of, the last word of each job last."""
     path = folder / LOG
     if path.exists():
-        for record in read_log(path):
-            yield from (Result(*row) for row in record.get("results", ()))
+        for batch in batches(path):
+            yield from batch.results
 
 
 def _hash(path: Path) -> str:

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from kzmitm.campaign.compression import bounded_reader, is_damage
-from kzmitm.campaign.log import read_log
-from kzmitm.campaign.share_store import LOG, Result
+from kzmitm.campaign.share_store import LOG, Result, batches
 from kzmitm.errors import UsageError
 
 _BLOCK: Final = 1 << 16
@@ -21,19 +20,16 @@ def stored_lines(place: Path) -> Iterator[tuple[Result, bytes | None]]:
     path = place / LOG
     if not path.exists():
         return
-    ends = {str(each["segment"]): int(each["end"]) for each in read_log(path) if "results" in each}
+    ends = {each.segment: each.end for each in batches(path)}
     with ExitStack() as stack:
         name, lines = "", None
-        for record in read_log(path):
-            if "results" not in record:
-                continue
-            if record["segment"] != name:
-                name = str(record["segment"])
+        for batch in batches(path):
+            if batch.segment != name:
+                name = batch.segment
                 stack.close()
                 segment = place / name
                 lines = _lines(segment, ends[name], stack) if segment.exists() else None
-            for row in record["results"]:
-                result = Result(*row)
+            for result in batch.results:
                 if not result.is_failed:
                     yield result, None if lines is None else _next(lines, place / name)
 

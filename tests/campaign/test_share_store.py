@@ -11,8 +11,9 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kzmitm.campaign import share_store
+from kzmitm.campaign import log, share_store
 from kzmitm.campaign.share_store import LOG, MANIFEST, Result, ShareStore, results_of
+from kzmitm.campaign.stored_lines import stored_lines
 from kzmitm.errors import UsageError
 
 
@@ -164,3 +165,44 @@ def test_segments_rotate_and_the_manifest_has_their_hashes(tmp_path, monkeypatch
         sha256(path.read_bytes()).hexdigest() for path in store.segments()
     ]
     assert counts(tmp_path) == (6, 0, 4)
+
+
+WRONG_RECORDS = {
+    "no list": {"results": {}},
+    "no row": {"results": [7]},
+    "an empty row": {"results": [[]]},
+    "a longer row": {"results": [[0, "done", "clean", "", "", "", 1.5, 8]]},
+    "no number": {"results": [[True, "done", "clean", "", "", "", 1.5]]},
+    "a number that is none of a job": {"results": [[10**30, "done", "clean", "", "", "", 1.5]]},
+    "a shorter row": {"results": [[0, "done"]]},
+    "another state": {"results": [[0, "lost", "", "", "", "", 0.0]]},
+    "an outcome of what failed": {"results": [[0, "failed", "clean", "", "", "", 0.0]]},
+    "no outcome of what was done": {"results": [[0, "done", "", "", "", "", 0.0]]},
+    "an outcome of a later version": {"results": [[0, "done", "eclipsed", "", "", "", 1.5]]},
+    "an outcome that is no text": {"results": [[0, "done", [], "", "", "", 1.5]]},
+    "an authority that is no text": {"results": [[0, "done", "clean", "", 5, "", 1.5]]},
+    "no time": {"results": [[0, "done", "clean", "", "", "", "now"]]},
+    "a time that is no number": {"results": [[0, "done", "clean", "", "", "", float("nan")]]},
+    "a time that is too long": {"results": [[0, "done", "clean", "", "", "", 10**400]]},
+    "a segment elsewhere": {"segment": "../../0001.jsonl.zst"},
+    "no segment": {"segment": None},
+    "no end": {"end": "7"},
+    "an end before the beginning": {"end": -1},
+}
+
+
+@pytest.mark.parametrize("change", WRONG_RECORDS.values(), ids=WRONG_RECORDS)
+def test_a_record_with_the_right_checksum_and_the_wrong_content(tmp_path, change):
+    """A folder from somebody else, or of a later version; what it names may be a file of ours."""
+    folder = tmp_path / "a" / "b"
+    with opened(folder) as store:
+        store.add(done(0), line(0))
+        store.flush()
+    *_, record = log.read_log(folder / LOG)
+    first = (folder / LOG).read_bytes().splitlines(keepends=True)[0]
+    (folder / LOG).write_bytes(first + log._line(record | change))
+    (tmp_path / "0001.jsonl.zst").write_bytes(b"ours" * 100)
+    for read in (opened, lambda path: list(results_of(path)), lambda path: list(stored_lines(path))):
+        with pytest.raises(UsageError, match="is not what this version writes"):
+            read(folder)
+    assert (tmp_path / "0001.jsonl.zst").read_bytes() == b"ours" * 100
