@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -226,6 +227,15 @@ def test_a_mistake_in_a_query_is_no_fault_of_a_file(ask, sql):
     assert (ended.code, ended.out) == (Exit.USAGE, "")
     assert "Error: " in ended.err
     assert "altered" not in ended.err
+
+
+def test_a_query_has_limits(values):
+    settings = "'memory_limit', 'max_temp_directory_size', 'temp_directory'"
+    found = values(f"SELECT name, value FROM duckdb_settings() WHERE name IN ({settings})")  # noqa: S608
+    told = dict(found)
+    assert told["memory_limit"] == "953.6 MiB"
+    assert told["max_temp_directory_size"] == "14.9 GiB"
+    assert told["temp_directory"] == f"{tempfile.gettempdir()}/kzmitm-query-{os.getpid()}"
 
 
 def test_files_of_the_analysis_can_be_read(values, findings):

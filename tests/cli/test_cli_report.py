@@ -390,6 +390,23 @@ def test_the_file_lies_beside_the_result_and_only_its_owner_reads_it(kzmitm, sca
     assert page.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize(
+    ("name", "words", "begin"),
+    [
+        ("x.md", (), b"# "),
+        ("x.MD", (), b"# "),
+        ("x.csv", (), b"\xef\xbb\xbfresult,"),
+        ("x.txt", (), b"<!doctype html>"),
+        ("x", (), b"<!doctype html>"),
+        ("x.html", ("--format", "md"), b"# "),
+    ],
+)
+def test_the_name_of_the_file_tells_its_form(kzmitm, scan, tmp_path, name, words, begin):
+    kzmitm("report", scan, "--out", tmp_path / name, *words)
+    content = (tmp_path / name).read_bytes()
+    assert content[: len(begin)].lower() == begin, content[:80]
+
+
 def test_the_result_is_never_written_over(kzmitm, scan):
     before = scan.read_bytes()
     assert kzmitm("report", scan, "--out", scan).code == 2

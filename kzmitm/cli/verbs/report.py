@@ -24,7 +24,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("paths", metavar="RESULT", nargs="+", type=filled_path,
         help="what a scan left; or the folder of an analysed archive, a campaign or a registry")  # fmt: skip
     add(
-        "--format", choices=format_names(), default="html", help="how it is written (default: html, one page)"
+        "--format",
+        choices=format_names(),
+        help="how it is written (default: as --out is named, else html, one page)",
     )
     add(
         "--level",
@@ -50,10 +52,11 @@ def run(args: argparse.Namespace) -> int:
         options=args,
     )
     kind = kind_of(request.paths)
+    form = args.format or _form_of(args.out)
     with written_in(request.language):
         made = kind.make(request)
-        out = None if args.out == STDOUT else _place(args, made)
-        content, beside = rendered(args.format, made.document, stem=out.stem if out is not None else None)
+        out = None if args.out == STDOUT else _place(args, made, form)
+        content, beside = rendered(form, made.document, stem=out.stem if out is not None else None)
     if out is None:
         sys.stdout.buffer.write(content)
         return made.exit_code
@@ -64,10 +67,16 @@ def run(args: argparse.Namespace) -> int:
     return made.exit_code
 
 
-def _place(args: argparse.Namespace, made: Made) -> Path:
+def _form_of(out: str | None) -> str:
+    """The form of a file by its name, as far as it tells one."""
+    suffix = Path(out or "").suffix.lower().removeprefix(".")
+    return suffix if suffix in format_names() else "html"
+
+
+def _place(args: argparse.Namespace, made: Made, form: str) -> Path:
     """Where the report goes; raises UsageError if that is what it is made of."""
     given = Path(args.out) if args.out else None
-    out = given or args.paths[0].absolute().parent / f"{made.stem}.{args.format}"
+    out = given or args.paths[0].absolute().parent / f"{made.stem}.{form}"
     if any(out.absolute() == path.absolute() for path in args.paths) or out.is_dir():
         raise UsageError(_("{out} is no place for the report").format(out=out), hint=_("name another --out"))
     return out

@@ -145,14 +145,16 @@ class _Task:
 def _judged(
     folder: Path, extracts: Sequence[Path], grounds: Grounds, choice: Choice, threads: int, sql: SQL
 ) -> dict[str, Any]:
-    layout.settle(folder)
-    place = folder / _UNFINISHED
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(parents=True)
-    try:
-        return _Task(folder, place, extracts, grounds, choice, threads, sql).run()
-    finally:
+    folder.mkdir(parents=True, exist_ok=True)
+    with layout.alone(folder):
+        layout.settle(folder)
+        place = folder / _UNFINISHED
         shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
+        try:
+            return _Task(folder, place, extracts, grounds, choice, threads, sql).run()
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def _files_of_index(index: Path) -> list[tuple[str, int, int]]:

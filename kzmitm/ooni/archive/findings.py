@@ -1,7 +1,9 @@
 """What an analysis leaves: verdicts as Parquet, tables over them, and SQL for whoever wants to know more."""
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any, Final
 
 from kzmitm.ooni.archive.database import duckdb, quoted
@@ -10,6 +12,10 @@ from kzmitm.ooni.archive.tables import connect
 
 __all__ = ["TABLES", "VERDICTS", "aggregate", "open_findings", "queries", "rows_of", "write_tables"]
 
+MEMORY: Final = "1GB"
+"""Of a query, beyond which it writes to the system's folder for what is temporary."""
+MAX_SCRATCH: Final = "16GB"
+"""Of what it writes there; a query that takes more is a mistake."""
 _PARQUET: Final = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 8192)"
 _VIEWS: Final = {
     "handshakes": "handshakes",
@@ -72,7 +78,11 @@ def _view(name: str, path: Path) -> str:
 
 def open_findings(folder: Path, *, threads: int = 1) -> duckdb.DuckDBPyConnection:
     """A database over an analysis: its verdicts, the tables, `interceptions`; it can read nothing else."""
-    connection = duckdb.connect(":memory:", config={"threads": threads})
+    scratch = (
+        Path(gettempdir()) / f"kzmitm-query-{os.getpid()}"
+    )  # made if something is put there, and removed
+    limits = {"memory_limit": MEMORY, "max_temp_directory_size": MAX_SCRATCH, "temp_directory": str(scratch)}
+    connection = duckdb.connect(":memory:", config={"threads": threads, **limits})
     connection.execute("SET python_enable_replacements = false")  # a table is none of our variables
     connection.execute("SET TimeZone = 'UTC'")
     _open_rows(connection, lies_in(folder, VERDICTS))

@@ -1,6 +1,9 @@
 """Where things lie in the folder of an analysis, and how a judgement comes there: whole or not at all."""
 
+import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +13,26 @@ INDEX: Final = "index"
 """What judging again reads instead of the extract; it may be thrown away."""
 JUDGED: Final = ".judged"
 """A judgement that is whole and not yet in its place: what lies in it counts, not what it replaces."""
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Waits until nobody else judges into a folder, and keeps others waiting: the next finds what is there.
+
+    Where a file system has no locks, nobody waits.
+    """
+    try:
+        from fcntl import LOCK_EX, flock  # noqa: PLC0415 (Windows has none)
+    except ImportError:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            flock(descriptor, LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def put_in_place(folder: Path, place: Path) -> None:

@@ -272,3 +272,19 @@ def test_an_authority_that_becomes_known_leaves_the_index(corpus, out):
     after = stamps(out, "index")
     changed = {path.name for path in before | after if before.get(path) != after.get(path)}
     assert changed <= {"signatures", "about.json"}
+
+
+def test_two_at_once_do_not_disturb_each_other(corpus, out, two_judgements):
+    code = (
+        f"import sys; sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(ROOT)!r}]\n"
+        "from pathlib import Path\n"
+        "from judged_corpora import grounds_beside, judge\n"
+        f"judge(Path({str(out)!r}), grounds_beside(Path({str(corpus)!r}), overlay=sys.argv[1] == 'whole'))"
+    )
+    running = [
+        subprocess.Popen([sys.executable, "-c", code, by], cwd=ROOT, stderr=subprocess.PIPE)
+        for by in ("whole", "shipped", "whole")
+    ]
+    assert [each.communicate()[1] for each in running] == [b""] * 3
+    assert _asked(out) in [_asked(folder) for folder in two_judgements]
+    assert sorted(path.name for path in out.iterdir()) == [EXTRACT, "index", "tables", "verdicts"]

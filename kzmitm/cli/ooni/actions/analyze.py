@@ -86,7 +86,9 @@ def _judge(args: argparse.Namespace, out: Path, grounds: "Grounds | None") -> di
     from kzmitm.ooni.archive.apart import apart  # noqa: PLC0415
 
     choice = analysis.Choice(args.since, args.until, args.cc, tuple(args.asn))
-    return analysis.judge_folder(out, grounds or _grounds(args), choice, threads=_jobs_of(args), sql=apart)
+    return analysis.judge_folder(
+        out, grounds or _grounds(args), choice, threads=min(_jobs_of(args), _cores()), sql=apart
+    )
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -163,8 +165,10 @@ def _workers(args: argparse.Namespace, jobs: int) -> Iterator["Workers | None"]:
 
 
 def _jobs_of(args: argparse.Namespace) -> int:
-    if args.jobs:
-        return int(args.jobs)
+    return int(args.jobs) if args.jobs else _cores()
+
+
+def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
