@@ -258,7 +258,7 @@ def test_main_returns_what_argparse_says():
     [
         (["ooni", "query", "--help"], {"query"}),
         (["ooni", "analyze", "--out", "nowhere"], {"analyze"}),
-        (["ooni", "--help"], {"analyze", "convert", "emit", "fetch", "merge", "query", "upload"}),
+        (["ooni", "--help"], set()),
         (["ooni", "analyse"], {"analyze", "convert", "emit", "fetch", "merge", "query", "upload"}),
     ],
 )
@@ -269,5 +269,6 @@ def test_only_the_action_that_is_asked_for_is_loaded(words, loaded):
         "print(*known, file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, check=True, text=True)
+    assert words[-1] != "--help" or all(action in done.stdout for action in loaded or ("analyze", "upload"))
     last = done.stderr.splitlines()[-1].split()
     assert {name.rpartition(".")[2] for name in last} == loaded

@@ -244,6 +244,7 @@ def test_each_schema_is_one_and_bears_its_name():
     assert schema_names() == (
         "archive",
         "control",
+        "conversion",
         "environment",
         "fetch",
         "inspection",
