@@ -10,14 +10,15 @@ from kzmitm.model.certificate import Certificate
 from kzmitm.model.failure import Failure
 from kzmitm.model.local_trust import LocalTrust
 from kzmitm.model.observation import Role, TLSObservation
-from kzmitm.pki.attribution import UNLINKED, Attribution, attribute
+from kzmitm.pki.attribution import Attribution, attribute
 from kzmitm.pki.cache import CertificateCache
 from kzmitm.pki.checks import Rules
 from kzmitm.pki.hostnames import matches
-from kzmitm.pki.path import Walk, validate_path, walk_path
+from kzmitm.pki.path import validate_path, walk_path
 from kzmitm.pki.registry import Registry
 from kzmitm.pki.report import NameStatus, PathReport, PathStatus, Profile, Purpose, TimeStatus
 from kzmitm.pki.store import TrustStore
+from kzmitm.verdict.bearing import is_borrowed, is_evidence
 
 SUBJECT_ROLES = frozenset({Role.FIRST, Role.REPEAT, Role.OTHER_ADDRESS, Role.OTHER_HELLO})
 """Handshakes from here that ask for the target's own name."""
@@ -224,7 +225,8 @@ def assessor(
         [
             a
             for a in found
-            if _is_evidence(a, known, walk) and not _is_borrowed(a, chain[0], observation, judging)
+            if is_evidence(a, known, walk)
+            and not is_borrowed(a, chain[0], observation, registry=judging.registry, cache=cache)
         ]
     )
     stray = tuple([a for a in found if a not in linked])
@@ -270,37 +272,3 @@ def _state(observation: TLSObservation, report: PathReport) -> State:
     if not report.trusted:
         return State.UNTRUSTED
     return State.TRUSTED if observation.failure is None else State.CUT
-
-
-def _is_evidence(attribution: Attribution, chain: tuple[Certificate, ...], walk: Walk) -> bool:
-    """The recognised certificate has to do with the leaf: by signatures, or in a trusted chain by its path.
-
-    Roots are public, so a copy of one beside any leaf proves nothing; and a chain that validates owes
-    nothing to what else was sent with it.
-    """
-    if UNLINKED in attribution.traits:
-        return False
-    if walk.status is not PathStatus.TRUSTED:
-        return True
-    certificate = chain[attribution.position]
-    return any(certificate.sha256 == other.sha256 for other in walk.validated_path)
-
-
-def _is_borrowed(
-    attribution: Attribution, leaf: Certificate, observation: TLSObservation, judging: Judging
-) -> bool:
-    """The leaf is for a known key, and nothing shows that its holder had a hand in it.
-
-    Anybody can have a certificate made for a public key of somebody else's. Whoever holds the key signs our
-    nonce with it, or the certificate; OONI keeps a CA's certificate in the place of the leaf.
-    """
-    proof = observation.proof
-    if (
-        attribution.position
-        or attribution.authority.match != "key"
-        or leaf.is_ca
-        or (proof is not None and proof.verified)
-    ):
-        return False
-    keys = (s.public_key for s in judging.registry.signers if s.authority == attribution.authority.id)
-    return not any(key is not None and judging.cache.is_signed_by_key(leaf, key) for key in keys)

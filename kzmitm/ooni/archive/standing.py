@@ -18,7 +18,7 @@ _PACKAGE: Final = Path(__file__).resolve().parents[2]
 _JUDGING: Final = ("model", "wire", "pki", "verdict", "ooni")
 _INDEXING: Final = (
     "choice.py", "failures.py", "indexing.py", "parquet_format.py", "parts.py", "records.py",
-    "row_columns.py", "rows.py", "sheets.py", "standing.py", "tables.py", "thrift.py",
+    "row_columns.py", "row_index.py", "rows.py", "sheets.py", "standing.py", "tables.py", "thrift.py",
     "sql/handshakes.sql", "sql/measurements.sql", "sql/situations.sql",
 )  # fmt: skip
 

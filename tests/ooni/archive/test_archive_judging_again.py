@@ -24,7 +24,7 @@ from judged_corpora import (
 )
 
 from kzmitm import resources
-from kzmitm.ooni.archive import findings, indexing
+from kzmitm.ooni.archive import findings, indexing, row_index
 from kzmitm.ooni.archive.analysis import Choice, Grounds
 from kzmitm.ooni.archive.layout import INDEX
 from kzmitm.ooni.archive.parts import EXTRACT
@@ -122,7 +122,8 @@ def test_it_does_not_matter_how_much_is_joined_at_once(
     corpus, out, two_judgements, monkeypatch, documents, page
 ):
     """Parts are taken together, or a large one in pieces: the rows are the same."""
-    monkeypatch.setattr(indexing, "DOCUMENTS", documents)
+    monkeypatch.setattr(row_index, "DOCUMENTS", documents)
+    monkeypatch.setattr(row_index, "PAGE_ROWS", page)
     monkeypatch.setattr(indexing, "PAGE_ROWS", page)
     judge(out, grounds_beside(corpus))
     assert verdicts(out, without=()) == verdicts(two_judgements[0], without=())
