@@ -40,7 +40,8 @@ unit: $(VENV)/.dev .venv-mitmproxy/.done .venv-oonidata/.done .venv-axe/.done
 FUZZ_SECONDS ?= 6
 FUZZ := .venv-fuzz/bin/python {} -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -verbosity=0 -print_final_stats=0
 fuzz: .venv-fuzz/.done  ## coverage-guided fuzzing of every parser (FUZZ_SECONDS each)
-	printf '%s\n' tests/*/fuzz_*.py | xargs -P $$(nproc) -I {} sh -c 'echo "== {}"; $(FUZZ) 2>.fuzz-$$$$.log || { cat .fuzz-$$$$.log; rm .fuzz-$$$$.log; exit 1; }; rm .fuzz-$$$$.log'
+	printf '%s\n' tests/*/fuzz_*.py | xargs -P $$(nproc) -I {} sh -c 'echo "== {}"; d=$$(mktemp -d); \
+	  TMPDIR=$$d $(FUZZ) 2>$$d/log || { cat $$d/log; rm -rf $$d; exit 1; }; rm -rf $$d'
 
 bench: $(VENV)/.dev .venv-bench/.done  ## the figures of bench/README.md
 	$(BIN)/python bench/handshakes.py $(ARGS)
