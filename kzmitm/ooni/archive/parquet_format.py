@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
 
+import msgspec
 import zstandard
 
 from kzmitm.ooni.archive import thrift
@@ -150,8 +151,7 @@ def indexes(places: Sequence[int], count: int) -> bytes:
     return bytes([8 * octets]) + thrift.varint(groups << 1 | 1) + content.ljust(groups * 8 * octets, b"\0")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Extent:
+class Extent(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """Where the pages of a column lie; `dictionary` are the octets of that page, 0 if there is none."""
 
     offset: int

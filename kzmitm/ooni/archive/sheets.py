@@ -28,26 +28,14 @@ _PLACES: Final = parquet.packed("I")
 
 
 class Chunk(msgspec.Struct, array_like=True):
-    """A column of a row group as it lies in a file."""
+    """A column of a row group, and where it lies in a file."""
 
     name: str
     kind: str
-    offset: int
-    count: int
-    size: int
-    uncompressed: int
-    dictionary: int
-    """Octets of the dictionary page; 0 if there is none."""
+    extent: parquet.Extent
 
     def about(self) -> Field:
-        extent = parquet.Extent(
-            offset=self.offset,
-            count=self.count,
-            size=self.size,
-            uncompressed=self.uncompressed,
-            dictionary=self.dictionary,
-        )
-        return parquet.chunk(parquet.KINDS[self.kind], [self.name], extent)
+        return parquet.chunk(parquet.KINDS[self.kind], [self.name], self.extent)
 
 
 class Pages(msgspec.Struct, array_like=True):
@@ -180,19 +168,17 @@ class SheetWriter:
             content = parquet.KINDS[column.kind].plain(column.places)
             head, more = parquet.dictionary_page(content, len(column.places), self._compress)
             uncompressed += more
-        chunk = Chunk(
-            name,
-            column.kind,
-            self._offset,
-            self._rows,
-            len(head) + len(column.pages),
-            uncompressed,
-            len(head),
+        extent = parquet.Extent(
+            offset=self._offset,
+            count=self._rows,
+            size=len(head) + len(column.pages),
+            uncompressed=uncompressed,
+            dictionary=len(head),
         )
         self._file.write(head)
         self._file.write(column.pages)
-        self._offset += chunk.size
-        return chunk
+        self._offset += extent.size
+        return Chunk(name, column.kind, extent)
 
 
 class Assembly:
@@ -215,7 +201,7 @@ class Assembly:
         for name, (key, values) in columns.items():
             chunks[name] = self._write(name, group, group.keyed[key], values)
         ordered = [chunks[name] for name in self._order]
-        size = sum(chunk.uncompressed for chunk in ordered)
+        size = sum(chunk.extent.uncompressed for chunk in ordered)
         about = [chunk.about() for chunk in ordered]
         self._groups.append(parquet.row_group(about, group.rows, size))
         self._rows += group.rows
@@ -239,11 +225,17 @@ class Assembly:
             content = parquet.KINDS[kind].plain(values)
             head, uncompressed = parquet.dictionary_page(content, len(values), self._compress)
             body, uncompressed = pages.pages, uncompressed + pages.uncompressed
-        chunk = Chunk(name, kind, self._offset, group.rows, len(head) + len(body), uncompressed, len(head))
+        extent = parquet.Extent(
+            offset=self._offset,
+            count=group.rows,
+            size=len(head) + len(body),
+            uncompressed=uncompressed,
+            dictionary=len(head),
+        )
         self._file.write(head)
         self._file.write(body)
-        self._offset += chunk.size
-        return chunk
+        self._offset += extent.size
+        return Chunk(name, kind, extent)
 
 
 def write_sheet(path: Path, kinds: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> None:

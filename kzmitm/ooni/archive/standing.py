@@ -16,11 +16,8 @@ from kzmitm.ooni.archive.records import HASHES
 _SIZE: Final = 32
 _PACKAGE: Final = Path(__file__).resolve().parents[2]
 _JUDGING: Final = ("model", "wire", "pki", "verdict", "ooni")
-_INDEXING: Final = (
-    "choice.py", "failures.py", "indexing.py", "parquet_format.py", "parts.py", "records.py",
-    "row_columns.py", "row_index.py", "rows.py", "sheets.py", "standing.py", "tables.py", "thrift.py",
-    "sql/handshakes.sql", "sql/measurements.sql", "sql/situations.sql",
-)  # fmt: skip
+_INDEXING: Final = ("model", "ooni")
+"""Packages that an index depends on: whole ones, as a list of modules would be out of date some day."""
 
 
 def digest(*told: Any) -> str:
@@ -37,20 +34,20 @@ def extract_key(extracts: Sequence[Path], choice: Choice) -> str:
         for file in sorted(part.iterdir())
         for about in (file.stat(),)
     ]
-    folder = Path(__file__).resolve().parent
-    return digest(files, choice, _sources(folder / name for name in _INDEXING))
+    return digest(files, choice, _sources(_INDEXING))
 
 
 def judging_code() -> str:
     """Of all our code that judges."""
-    return _sources(file for name in _JUDGING for file in sorted((_PACKAGE / name).rglob("*.*")))
+    return _sources(_JUDGING)
 
 
-def _sources(files: Iterable[Path]) -> str:
+def _sources(packages: Iterable[str]) -> str:
     whole = sha256()
-    for file in files:
-        if file.suffix in (".py", ".sql"):
-            whole.update(sha256(file.read_bytes()).digest())
+    for name in packages:
+        for file in sorted((_PACKAGE / name).rglob("*.*")):
+            if file.suffix in (".py", ".sql"):
+                whole.update(sha256(file.read_bytes()).digest())
     return whole.hexdigest()
 
 
@@ -61,26 +58,19 @@ def files_in(folder: Path) -> list[tuple[str, int, int]]:
     return sorted((each.name, each.stat().st_size, each.stat().st_mtime_ns) for each in folder.iterdir())
 
 
-class _Hashes(Sequence[bytes]):
-    def __init__(self, content: "mmap | bytes") -> None:
-        self._content = content
-
-    def __len__(self) -> int:
-        return len(self._content) // _SIZE
-
-    def __getitem__(self, place: Any) -> Any:
-        return self._content[_SIZE * place : _SIZE * place + _SIZE]
-
-
 def met_in(index: Path, wanted: Iterable[str]) -> Iterator[str]:
     """Of these certificates (SHA-256 in hexadecimal) those that probes verified, in order."""
     path = index / HASHES
     if not path.stat().st_size:
         return
     with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-        known = _Hashes(content)
+
+        def at(place: int) -> bytes:
+            return content[_SIZE * place : _SIZE * place + _SIZE]
+
+        places = range(len(content) // _SIZE)
         for each in sorted(wanted):
             octets = bytes.fromhex(each)
-            place = bisect_left(known, octets)
-            if place < len(known) and known[place] == octets:
+            place = bisect_left(places, octets, key=at)
+            if place < len(places) and at(place) == octets:
                 yield each
