@@ -11,7 +11,7 @@ from kzmitm.pki.kinds import CARRIERS
 _COUNTS: Final = """
 SELECT count(*) AS measurements, count(*) FILTER (outcome = 'interception') AS intercepted,
        count(*) FILTER (outcome = 'blocked') AS blocked, min(time) AS first, max(time) AS last,
-       (SELECT count(*) FROM networks) AS networks, (SELECT count(*) FROM domains) AS domains
+       (SELECT count(*) FROM networks) AS networks, count(DISTINCT host) AS domains
 FROM measurements
 """
 _OUTCOMES: Final = (

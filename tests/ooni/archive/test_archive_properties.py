@@ -146,3 +146,14 @@ def test_a_folder_may_be_called_as_it_likes(documents, grounds, whole, tmp_path)
         merged = tmp_path / "merged" / name
         assert all(each.name for each in merge([out], merged))
         assert judge(merged, grounds)["outcomes"] == document["outcomes"]
+
+
+def test_the_domains_counted_are_those_that_were_measured(grounds, tmp_path):
+    """A page may lead to another domain that is intercepted: the tables have both, and one was asked for."""
+    made = next(each for each, truth in every_situation(3, eras=("v05",)) if truth["is_interception"])
+    made["input"] = "https://leads-elsewhere.example/"
+    extract([write_lines(tmp_path / "all.jsonl", [made])], tmp_path)
+    document = judge(tmp_path, grounds)
+    assert len(rows(tmp_path, "domains", folder="tables")) == 2
+    assert document["counts"]["intercepted"] == 1
+    assert (document["counts"]["domains"], document["counts"]["networks"]) == (1, 1)
