@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -269,6 +270,31 @@ def test_trace_of_what_is_asked_for(name: str):
 @pytest.mark.parametrize("words", [["a.test", "b.test"], ["--no-such-option"], ["-4", "-6"]], ids=" ".join)
 def test_trace_with_wrong_words(name: str, words: list[str]):
     complaint(kzmitm("lab", "trace", "--name", name, *words), 2)
+
+
+# --- names
+
+ASK = """
+from dns.message import make_query
+from dns.query import udp
+answer = udp(make_query("social.lab.test", "A"), "203.0.113.53", timeout=10, source_port=40_000).answer
+print(*sorted(record.address for found in answer for record in found))
+"""
+
+
+def test_names_are_answered_by_what_is_on_now(name: str):
+    """A question from a port that was in use a moment ago is a new one to a network that changed."""
+
+    def asked(profile: str) -> str:
+        assert kzmitm("lab", "on", "--name", name, profile).returncode == 0
+        done = run(name, sys.executable, "-P", "-c", ASK)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    genuine = asked("kz-inline")
+    assert "203.0.113.66" not in genuine
+    assert asked("dns-hijack") == "203.0.113.66"
+    assert asked("kz-inline") == genuine
 
 
 # --- more than one
