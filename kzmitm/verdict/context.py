@@ -138,7 +138,7 @@ class RunContext:
             self._addresses_by_leaf.add(leaf.sha256, ip)
             if not view.address.is_given:
                 self._bases_by_address.add(ip, base)
-        if not view.is_home_made:
+        if not view.is_home_made or focus.harmless is not None:
             return
         together = signed_together(focus.hostname)
         if focus.covers_host:
