@@ -110,8 +110,9 @@ class ScanRun:
         """Judge again what the whole run explains, show what had to wait, close the result."""
         for settled in self._setup.judge.settle():
             held = self._held[id(settled.facts.measurement)]
-            chain = chain_of(held.measurement, self._setup.judge.cache)
-            held.judged = judged_target(held.measurement, settled.verdict, chain)
+            about = self._setup.judge.deciding(settled.facts)
+            chain = chain_of(about)
+            held.judged = judged_target(held.measurement, settled.verdict, about)
             self._told.results.amend(
                 held.measurement,
                 settled.verdict,
@@ -132,8 +133,9 @@ class ScanRun:
 
     def _take(self, judged: Judged) -> None:
         measurement, verdict = judged.measurement, judged.verdict
-        chain = chain_of(measurement, self._setup.judge.cache)
-        told = judged_target(measurement, verdict, chain)
+        about = self._setup.judge.deciding(judged.facts)
+        chain = chain_of(about)
+        told = judged_target(measurement, verdict, about)
         self._told.results.add(
             measurement,
             verdict,

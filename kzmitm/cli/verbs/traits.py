@@ -7,7 +7,7 @@ from typing import Any
 
 from kzmitm.cli import clock
 from kzmitm.cli.exits import Exit
-from kzmitm.cli.judging import chain_of, judged_target
+from kzmitm.cli.judging import target_in_a_line
 from kzmitm.cli.measuring import (
     Measuring,
     add_reach_options,
@@ -99,8 +99,7 @@ def _exit(answered: list[Answered], *, complete: bool) -> Exit:
 
 
 def _lines(each: Answered, measuring: Measuring) -> Iterator[Line]:
-    chain = chain_of(each.measurement, measuring.judge.cache)
-    yield target_line(judged_target(each.measurement, each.verdict, chain))
+    yield target_line(target_in_a_line(each.measurement, each.verdict))
     if each.traits is None:
         yield Line(_("  nobody answered"))
         return
