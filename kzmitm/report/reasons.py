@@ -113,8 +113,10 @@ NAMED: Mapping[str, str] = Words(
 """The same where a value follows."""
 
 MEASURED: Mapping[str, Callable[[int], str]] = {
-    "serial": lambda bits: _(
-        "its serial number differs from the genuine one in the last {n} bits only"
+    "serial": lambda bits: ngettext(
+        "its serial number differs from the genuine one in the last {n} bit only",
+        "its serial number differs from the genuine one in the last {n} bits only",
+        bits,
     ).format(n=bits),
     "validity": lambda seconds: _("its dates are the genuine ones, moved by {}").format(_time(seconds)),
     "duration": lambda seconds: _("it is valid for {}").format(_time(seconds)),

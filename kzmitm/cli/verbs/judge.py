@@ -182,9 +182,11 @@ def _say_what_is_missing(missing: int, known: int) -> None:
     if missing:
         what = _("its measurement is missing") if missing == 1 else _("their measurements are missing")
         say(
-            _("{missing} of {known} targets could not be judged again: {what}").format(
-                missing=missing, known=known, what=what
-            )
+            ngettext(
+                "{missing} of {known} target could not be judged again: {what}",
+                "{missing} of {known} targets could not be judged again: {what}",
+                known,
+            ).format(missing=missing, known=known, what=what)
         )
 
 

@@ -22,7 +22,7 @@ from kzmitm.errors import UsageError
 from kzmitm.evidence.trait_rows import match_rows, trait_row
 from kzmitm.model.target import Target
 from kzmitm.model.verdict import Outcome
-from kzmitm.report.language import _
+from kzmitm.report.language import _, ngettext
 from kzmitm.report.line import Line
 from kzmitm.report.text import target_line
 from kzmitm.report.traits import match_lines, trait_lines
@@ -71,7 +71,12 @@ def run(args: argparse.Namespace) -> int:
     else:
         print_lines(line for each in answered for line in _lines(each, measuring))
     if not ended:
-        say(_("stopped; {done} of {total} targets were asked").format(done=len(answered), total=len(targets)))
+        told = ngettext(
+            "stopped; {done} of {total} target was asked",
+            "stopped; {done} of {total} targets were asked",
+            len(targets),
+        )
+        say(told.format(done=len(answered), total=len(targets)))
     return _exit(answered, complete=ended)
 
 
