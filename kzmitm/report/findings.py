@@ -226,6 +226,9 @@ GROUNDS: Mapping[str, str] = Words(
         "proof.genuine_chain_without_its_key": N_(
             "somebody shows the site's genuine certificates and does not hold their key"
         ),
+        "run.no_network": N_(
+            "nobody answered, no resolver and no site: this computer seems to be connected to nothing"
+        ),
         "run.nothing_gets_through": N_(
             "nothing answers here, not even to harmless names: this network lets no secure connection through"
         ),

@@ -76,6 +76,7 @@ UNDECIDED: Mapping[str, str] = Words(
             "what the trust stores of this computer hold: an antivirus or a company proxy leaves "
             "its root there"
         ),
+        UndecidedCode.CONNECTION: N_("the same scan once this computer is connected to a network"),
         UndecidedCode.PORTAL_LOGIN: N_("the same scan after logging in to this network"),
         UndecidedCode.STATE_PKI_USE: N_(
             "whether the site uses the state's e-signature authority of its own will"

@@ -863,6 +863,36 @@ def one_key_for_unrelated_hosts() -> list[Facts]:
     ]
 
 
+@scenario(_O.INCONCLUSIVE, None, "run.no_network")
+def computer_that_is_connected_to_nothing() -> list[Facts]:
+    """No resolver answers, whatever is asked for."""
+    silent = Failure.DNS_TEMPORARY
+    return [one(dns(failure=silent), dns(failure=Failure.GENERIC_TIMEOUT, engine="doh")) for _ in range(2)]
+
+
+@scenario(_O.INCONCLUSIVE, None, "dns.only_one_resolver_denies")
+def resolver_that_is_silent_for_one_name() -> list[Facts]:
+    return [clean_host(), one(dns(failure=Failure.DNS_TEMPORARY))]
+
+
+@scenario(_O.INCONCLUSIVE, None, "dns.only_one_resolver_denies")
+def resolver_that_is_silent_while_another_name_is_denied() -> list[Facts]:
+    denied = one(dns(failure=Failure.DNS_NXDOMAIN, host="denied.test"), host="denied.test")
+    return [denied, one(dns(failure=Failure.DNS_TEMPORARY))]
+
+
+@scenario(_O.INCONCLUSIVE, None, "dns.only_one_resolver_denies")
+def resolver_that_is_silent_while_an_address_refuses() -> list[Facts]:
+    refused_there = one(tcp(Failure.CONNECTION_REFUSED), host="93.184.216.34")
+    return [refused_there, one(dns(failure=Failure.DNS_TEMPORARY))]
+
+
+@scenario(_O.INCONCLUSIVE, None, "dns.only_one_resolver_denies")
+def silence_at_another_vantage() -> Facts:
+    measurement = measured(dns(failure=Failure.DNS_TEMPORARY))
+    return facts_of(replace(measurement, vantage=Vantage(id="a", kind="socks5h")))
+
+
 # Blocking
 
 
@@ -1099,6 +1129,7 @@ NEAR_MISSES: Mapping[str, str] = {
     "portal.private_address_for_all_hosts": "private_address_for_some_hosts",
     "proof.copied_chain": "copied_genuine_chain",
     "proof.genuine_chain_without_its_key": "copied_state_chain",
+    "run.no_network": "resolver_that_is_silent_for_one_name",
     "run.nothing_gets_through": "one_host_is_silent_and_others_answer",
     "run.one_issuer_for_chosen_names": "private_ca_beside_a_strangers_default_site",
     "run.one_issuer_for_unrelated_hosts": "one_issuer_for_hosts_of_one_operator",
