@@ -160,6 +160,11 @@ class Case:
         """A state's PKI for signatures signed it: a site of that state may have chosen it."""
         return any(one.authority.kind == AuthorityKind.STATE_PKI for one in self.attributions)
 
+    @property
+    def harmless(self) -> Attribution | None:
+        """An authority that browsers do not trust and whose key explains the chain."""
+        return self.facts.harmless if self.facts is not None else None
+
     @cached_property
     def is_public(self) -> bool:
         """A key of the pinned store, or of a chain verified elsewhere, vouches for what was kept."""
