@@ -333,6 +333,23 @@ def test_nothing_is_left_of_what_failed(kzmitm, tmp_path):
     assert not [path for path in tmp_path.iterdir() if path.name != "home"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"annotations":{},"data_format_version":"0.2.0","input":"https:\\/\\/example.kz\\/"',
+        '{\n  "input": null,\n  "probe_asn": "AS0",',
+        '{"format":"json","content":{"id":"1","test_keys":{}}}',
+        '{"input":"","raw_measurement":"{}"}',
+    ],
+)
+def test_measurements_of_ooni_are_sent_to_where_they_are_read(kzmitm, tmp_path, text):
+    path = tmp_path / "ooni.json"
+    path.write_text(text)
+    shown = kzmitm("ooni", "convert", path)
+    assert shown.code == 2
+    assert "measurements of OONI; find the interception in them with `kzmitm ooni analyze`" in shown.err
+
+
 def test_no_verdict_falls_before_every_file_is_known_to_be_good(kzmitm):
     shown = kzmitm("ooni", "convert", DATA / "ripe-atlas.json", DATA / "README.md")
     assert (shown.code, shown.out) == (2, "")

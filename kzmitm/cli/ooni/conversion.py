@@ -46,6 +46,9 @@ MAX_RUNS = 1024
 MAX_HELD = 4 * MAX_KEPT
 """Verdicts that wait for what else their vantages saw, of all vantages together."""
 
+_OF_OONI = (b'"data_format_version"', b'"probe_asn"', b'"test_keys"', b'"raw_measurement"')
+"""One of these stands at the beginning of OONI's own documents (df-000), of all ages and in any envelope."""
+
 AT_ONCE = frozenset({Outcome.CLEAN, Outcome.UNREACHABLE})
 """Outcomes that the rest of the run cannot change."""
 
@@ -262,6 +265,12 @@ def importer_of(source: Source, format_name: str | None) -> tuple[str, Importer]
     if source.damage:
         raise UsageError(
             "{name}: {damage}", hint=_("name a file that can be read"), name=source.name, damage=source.damage
+        )
+    if not found and any(mark in source.head for mark in _OF_OONI):
+        raise UsageError(
+            "{file}: measurements of OONI",
+            hint=_("find the interception in them with `kzmitm ooni analyze`"),
+            file=source.name,
         )
     if found:
         message = _("{file}: it could be {formats}").format(file=source.name, formats=", ".join(found))

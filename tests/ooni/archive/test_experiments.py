@@ -20,6 +20,7 @@ TESTS = {
     "urlgetter": True,
     "echcheck": True,
     "kzmitm": True,
+    "dnscheck": False,
     "sni_blocking": False,
     "tlsmiddlebox": False,
     "tlsping": False,
