@@ -43,6 +43,8 @@ def object_in(text: bytes) -> dict[str, Any]:
 def document_of(value: Row) -> Document:
     """The measurement in an object decoded from JSON; raises NoMeasurementError."""
     name, start = value.get("test_name"), value.get("measurement_start_time")
+    if start is None:
+        start = value.get("test_start_time")  # of the whole run: some minutes earlier
     if not isinstance(name, str) or not isinstance(start, str):
         raise NoMeasurementError("no OONI measurement: test_name or measurement_start_time is missing")
     keys = value.get("test_keys")
