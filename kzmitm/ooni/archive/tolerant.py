@@ -27,17 +27,25 @@ def decode_tolerant(text: bytes) -> Document:
 
 
 def object_in(text: bytes) -> dict[str, Any]:
-    """The object in a JSON text, taken out of its envelope; raises NoMeasurementError."""
+    """The object in a JSON text, taken out of what OONI wraps it in; raises NoMeasurementError."""
     try:
         value = decode_loosely(text)
         if isinstance(value, dict) and value.get("format") == "json" and "content" in value:
             value = value["content"]  # a .post envelope; its content may be JSON in a text
             value = decode_loosely(value.encode()) if isinstance(value, str) else value
+        elif isinstance(value, dict) and (raw := value.get("raw_measurement")) is not None:
+            value = _with_uid(decode_loosely(raw.encode()) if isinstance(raw, str) else raw, value)
     except UNREADABLE as exc:
         raise NoMeasurementError("not JSON: {why}", why=exc) from None
     if not isinstance(value, dict):
         raise NoMeasurementError("not an object")
     return value
+
+
+def _with_uid(document: Any, told: Row) -> Any:
+    """A document out of what OONI's API tells of it (`measurement_meta`); old ones lack a uid."""
+    uid = told.get("measurement_uid")
+    return {"measurement_uid": uid} | document if isinstance(document, dict) else document
 
 
 def document_of(value: Row) -> Document:

@@ -222,6 +222,25 @@ def test_every_field_may_be_missing_or_wrong(name, era, wrong):
             assert (why is not None) is fatal
 
 
+def test_what_oonis_interface_tells_of_a_measurement_holds_it():
+    """`/api/v1/measurement_meta?full=true` has the document as a text, beside what is said of it."""
+    made = sample()
+    meta = {"anomaly": True, "measurement_uid": made["measurement_uid"], "test_name": made["test_name"]}
+    meta |= {"measurement_start_time": "2024-03-01T12:00:00Z", "raw_measurement": json.dumps(made)}
+    assert read(json.dumps(meta).encode()).kept == read(made).kept
+    del made["measurement_uid"]
+    for raw in (json.dumps(made), made):
+        meta["raw_measurement"] = raw
+        ((row_of_it,), *_) = read(json.dumps(meta).encode()).kept
+        assert row_of_it["uid"] == meta["measurement_uid"]
+
+
+@pytest.mark.parametrize("raw", ["", "[]", "null", "{", '"x"'])
+def test_a_document_that_the_interface_lost_is_none(raw):
+    meta = {"measurement_uid": "20240301", "test_name": "web_connectivity", "raw_measurement": raw}
+    assert Rows().add(json.dumps(meta).encode()) is not None
+
+
 BODIES = {
     "half-character": rb"\ud83d",
     "other-half": rb"a\udc00b",
