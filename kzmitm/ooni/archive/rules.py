@@ -165,8 +165,8 @@ def family_in_control_too(case: Case) -> bool:
 
 @rule(INTERCEPTION, Confidence.LIKELY)
 def known_family(case: Case) -> bool:
-    """All traits of a family of interception roots; never more than likely, as traits are public."""
-    return case.family is not None and case.kind is Kind.CERTIFICATE
+    """All traits of a family of interception roots, whatever the failure; traits are public, so no more."""
+    return case.family is not None
 
 
 @rule(Outcome.ORIGIN_MISCONFIGURED, Confidence.LIKELY)

@@ -106,6 +106,23 @@ def _gateway(born):
     return handshake("m.reactor.cc", "5.61.239.21", UNKNOWN, [made])
 
 
+FAILURES = (
+    GO_SAYS,
+    "unknown_failure: x509: “xakep.ru” certificate is not trusted",
+    "unknown_failure: x509: OSStatus -67843",
+    "unknown_failure: tls: bad certificate",
+    "ssl_failed_handshake",
+    "connection_reset",
+    "unknown_error",
+)
+"""With a certificate that was kept, all the same."""
+
+
+def _of_failures():
+    for number, failure in enumerate(FAILURES):
+        yield f"failure-{number}", ISCA, web("xakep.ru", _one(failure=failure))
+
+
 def _of_leaves():
     for number, (failure, born, names) in enumerate(
         [
@@ -244,7 +261,7 @@ def _of_pasted_roots():
 
 
 MADE = (
-    _of_intermediates, _of_controls, _of_leaves, _of_experiments, _of_fields, _of_names, _of_unknown_roots,
+    _of_intermediates, _of_controls, _of_failures, _of_leaves, _of_experiments, _of_fields, _of_names, _of_unknown_roots,
 )  # fmt: skip
 
 

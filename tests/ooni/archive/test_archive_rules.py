@@ -86,6 +86,8 @@ CASES = [
     ("family_in_control_too", case(UNKNOWN, [FAMILY_DER], **ALIKE)),
     ("known_family", case(UNKNOWN, [FAMILY_DER])),
     ("known_family", case(UNKNOWN, [FAMILY_DER], role="resolver")),
+    ("known_family", case(RESET, [FAMILY_DER], **FINE)),
+    ("known_family", case("unknown_failure: tls: bad certificate", [FAMILY_DER])),
     ("known_family", case(INVALID, [FAMILY_DER], **FINE)),
     ("control_fails_alike", case(UNKNOWN, unknown()[:1], in_control=True, **ALIKE)),
     ("control_fails_alike", case(UNKNOWN, in_control=True, **ALIKE)),
