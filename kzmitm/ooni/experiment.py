@@ -12,6 +12,9 @@ OTHER_NAME = "other_name"
 TRACE = "trace"
 """Role: with a TTL that may be too low to arrive, so a timeout says nothing."""
 
+RESOLVER = "resolver"
+"""Role: with an encrypted resolver that the probe asked on its own account; of the site it tells nothing."""
+
 UNCHECKED = "NoTLSVerify=true"
 """urlgetter's option: no handshake of the measurement was checked."""
 

@@ -388,6 +388,25 @@ def test_a_name_that_is_not_the_whole_one_is_never_likely(issuer):
     assert {one.confidence for one in results} <= {Confidence.SUSPECTED}
 
 
+@pytest.mark.parametrize(
+    ("issuer", "named"),
+    [
+        ("C=KZ, O=ISCA, CN=Gateway", True),
+        ("CN=Gateway, O=ISCA, C=KZ", True),
+        ("C=KZ, ST=Nur-Sultan, L=Nur-Sultan, O=ISCA, CN=Gateway", True),
+        ("O=Other, CN=Information Security Certification Authority", True),
+        ("C=DE, O=ISCA, CN=ISCA Root", False),
+        ("O=ISCA, CN=ISCA Root", False),
+        ("C=KZ, O=ISCA LLP, CN=Gateway", False),
+        ("C=KZ, O=NISCA, CN=Gateway", False),
+    ],
+)
+def test_an_organisation_of_four_letters_is_named_with_its_country(issuer, named):
+    """Others have the same initials, who intercept nobody in Kazakhstan."""
+    results = found(make(SITE, issuer, key=ec_key("leaf"), signer=rsa_key("x")))
+    assert ("kz-isca" in {one.authority.id for one in results}) is named
+
+
 def test_a_root_of_the_whole_name_is_no_more_than_a_name_without_a_leaf_under_it():
     (only,) = [one for one in found(make(QAZNET, key=rsa_key("new"))) if one.authority.id == "kz-qaznet"]
     assert (only.authority.match, only.confidence) == ("name", Confidence.SUSPECTED)

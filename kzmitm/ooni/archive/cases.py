@@ -20,8 +20,14 @@ from kzmitm.pki.attribution import Attribution
 from kzmitm.pki.cache import CertificateCache
 from kzmitm.pki.kinds import INTERCEPTION_KINDS
 from kzmitm.pki.kinds import Kind as AuthorityKind
+from kzmitm.pki.report import PathStatus
+from kzmitm.pki.requirements import EXTENSIONS
+from kzmitm.pki.store import TrustStore
 from kzmitm.verdict.handshake import STRONG_MATCHES, HandshakeFacts, Judging, State, assessor
 from kzmitm.verdict.names import is_government
+
+_RECEIPTS = frozenset({EXTENSIONS["signed_certificate_timestamps"], EXTENSIONS["authority_info_access"]})
+"""Receipts of logs, which take only what public CAs sign (RFC 6962, 3.3), and where the issuer's own is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,10 @@ class Case:
     situation: Situation
     facts: HandshakeFacts | None
     is_vouched_for: bool = False
-    """Probes verified the same certificate, or others of the same CA, elsewhere in the archive."""
+    """Probes verified the same topmost certificate, or others of the same CA, elsewhere in the archive; or it
+    is a root of the store, signed by another."""
+    names_root: bool = False
+    """The topmost certificate names a root of the store as its issuer: that is missing nowhere."""
 
     @cached_property
     def kind(self) -> Kind:
@@ -133,7 +142,10 @@ class Case:
 
     @cached_property
     def interceptor(self) -> Attribution | None:
-        """A known interception key in the chain's own line of signatures, on no service of its own state."""
+        """A known interception key in the chain's own line of signatures.
+
+        Not on a service of its own state, which may use it, unless the control is shown something better.
+        """
         return self._attributed(STRONG_MATCHES)
 
     @cached_property
@@ -150,7 +162,7 @@ class Case:
             if (
                 authority.match in matches
                 and authority.kind in INTERCEPTION_KINDS
-                and not is_government(self.hostname, authority.country)
+                and not (self.control is not Kind.NONE and is_government(self.hostname, authority.country))
             ):
                 return one
         return None
@@ -170,12 +182,46 @@ class Case:
         """A key of the pinned store, or of a chain verified elsewhere, vouches for what was kept."""
         if self.facts is None:
             return False
-        return self.is_vouched_for or self.facts.is_anchored or self.facts.has_public_issuer
+        return self.has_voucher or self.facts.is_anchored or self.facts.has_public_issuer
+
+    @cached_property
+    def has_voucher(self) -> bool:
+        """What is vouched for is what signed the leaf: anybody can put a public CA behind one of his own."""
+        return (
+            self.is_vouched_for
+            and self.facts is not None
+            and self._topmost.sha256 == self.facts.chain[-1].sha256
+        )
+
+    @property
+    def _topmost(self) -> Certificate:
+        """The last certificate that signatures lead to from the first; `facts` is not None."""
+        assert self.facts is not None  # noqa: S101 - callers look first
+        report = self.facts.report
+        return self.facts.chain[0] if report is None or report.topmost is None else report.topmost
 
     @cached_property
     def claims_public(self) -> bool:
-        """Only a name says that a public CA signed it: true of a forgery, and of an incomplete chain."""
-        return self.facts is not None and self.facts.claims_public_issuer
+        """Only a name, or receipts that nobody checked, say that a public CA signed it.
+
+        True of a forgery, and of an incomplete chain: of the many CAs of resellers, no key is known.
+        """
+        return self.facts is not None and (self.facts.claims_public_issuer or self._has_receipts)
+
+    @cached_property
+    def _has_receipts(self) -> bool:
+        """The server's certificate alone, with what a public CA puts into one, under no product's name."""
+        assert self.facts is not None  # noqa: S101 - callers look first
+        report, leaf = self.facts.report, self.facts.chain[0]
+        return (
+            report is not None
+            and report.path is PathStatus.UNKNOWN_ISSUER
+            and not self.names_root
+            and self._topmost.sha256 == leaf.sha256
+            and not leaf.is_ca
+            and _RECEIPTS.issubset(oid for oid, _ in leaf.extensions)
+            and self.named is None
+        )
 
     @cached_property
     def is_for_host(self) -> bool:
@@ -203,10 +249,15 @@ class Case:
         """
         if self.facts is None:
             return ""
-        top = self.facts.chain[-1]
+        top = self._topmost
         if not top.is_ca and not self.facts.is_self_signed:
             return f"id:{top.authority_key_id.hex()}" if top.authority_key_id else ""
         return f"key:{top.spki_sha256}" if top.spki_sha256 else ""
+
+    @cached_property
+    def issuer_country(self) -> str:
+        """The country in the name of who signed, as that name has it, or ""."""
+        return "" if self.facts is None else self._topmost.issuer.country or ""
 
 
 def case_of(
@@ -216,7 +267,17 @@ def case_of(
     if not ders:
         return Case(situation, None)
     facts = facts_by_name(ders, judging)(situation.name or situation.host)
-    return Case(situation, facts, vouchers.vouch_for(facts.chain, judging.cache))
+    top = facts.chain[-1]
+    vouched = vouchers.vouch_for(facts.chain, judging.cache) or is_of_store(top, judging.store)
+    return Case(situation, facts, vouched, bool(judging.store.with_subject(top.issuer)))
+
+
+def is_of_store(found: Certificate, store: TrustStore) -> bool:
+    """Name and key are those of a root of the store: a certificate that another root, perhaps gone, gave it.
+
+    Old probes keep such a one (AddTrust in 2020, DST Root CA X3 in 2021 and 2024); its key is public's.
+    """
+    return any(root.subject.der == found.subject.der for root in store.with_key(found.spki_sha256))
 
 
 def facts_by_name(ders: tuple[bytes, ...], judging: Judging) -> Callable[[str], HandshakeFacts]:

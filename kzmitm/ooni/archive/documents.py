@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from kzmitm.ooni.archive.loose_json import UNREADABLE
+from kzmitm.ooni.archive.resolvers import refused_any
 from kzmitm.ooni.archive.search import find
 from kzmitm.ooni.experiment import UNCHECKED, is_usual
 
@@ -125,6 +126,7 @@ class TestKeys(msgspec.Struct, gc=False):
     control: msgspec.Raw = NOTHING
     control_failure: str | None = None
     network_events: msgspec.Raw = NOTHING
+    x_doh: msgspec.Raw = NOTHING
     x_kzmitm: msgspec.Raw = NOTHING
 
 
@@ -251,7 +253,7 @@ def _is_usual(document: Document, line: bytes) -> bool:
     handshakes = document.test_keys.tls_handshakes
     if handshakes is None:
         return all(find(line, mark, 0) < 0 for mark in _ELSEWHERE)
-    if len(handshakes) > MAX_ROWS:
+    if len(handshakes) > MAX_ROWS or refused_any(document.test_keys.x_doh):
         return False
     if document.options and UNCHECKED in document.options:
         for each in handshakes:

@@ -16,7 +16,14 @@ from typing import Final, NamedTuple
 
 from kzmitm.model.certificate import Certificate
 from kzmitm.ooni.archive import certificates
-from kzmitm.ooni.archive.cases import Case, HandshakeVerdict, Situation, Vouchers, facts_by_name
+from kzmitm.ooni.archive.cases import (
+    Case,
+    HandshakeVerdict,
+    Situation,
+    Vouchers,
+    facts_by_name,
+    is_of_store,
+)
 from kzmitm.ooni.archive.failures import Kind
 from kzmitm.ooni.archive.grounds import Grounds
 from kzmitm.ooni.archive.records import (
@@ -134,7 +141,7 @@ def judge_index(index: Path, grounds: Grounds, place: Path) -> Judgement:
                 verdict = judge(case)
                 judgement.settle(row.number, row_of(verdict))
                 if _is_open(case, verdict):
-                    undecided[row.number] = Shown(case.issuer_key, case.is_for_host, case.chain), verdict
+                    undecided[row.number] = _shown(case), verdict
             if record.number >= 0 and first is not None:
                 telling, facts = certificates.facts_of(first, grounds.registry, published)
                 judgement.tell(telling)
@@ -172,10 +179,15 @@ class _Bench:
             if moment not in known:
                 judging = Judging(self._grounds.registry, store, self._cache, at, tuple(near))
                 known[moment] = lru_cache(MAX_NAMES)(facts_by_name(tuple(record.ders), judging))
-            yield Case(situation, known[moment](situation.name or situation.host), vouched)
+            facts = known[moment](situation.name or situation.host)
+            yield Case(situation, facts, vouched, bool(store.with_subject(chain[-1].issuer)))
 
     def _is_vouched_for(self, chain: tuple[Certificate, ...], *, shown: bool) -> bool:
-        return shown or self._vouchers.vouch_for(chain, self._cache)
+        return (
+            shown
+            or self._vouchers.vouch_for(chain, self._cache)
+            or is_of_store(chain[-1], self._grounds.store)
+        )
 
 
 class _Turns:
@@ -190,6 +202,10 @@ class _Turns:
         """How many have begun, and how many have ended: both ends of a validity belong to it."""
         at = at.replace(microsecond=0)
         return bisect_right(self._begins, at), bisect_left(self._ends, at)
+
+
+def _shown(case: Case) -> Shown:
+    return Shown(case.issuer_key, case.issuer_country, case.is_for_host, case.chain)
 
 
 def _situation(chain: str, row: SituationRow) -> Situation:

@@ -16,7 +16,7 @@ from kzmitm.ooni.archive.harmless import is_made_by, is_made_by_dropped_one
 from kzmitm.ooni.archive.labelling import label_of
 from kzmitm.ooni.archive.rule import RULES, rule
 from kzmitm.ooni.archive.state_pki import state_pki_of
-from kzmitm.ooni.experiment import OTHER_NAME, TRACE
+from kzmitm.ooni.experiment import OTHER_NAME, RESOLVER, TRACE
 from kzmitm.pki.attribution import Attribution
 from kzmitm.pki.kinds import Kind as AuthorityKind
 from kzmitm.pki.kinds import scope_of
@@ -68,10 +68,15 @@ def _is_alien(case: Case) -> bool:
 
 @rule(None)
 def not_asked_of_the_site(case: Case) -> bool:
-    """A packet that may not have arrived, or the probe's own end: silence says nothing."""
-    if case.kind is Kind.OURS or case.situation.role not in ("", OTHER_NAME, TRACE):
-        return True
-    return case.situation.role == TRACE and case.facts is None
+    """A packet that may not have arrived, or the probe's own end: silence says nothing.
+
+    Nor does what befalls a resolver, unless an interceptor is recognised there.
+    """
+    role = case.situation.role
+    if role == RESOLVER:
+        return case.interceptor is None and case.family is None
+    ours = case.kind is Kind.OURS or role not in ("", OTHER_NAME, TRACE)
+    return ours or (role == TRACE and case.facts is None)
 
 
 @rule(INTERCEPTION, Confidence.CONFIRMED)
@@ -105,7 +110,7 @@ def vouched_for_elsewhere(case: Case) -> bool:
     facts = case.facts
     return (
         not case.situation.failure
-        and case.is_vouched_for
+        and case.has_voucher
         and facts is not None
         and facts.report is not None
         and facts.report.name is NameStatus.MATCH
@@ -133,8 +138,8 @@ def family_in_control_too(case: Case) -> bool:
 
 @rule(INTERCEPTION, Confidence.LIKELY)
 def known_family(case: Case) -> bool:
-    """All traits of a family of interception roots; never more than likely, as traits are public."""
-    return case.family is not None and case.kind is Kind.CERTIFICATE
+    """All traits of a family of interception roots, whatever the failure; traits are public, so no more."""
+    return case.family is not None
 
 
 @rule(Outcome.ORIGIN_MISCONFIGURED, Confidence.LIKELY)
@@ -164,6 +169,12 @@ def no_certificate_kept(case: Case) -> bool:
 @rule(INTERCEPTION, Confidence.LIKELY)
 def state_pki_abroad(case: Case) -> bool:
     """A state's PKI signed for a host outside its country's domain: nobody there asks it to."""
+    return case.control is Kind.NONE and state_pki_of(case) is not None
+
+
+@rule(INTERCEPTION, Confidence.SUSPECTED, asks=(CONTROL,))
+def state_pki_abroad_without_control(case: Case) -> bool:
+    """As above, with nothing to compare it with: banks of that country have hosts in other domains, too."""
     return state_pki_of(case) is not None
 
 
@@ -222,7 +233,7 @@ def public_and_broken(case: Case) -> bool:
 
 @rule(INCONCLUSIVE, asks=(WHOLE_CHAIN, CONTROL))
 def named_after_a_public_ca(case: Case) -> bool:
-    """The issuer's name is a public CA's and its key was not kept: an incomplete chain, or a forgery."""
+    """It looks like a public CA's, whose key was not kept: an incomplete chain, a clock, or a forgery."""
     return case.kind is Kind.CERTIFICATE and case.claims_public
 
 

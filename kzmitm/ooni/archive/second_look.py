@@ -4,14 +4,14 @@ Pure and independent of order: it takes every case of a certificate nobody vouch
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from kzmitm.model.verdict import Confidence, Outcome, Scope
 from kzmitm.ooni.archive.cases import Case, HandshakeVerdict
-from kzmitm.verdict.names import base_name, signed_together
+from kzmitm.verdict.names import base_name, in_country, signed_together
 
 K = TypeVar("K")
 
@@ -42,6 +42,7 @@ class Shown:
     """What the second look asks of a case (`Case` has it as well, and all else): it takes many at once."""
 
     issuer_key: str
+    issuer_country: str
     is_for_host: bool
     chain: str
 
@@ -114,11 +115,25 @@ def _issuers(met: Mapping[K, Met]) -> dict[K, HandshakeVerdict]:
                     )
             elif each.case.is_for_host and contrast:
                 changed[key] = _intercepted(verdict, "archive.issuer_met_beside_a_control", Confidence.LIKELY)
-            elif each.case.is_for_host and len(hosts) >= MIN_HOSTS:
+            elif each.case.is_for_host and len(hosts) >= MIN_HOSTS and not _is_at_home(group.values()):
                 changed[key] = _intercepted(
                     verdict, "archive.issuer_of_unrelated_hosts", Confidence.SUSPECTED
                 )
     return changed
+
+
+def _is_at_home(group: Collection[Met]) -> bool:
+    """The issuer is of a country, and all its hosts are in the domain of that country.
+
+    Courts, banks and universities of one country have authorities in common that are public nowhere.
+    """
+    countries = {each.case.issuer_country for each in group}
+    return all(
+        in_country(sighting.host, country)
+        for country in countries
+        for each in group
+        for sighting in each.sightings
+    )
 
 
 def _intercepted(verdict: HandshakeVerdict, rule: str, confidence: Confidence) -> HandshakeVerdict:

@@ -62,7 +62,14 @@ def _without_envelope(value: Row) -> Any:
         inner = value["raw_measurement"]
         if inner in ("", None):
             raise NoMeasurementError("an answer of OONI's API that there is no such measurement")
-    return _decoded(inner.encode("utf-8", "replace")) if isinstance(inner, str) else inner
+    inner = _decoded(inner.encode("utf-8", "replace")) if isinstance(inner, str) else inner
+    return _with_uid(inner, value) if inner is not value else inner
+
+
+def _with_uid(document: Any, told: Row) -> Any:
+    """A document out of what OONI's API tells of it (`measurement_meta`); old ones lack a uid."""
+    uid = told.get("measurement_uid")
+    return {"measurement_uid": uid} | document if uid and isinstance(document, dict) else document
 
 
 def document_of(value: Row) -> Document:
@@ -70,6 +77,8 @@ def document_of(value: Row) -> Document:
     if not value:
         raise NoMeasurementError("an empty object, as OONI's uploader writes for what it could not read")
     name, start = value.get("test_name"), value.get("measurement_start_time")
+    if start is None:
+        start = value.get("test_start_time")  # of the whole run: some minutes earlier
     if not isinstance(name, str) or not isinstance(start, str):
         raise NoMeasurementError("no OONI measurement: test_name or measurement_start_time is missing")
     keys = value.get("test_keys")

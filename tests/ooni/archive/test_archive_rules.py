@@ -51,6 +51,11 @@ OTHER = "other.test"
 PORTAL = genuine(OTHER)
 CLAIMED = (leaf(HOST, "O=Public Trust, CN=Public Issuer 9", located=True),)
 FORGED = (leaf(HOST, ROOT, issuer_key="somebody else"),)
+RESELLER = "O=Let's Pretend, CN=R3"
+LOGGED = (leaf(HOST, RESELLER, located=True),)
+OLD_LOGGED = (leaf(HOST, RESELLER, located=True, start=datetime(2020, 1, 1, tzinfo=UTC)),)
+CROSS_SIGNED = (certificate(ROOT, "O=Former, CN=Former Root", own_key=ROOT, ca=True),)
+PASTED = (leaf(HOST, ROOT, issuer_key="somebody else"), ISSUER_DER)
 ALIKE = {"control": UNKNOWN}
 SUB_DER = certificate("O=Nobody Knows, CN=Sub", UNKNOWN_CA, ca=True)
 STATE_BELOW = (*state(), certificate(STATE_ROOT, FORMER_ROOT, **LONG), FORMER_ROOT_DER)
@@ -65,9 +70,12 @@ LIED_TO = {"private": True, "in_control": False}
 UNKNOWN_ISSUER = parse_certificate(UNKNOWN_DER)
 VOUCHED = Vouchers(shown=frozenset({UNKNOWN_ISSUER.sha256}))
 SIGNED = Vouchers(issuers=(UNKNOWN_ISSUER,))
+PUBLIC = Vouchers(shown=frozenset({parse_certificate(ISSUER_DER).sha256}))
 
 CASES = [
     ("not_asked_of_the_site", case(UNKNOWN, state(), role="benign_sni")),
+    ("not_asked_of_the_site", case(UNKNOWN, unknown(), role="resolver")),
+    ("not_asked_of_the_site", case(RESET, role="resolver")),
     ("not_asked_of_the_site", case("interrupted")),
     ("not_asked_of_the_site", case("generic_timeout_error", role="trace")),
     ("known_key", case(UNKNOWN, [STATE_CA_DER])),
@@ -77,6 +85,7 @@ CASES = [
     ("known_key", case(RESET, [STATE_ROOT_DER])),
     ("known_key", case(UNKNOWN, [STATE_CA_DER], role="other_name")),
     ("known_key", case(UNKNOWN, state(), role="trace")),
+    ("known_key", case(UNKNOWN, [STATE_CA_DER], role="resolver")),
     ("verified_by_the_probe", case()),
     ("verified_by_the_probe", case("", genuine(), control=UNKNOWN, **LIED_TO)),
     ("verified_here", case("", genuine(), verified=False)),
@@ -86,6 +95,9 @@ CASES = [
     ("public_for_another_name", case("", PORTAL, role="trace", verified=False)),
     ("family_in_control_too", case(UNKNOWN, [FAMILY_DER], **ALIKE)),
     ("known_family", case(UNKNOWN, [FAMILY_DER])),
+    ("known_family", case(UNKNOWN, [FAMILY_DER], role="resolver")),
+    ("known_family", case(RESET, [FAMILY_DER], **FINE)),
+    ("known_family", case("unknown_failure: tls: bad certificate", [FAMILY_DER])),
     ("known_family", case(INVALID, [FAMILY_DER], **FINE)),
     ("control_fails_alike", case(UNKNOWN, unknown()[:1], in_control=True, **ALIKE)),
     ("control_fails_alike", case(UNKNOWN, in_control=True, **ALIKE)),
@@ -95,9 +107,10 @@ CASES = [
     ("no_certificate_kept", case(UNKNOWN, **FINE)),
     ("no_certificate_kept", case("ssl_error: error:14007086: certificate verify failed")),
     ("no_certificate_kept", case(UNKNOWN, [b"no certificate"], **FINE)),
-    ("state_pki_abroad", case(UNKNOWN, STATE_PKI)),
-    ("state_pki_abroad", case(UNKNOWN, STATE_PKI, control=RESET)),
+    ("state_pki_abroad", case(UNKNOWN, STATE_PKI, **FINE)),
     ("state_pki_abroad", case(UNKNOWN, [EGOV_ROOT_DER], **FINE)),
+    ("state_pki_abroad_without_control", case(UNKNOWN, STATE_PKI)),
+    ("state_pki_abroad_without_control", case(UNKNOWN, STATE_PKI, control=RESET)),
     ("state_pki_of_its_own_will", case(HOSTNAME, STATE_PKI_ELSEWHERE)),
     ("state_pki_of_its_own_will", case(UNKNOWN, STATE_PKI_HOME, name="bank.kz", host="bank.kz")),
     ("state_pki_of_its_own_will", case(UNKNOWN, STATE_PKI_HOME, name=IP, host=IP)),
@@ -115,6 +128,8 @@ CASES = [
     ("public_and_refused", case(UNKNOWN, [UNKNOWN_DER], vouchers=VOUCHED, **FINE)),
     ("public_and_refused", case(UNKNOWN, unknown()[:1], vouchers=SIGNED, **FINE)),
     ("control_is_content", case(UNKNOWN, FORGED, vouchers=SIGNED, **FINE)),
+    ("public_and_refused", case(INVALID, CROSS_SIGNED, **FINE)),
+    ("public_and_broken", case(INVALID, CROSS_SIGNED)),
     ("public_and_broken", case(INVALID, OLD)),
     ("public_and_broken", case(HOSTNAME, PORTAL)),
     ("public_and_broken", case(INVALID, OLD, control=RESET)),
@@ -133,8 +148,16 @@ CASES = [
     ("unknown_and_no_control", case(UNKNOWN, origin(issuer_key="a forger"))),
     ("unknown_and_no_control", case(HOSTNAME, origin(OTHER))),
     ("unknown_for_another_host", case(HOSTNAME, origin(OTHER), **FINE)),
+    ("named_after_a_public_ca", case(UNKNOWN, LOGGED, **FINE)),
+    ("named_after_a_public_ca", case(INVALID, OLD_LOGGED, **FINE)),
+    ("named_after_a_public_ca", case(UNKNOWN, LOGGED)),
     ("control_is_content", case(UNKNOWN, [UNKNOWN_DER], **FINE)),
     ("control_is_content", case(UNKNOWN, FORGED, **FINE)),
+    ("control_is_content", case(UNKNOWN, PASTED, vouchers=PUBLIC, **FINE)),
+    ("control_is_content", case(UNKNOWN, [leaf(HOST, ROOT, issuer_key="other", located=True)], **FINE)),
+    ("control_is_content", case(UNKNOWN, [leaf(HOST, RESELLER, located=True, logged=False)], **FINE)),
+    ("control_is_content", case(UNKNOWN, [leaf(HOST, RESELLER)], **FINE)),
+    ("control_is_content", case(UNKNOWN, [leaf(HOST, AV_CA, located=True)], **FINE)),
     ("control_is_content", case(UNKNOWN, self_signed(), control="page")),
     ("control_is_content", case(INVALID, [SUB_DER], **FINE)),
     ("control_is_content", case(UNKNOWN, under(AV_CA, AV_DER), **FINE)),
@@ -167,6 +190,7 @@ IDS = (
     "archive.control_fails_alike_somewhere",
     "archive.no_certificate_kept",
     "archive.state_pki_abroad",
+    "archive.state_pki_abroad_without_control",
     "archive.state_pki_of_its_own_will",
     "archive.public_at_a_private_address",
     "archive.private_address",
@@ -282,8 +306,13 @@ def test_a_box_that_the_control_meets_too_is_its_owners():
 def test_a_service_of_the_state_itself_may_use_its_root():
     told = judge(case(UNKNOWN, state("www.gov.kz"), name="www.gov.kz", host="www.gov.kz"))
     assert told.rule == "archive.unknown_and_no_control"
+    told = judge(case(UNKNOWN, state("www.gov.kz"), name="www.gov.kz", host="www.gov.kz", **ALIKE))
+    assert told.rule == "archive.control_fails_alike_somewhere"
+
+
+def test_a_service_of_the_state_that_shows_others_something_better_does_not():
     told = judge(case(UNKNOWN, state("www.gov.kz"), name="www.gov.kz", host="www.gov.kz", control="ok"))
-    assert (told.rule, told.authority) == ("archive.control_is_content", "")
+    assert (told.rule, told.authority) == ("archive.known_key", "state")
 
 
 @pytest.mark.parametrize(
@@ -329,6 +358,22 @@ def test_labels_are_of_oonis_ontology(label, made):
 def test_the_key_of_an_issuer_tells_it_from_others(issuer, made):
     assert made.issuer_key.startswith(issuer)
     assert bool(made.issuer_key) is bool(issuer)
+
+
+def test_a_certificate_sent_along_is_not_who_signed():
+    """Anybody can put a public CA's certificate, or a known interceptor's, behind a leaf of his own."""
+    alone = case("", self_signed(), verified=False)
+    for other in (STATE_ROOT_DER, ISSUER_DER):
+        made = case("", (*self_signed(), other), verified=False, vouchers=PUBLIC)
+        assert made.issuer_key == alone.issuer_key
+        assert judge(made).rule == "archive.unknown_and_no_control"
+
+
+def test_the_country_of_an_issuer_is_read_where_it_was_kept():
+    assert case(UNKNOWN, [EGOV_ROOT_DER]).issuer_country == "KZ"
+    assert case(UNKNOWN, under(EGOV_ROOT, EGOV_ROOT_DER)[:1]).issuer_country == "KZ"
+    assert case(UNKNOWN, [UNKNOWN_DER]).issuer_country == ""
+    assert case(UNKNOWN).issuer_country == ""
 
 
 def test_a_leaf_that_was_not_kept_named_the_host_by_the_probes_word():

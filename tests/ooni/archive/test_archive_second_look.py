@@ -117,6 +117,19 @@ class TestIssuers:
             (Outcome.INTERCEPTION, Confidence.SUSPECTED)
         }
 
+    def test_of_a_country_over_hosts_of_its_own_domain_are_not(self):
+        """Banks, courts and universities have authorities of their country in common, public nowhere."""
+        root = [certificate("C=BR, O=Raiz, CN=Raiz v5", ca=True, names=None)]
+        home = ("www.court.jus.br", "www.senate.leg.br", "www.bank.com.br", "www.army.mil.br")
+        assert rules(looked(*[shown(host, root) for host in home])) == ["unknown_and_no_control"] * 4
+        assert (
+            rules(looked(*[shown(host, root) for host in (*home, "a.example")]))
+            == ["issuer_of_unrelated_hosts"] * 5
+        )
+        abroad = ("a.ru", "b.ru", "c.ru")
+        assert rules(looked(*[shown(host, root) for host in abroad])) == ["issuer_of_unrelated_hosts"] * 3
+        assert rules(looked(*[shown(host) for host in abroad])) == ["issuer_of_unrelated_hosts"] * 3
+
     def test_of_too_few_hosts_are_not(self):
         assert rules(looked(*[shown(host) for host in HOSTS[: MIN_HOSTS - 1]])) == [
             "unknown_and_no_control"

@@ -29,7 +29,7 @@ from kzmitm.ooni.archive.documents import decode_typed, without_pages
 from kzmitm.ooni.archive.reading import TooLong
 
 STYLES = ("go", "uploader")
-NOT_USUAL = {"tlsmiddlebox", "tlsping", "sni_blocking"}
+NOT_USUAL = {"tlsmiddlebox", "tlsping", "sni_blocking", "echcheck"}
 MARKS = (
     '"response":{"body":"',
     '","body_is_truncated":',
@@ -215,8 +215,30 @@ def test_every_field_may_be_missing_or_wrong(name, era, wrong):
                 assert patient.add(f'{{"format":"json","content":{text}}}'.encode()) == why
             assert fast.kept == patient.kept
             assert len(fast.measurements) == (why is None)
-            fatal = path == ("measurement_start_time",) or (path == ("test_name",) and type(value) is not str)
+            is_given = value is not None and value is not MISSING  # else that of the whole run stands for it
+            fatal = (path == ("measurement_start_time",) and is_given) or (
+                path == ("test_name",) and type(value) is not str
+            )
             assert (why is not None) is fatal
+
+
+def test_what_oonis_interface_tells_of_a_measurement_holds_it():
+    """`/api/v1/measurement_meta?full=true` has the document as a text, beside what is said of it."""
+    made = sample()
+    meta = {"anomaly": True, "measurement_uid": made["measurement_uid"], "test_name": made["test_name"]}
+    meta |= {"measurement_start_time": "2024-03-01T12:00:00Z", "raw_measurement": json.dumps(made)}
+    assert read(json.dumps(meta).encode()).kept == read(made).kept
+    del made["measurement_uid"]
+    for raw in (json.dumps(made), made):
+        meta["raw_measurement"] = raw
+        ((row_of_it,), *_) = read(json.dumps(meta).encode()).kept
+        assert row_of_it["uid"] == meta["measurement_uid"]
+
+
+@pytest.mark.parametrize("raw", ["", "[]", "null", "{", '"x"'])
+def test_a_document_that_the_interface_lost_is_none(raw):
+    meta = {"measurement_uid": "20240301", "test_name": "web_connectivity", "raw_measurement": raw}
+    assert Rows().add(json.dumps(meta).encode()) is not None
 
 
 BODIES = {

@@ -6,6 +6,7 @@ from archive_samples import both, document, enveloped, read, row, sample, withou
 from kzmitm.ooni.experiment import (
     MAX_OBJECTS,
     OTHER_NAME,
+    RESOLVER,
     TRACE,
     UNCHECKED,
     experiments,
@@ -18,9 +19,9 @@ CONNECT = {"operation": "connect", "failure": None, "address": "95.59.1.9:443", 
 TESTS = {
     "web_connectivity": True,
     "urlgetter": True,
-    "echcheck": True,
     "kzmitm": True,
     "dnscheck": False,
+    "echcheck": False,
     "sni_blocking": False,
     "tlsmiddlebox": False,
     "tlsping": False,
@@ -51,7 +52,7 @@ REAL = {
     "isca_tlsping": [("ssl_unknown_authority", "", True, "")] * 2,
     "isca_sni_blocking": [("ssl_unknown_authority", OTHER_NAME, True, "ok")],
     "clean_sni_blocking": [("ssl_invalid_hostname", OTHER_NAME, True, "ok")],
-    "isca_echcheck": [("ssl_unknown_authority", "", True, "")] * 2,
+    "isca_echcheck": [("ssl_unknown_authority", "", False, "")] * 2,
     "isca_intermediate": [("ssl_unknown_authority", "", True, "ok")],
 }
 
@@ -166,9 +167,7 @@ def test_sni_blocking_without_its_parts_has_no_handshakes(keys):
     assert found_in("sni_blocking", keys) == []
 
 
-@pytest.mark.parametrize(
-    "test", ["web_connectivity", "urlgetter", "echcheck", "kzmitm", "facebook_messenger"]
-)
+@pytest.mark.parametrize("test", ["web_connectivity", "urlgetter", "kzmitm", "facebook_messenger"])
 def test_most_have_a_list(test):
     assert [
         each[2]
@@ -181,6 +180,56 @@ def test_most_have_a_list(test):
     assert [each.verified for each in found_in(test, {"tls_handshakes": [row()]}, "NoTLSVerify=false")] == [
         True
     ]
+
+
+def test_echcheck_asks_the_roots_of_the_device():
+    """The engine gives it no list of roots, and the system's may hold an interceptor's."""
+    made = document(tls_handshakes=[row(failure=None), row()]) | {"test_name": "echcheck"}
+    assert [each[4] for each in handshakes(made)] == [False, False]
+
+
+LOOKUPS = {
+    "two": ({"dot://a/": {"tls_handshakes": [row()]}, "doh": {"tls_handshakes": [row(failure=None)]}}, 2),
+    "null": (None, 0),
+    "list": ([{"tls_handshakes": [row()]}], 0),
+    "other": ({"dot://a/": None, "dot://b/": {"tls_handshakes": None}}, 0),
+}
+
+
+@pytest.mark.parametrize(("lookups", "count"), LOOKUPS.values(), ids=LOOKUPS)
+def test_every_lookup_of_dnscheck_has_handshakes_of_its_own(lookups, count):
+    found = handshakes(document(lookups=lookups) | {"test_name": "dnscheck", "input": "dot://dns.google/"})
+    assert len(found) == count
+    assert {each[3:5] for each in found} <= {("", True)}
+
+
+def resolver(**fields):
+    return row(server_name="dns.google", address="8.8.8.8:443", **fields)
+
+
+DOH = {
+    "refused": ({"tls_handshakes": [resolver(), resolver(failure=None), resolver()]}, 2),
+    "verified": ({"tls_handshakes": [resolver(failure=None)]}, 0),
+    "nothing-kept": (
+        {"tls_handshakes": [resolver(peer_certificates=[]), resolver(peer_certificates=None)]},
+        0,
+    ),
+    "empty": ({"tls_handshakes": []}, 0),
+    "null": (None, 0),
+    "no-list": ({"tls_handshakes": None}, 0),
+    "other": ({"tls_handshakes": [None, 5]}, 0),
+    "list": ([], 0),
+}
+
+
+@pytest.mark.parametrize(("doh", "count"), DOH.values(), ids=DOH)
+def test_a_resolver_that_was_refused_is_looked_at(doh, count):
+    """0.5 keeps the handshakes of its own resolvers apart; of those only interceptors count."""
+    found = handshakes(document(tls_handshakes=[row(failure=None)], x_doh=doh))
+    assert found[0][1:4] == ("example.kz", "", "")
+    assert [each[:4] for each in found[1:]] == [
+        ("8.8.8.8", "dns.google", "ssl_unknown_authority", RESOLVER)
+    ] * count
 
 
 REQUESTS = {
