@@ -261,7 +261,8 @@ def _of_pasted_roots():
 
 
 MADE = (
-    _of_intermediates, _of_controls, _of_failures, _of_leaves, _of_experiments, _of_fields, _of_names, _of_unknown_roots,
+    _of_intermediates, _of_controls, _of_failures, _of_leaves, _of_experiments, _of_fields, _of_names,
+    _of_unknown_roots,
 )  # fmt: skip
 
 
