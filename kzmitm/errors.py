@@ -29,6 +29,10 @@ class UsageError(KzmitmError):
     """The caller's input cannot be used: a bad option, list, control file or store (exit 2)."""
 
 
+class UnreachedError(KzmitmError):
+    """The way out that was asked for is down: nothing could be measured (exit 3)."""
+
+
 class ConsentError(KzmitmError):
     """The user has not agreed to a scan yet (exit 4)."""
 

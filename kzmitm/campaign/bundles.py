@@ -32,6 +32,8 @@ from kzmitm.model.certificate import Certificate
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.verdict import Outcome, Verdict
 from kzmitm.verdict.engine import RULES_VERSION
+from kzmitm.verdict.facts import Facts
+from kzmitm.verdict.handshake import HandshakeFacts
 from kzmitm.verdict.judge import Judge
 
 FINDINGS: Final = frozenset(
@@ -42,8 +44,8 @@ MAX_ROWS: Final = 20_000
 """Results of one bundle: as many as a list that a bundle's limits were made for."""
 _NAME: Final = re.compile(r"evidence-(\d{8})\.zip", re.ASCII)
 
-Explain = Callable[[Measurement, Verdict], tuple[Sequence[Certificate], str]]
-"""The parsed chain that a verdict is about, and the verdict in words."""
+Explain = Callable[[Measurement, Verdict, HandshakeFacts | None], tuple[Sequence[Certificate], str]]
+"""The parsed chain of the handshake that a verdict is about, and the verdict in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,11 +148,12 @@ class _Maker:
                 found = self._judged(result, line)
                 if found is None:
                     continue
-                measurement, at, verdict, failures = found
+                facts, at, verdict = found
+                measurement = facts.measurement
                 last, count = max(last, at), count + 1
                 if journal is None:
                     journal = JournalWriter.begin(self._place, self._journal_plan(measurement, at))
-                self._add(journal, result, measurement, verdict, failures)
+                self._add(journal, result, facts, verdict)
                 if count >= MAX_ROWS:
                     break
             if journal is None:
@@ -165,9 +168,7 @@ class _Maker:
                 assert isinstance(journal.medium, Folder)  # noqa: S101 - it was begun in a folder
                 journal.medium.remove(BEGIN)
 
-    def _judged(
-        self, result: Result, line: bytes | None
-    ) -> tuple[Measurement, datetime, Verdict, Sequence[str | None]] | None:
+    def _judged(self, result: Result, line: bytes | None) -> tuple[Facts, datetime, Verdict] | None:
         """What belongs into the bundle. The others are only counted, as a verdict rests on the whole run."""
         if line is None:
             return None
@@ -188,22 +189,16 @@ class _Maker:
         facts = self._judge.facts(measurement, at)
         verdict = self._judge.verdict_of(facts)
         belongs = self._wants_all or not FINDINGS.isdisjoint((result.outcome, verdict.outcome))
-        return (measurement, at, verdict, facts.failures) if belongs else None
+        return (facts, at, verdict) if belongs else None
 
-    def _add(
-        self,
-        journal: JournalWriter,
-        result: Result,
-        measurement: Measurement,
-        verdict: Verdict,
-        failures: Sequence[str | None],
-    ) -> None:
-        chain, words = self._means.explain(measurement, verdict)
+    def _add(self, journal: JournalWriter, result: Result, facts: Facts, verdict: Verdict) -> None:
+        measurement = facts.measurement
+        chain, words = self._means.explain(measurement, verdict, self._judge.deciding(facts))
         job = self._plan.job(self._share, result.number)
         journal.add(
             measurement,
             verdict,
-            failures=failures,
+            failures=facts.failures,
             certificates=chain,
             explanation=words,
             annotations=annotations_of(job),
@@ -216,7 +211,8 @@ class _Maker:
         for settled in self._judge.settle():
             measurement = settled.facts.measurement
             if self._doubtful.get(id(measurement)) is journal:
-                chain, words = self._means.explain(measurement, settled.verdict)
+                about = self._judge.deciding(settled.facts)
+                chain, words = self._means.explain(measurement, settled.verdict, about)
                 journal.amend(measurement, settled.verdict, certificates=chain, explanation=words)
 
     def _journal_plan(self, first: Measurement, at: datetime) -> JournalPlan:

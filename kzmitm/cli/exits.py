@@ -2,7 +2,14 @@
 
 from enum import IntEnum
 
-from kzmitm.errors import BundleError, ConsentError, FingerprintError, KzmitmError, UsageError
+from kzmitm.errors import (
+    BundleError,
+    ConsentError,
+    FingerprintError,
+    KzmitmError,
+    UnreachedError,
+    UsageError,
+)
 from kzmitm.report.language import N_
 
 
@@ -32,6 +39,7 @@ EPILOG = N_("""exit codes:
 
 CODES: tuple[tuple[type[KzmitmError], Exit], ...] = (
     (ConsentError, Exit.NO_CONSENT),
+    (UnreachedError, Exit.UNDECIDED),
     (UsageError, Exit.USAGE),
     (BundleError, Exit.USAGE),
     (FingerprintError, Exit.USAGE),

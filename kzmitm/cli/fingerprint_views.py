@@ -86,7 +86,8 @@ def authority_lines(entry: KnownAuthority) -> Iterator[Line]:
     )
     for certificate in entry.certificates:
         yield Line(
-            f"{certificate.role}: {harmless(certificate.subject or _('subject unknown'))}",
+            f"{certificate.role}: "
+            f"{harmless(certificate.name or certificate.subject or _('subject unknown'))}",
             style=Style.HEADING,
         )
         yield from _certificate_lines(certificate)
@@ -101,8 +102,11 @@ def _certificate_lines(certificate: KnownCertificate) -> Iterator[Line]:
     validity += f" .. {certificate.not_after:%Y-%m-%d}" if certificate.not_after else " .. ?"
     yield from _fields(
         {
+            _("subject"): certificate.subject if certificate.name else None,
             _("issuer"): certificate.issuer,
             _("valid"): validity,
+            _("public until"): certificate.document.get("public_until"),
+            _("still carried by"): ", ".join(certificate.carried_by) or None,
             _("SHA-256 of certificate"): certificate.sha256,
             _("SHA-1 of certificate"): certificate.sha1,
             _("SHA-256 of key"): certificate.spki_sha256,

@@ -139,29 +139,10 @@ def measure(measuring: Measuring, work: Callable[[Network], Awaitable[None]], *,
     consent.demand(understood=understood)
     check_ways(measuring.link, measuring.control_link)
 
-    async def run() -> None:
-        resolver = None
-        if measuring.link.resolves_names:
-            resolver = open_resolver(
-                root_pem=pinned_pem(), doh_servers=measuring.doh_servers, link=measuring.link
-            )
-        network = Network(
-            link=measuring.link,
-            resolver=resolver,
-            overrides=measuring.overrides,
-            control_link=measuring.control_link,
-        )
-        try:
-            await work(network)
-        finally:
-            if resolver is not None:
-                await resolver.aclose()
-            await close_ways(measuring.link, measuring.control_link)
-
     stop = asyncio.Event()
 
     async def until_stopped() -> None:
-        task = asyncio.ensure_future(run())
+        task = asyncio.ensure_future(_with_network(measuring, work))
         waiting = asyncio.ensure_future(stop.wait())
         await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
@@ -172,3 +153,24 @@ def measure(measuring: Measuring, work: Callable[[Network], Awaitable[None]], *,
             raise fault
 
     return run_until_stopped(until_stopped(), stop)
+
+
+async def _with_network(measuring: Measuring, work: Callable[[Network], Awaitable[None]]) -> None:
+    """Does the work, and closes the ways whatever becomes of it."""
+    resolver = None
+    if measuring.link.resolves_names:
+        resolver = open_resolver(
+            root_pem=pinned_pem(), doh_servers=measuring.doh_servers, link=measuring.link
+        )
+    network = Network(
+        link=measuring.link,
+        resolver=resolver,
+        overrides=measuring.overrides,
+        control_link=measuring.control_link,
+    )
+    try:
+        await work(network)
+    finally:
+        if resolver is not None:
+            await resolver.aclose()
+        await close_ways(measuring.link, measuring.control_link)

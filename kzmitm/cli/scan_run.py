@@ -17,7 +17,6 @@ from kzmitm.cli.ways import close_ways
 from kzmitm.evidence.control import add as add_control
 from kzmitm.evidence.control import entry_of, is_worth_recording, write_control
 from kzmitm.model.certificate import Certificate
-from kzmitm.model.failure import Failure
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.observation import Role
 from kzmitm.model.target import Target
@@ -25,17 +24,12 @@ from kzmitm.model.traits import TraitMatch
 from kzmitm.model.verdict import Outcome, Verdict
 from kzmitm.report.text import JudgedTarget, explanation_sentence, target_line
 from kzmitm.scan import Judged, Network, SilentObserver, scan
+from kzmitm.verdict.context import SILENCES
 from kzmitm.verdict.followup import FollowUp
 from kzmitm.verdict.judge import MAX_KEPT
 
 AT_ONCE = frozenset({Outcome.CLEAN, Outcome.UNREACHABLE})
 """Outcomes that the rest of the run cannot change: their lines need not wait for its end."""
-
-
-SILENCES = frozenset(
-    {Failure.NETWORK_UNREACHABLE, Failure.HOST_UNREACHABLE, Failure.GENERIC_TIMEOUT, Failure.DNS_TEMPORARY}
-)
-"""What a computer sees that is connected to nothing."""
 
 
 @dataclass(slots=True)
@@ -110,8 +104,9 @@ class ScanRun:
         """Judge again what the whole run explains, show what had to wait, close the result."""
         for settled in self._setup.judge.settle():
             held = self._held[id(settled.facts.measurement)]
-            chain = chain_of(held.measurement, self._setup.judge.cache)
-            held.judged = judged_target(held.measurement, settled.verdict, chain)
+            about = self._setup.judge.deciding(settled.facts)
+            chain = chain_of(about)
+            held.judged = judged_target(held.measurement, settled.verdict, about)
             self._told.results.amend(
                 held.measurement,
                 settled.verdict,
@@ -132,8 +127,9 @@ class ScanRun:
 
     def _take(self, judged: Judged) -> None:
         measurement, verdict = judged.measurement, judged.verdict
-        chain = chain_of(measurement, self._setup.judge.cache)
-        told = judged_target(measurement, verdict, chain)
+        about = self._setup.judge.deciding(judged.facts)
+        chain = chain_of(about)
+        told = judged_target(measurement, verdict, about)
         self._told.results.add(
             measurement,
             verdict,

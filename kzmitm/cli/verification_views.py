@@ -9,7 +9,7 @@ from kzmitm.evidence.token_check import TokenStatus
 from kzmitm.evidence.verification.proof_check import ProofCheck
 from kzmitm.evidence.verification.verify import Signer, SignerStatus, Verification
 from kzmitm.model.codec import format_time
-from kzmitm.report.language import N_, Words, _
+from kzmitm.report.language import N_, Words, _, ngettext
 from kzmitm.report.line import Line, Style
 from kzmitm.report.safe import harmless
 
@@ -166,15 +166,22 @@ def proof_sentence(proof: ProofCheck) -> str:
             "over our nonce, so who held that key cannot be checked here."
         )
     if proof.intercepted:
-        return _(
+        return ngettext(
+            "In {proven} of {all} handshake with intercepted sites the key of the forged certificate signed "
+            "our nonce, checked again now: whoever answered held that key, and did not just copy a "
+            "certificate.",
             "In {proven} of {all} handshakes with intercepted sites the key of the forged certificate signed "
             "our nonce, checked again now: whoever answered held that key, and did not just copy a "
-            "certificate."
+            "certificate.",
+            proof.intercepted,
         ).format(proven=proof.intercepted_proven, all=proof.intercepted)
     if proof.others:
-        return _(
+        return ngettext(
+            "No interception was found; in {proven} of {all} handshake the key of the certificate signed "
+            "our nonce, checked again now.",
             "No interception was found; in {proven} of {all} handshakes the key of the certificate signed "
-            "our nonce, checked again now."
+            "our nonce, checked again now.",
+            proof.others,
         ).format(proven=proof.others_proven, all=proof.others)
     return _("No certificate was presented, so there is no proof of a key to check.")
 

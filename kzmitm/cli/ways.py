@@ -3,7 +3,7 @@
 import asyncio
 
 from kzmitm.cli.loop import loop_factory
-from kzmitm.errors import UsageError
+from kzmitm.errors import UnreachedError, UsageError
 from kzmitm.netio.vantage import ProxyError, VantageLink
 from kzmitm.report.language import _
 
@@ -11,7 +11,8 @@ from kzmitm.report.language import _
 def check_ways(*links: VantageLink | None) -> None:
     """Log in where that is needed, and out again; raises UsageError with the reason for which it failed.
 
-    Nothing is asked through them: whether a proxy lets anybody through shows with the first target.
+    If the way is merely down, that is UnreachedError. Nothing is asked through them: whether a proxy lets
+    anybody through shows with the first target.
     """
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         for link in links:
@@ -24,10 +25,9 @@ async def _try(link: VantageLink) -> None:
         await link.ready()
     except ProxyError as exc:
         kind = link.vantage.kind
-        raise UsageError(
-            _("the vantage ({kind}) cannot be used: {reason}").format(kind=kind, reason=_(exc.reason)),
-            hint=exc.hint,
-        ) from None
+        why = _("the vantage ({kind}) cannot be used: {reason}").format(kind=kind, reason=_(exc.reason))
+        error = UnreachedError if exc.is_down else UsageError
+        raise error(why, hint=exc.hint) from None
     finally:
         await link.aclose()
 

@@ -51,9 +51,12 @@ def check_attachment(path: Path, filename: str) -> None:
     with open_container(path) as container:
         remove_parts(_folder(path, container) if container.is_folder else path.absolute().parent)
         check_bag(container)
-        taken = {layout.plain_attestation(name) for name in container.names}
-        if layout.plain_attestation(filename) in taken:
-            raise UsageError("{filename} is there already", hint="give another --name", filename=filename)
+        taken = {layout.plain_attestation(name): name for name in container.names}
+        there = taken.get(layout.plain_attestation(filename))
+        if there is not None:
+            raise UsageError(
+                "{path}: {filename} is there already", hint="give another --name", path=path, filename=there
+            )
 
 
 def sources_of(container: Container, names: Sequence[str]) -> list[Source]:

@@ -13,6 +13,7 @@ from typing import IO, Protocol, Self
 from kzmitm.errors import BundleError
 from kzmitm.evidence import layout
 from kzmitm.evidence.container import Container, open_container
+from kzmitm.evidence.damage import DamagedError
 from kzmitm.evidence.journal import BEGIN, MEASUREMENTS, VERDICTS, Journal, read_journal
 from kzmitm.evidence.measurement_reader import parse_object, read_documents, read_measurements
 from kzmitm.evidence.medium import Folder
@@ -87,8 +88,10 @@ class Bundle:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self.close()
+        if isinstance(error, DamagedError):
+            raise error.of(self.path) from error.__cause__
 
 
 def read_bundle(path: Path) -> Bundle:
@@ -99,6 +102,9 @@ def read_bundle(path: Path) -> Bundle:
     try:
         check_bag(container)
         return bundle_in(container, path)
+    except DamagedError as exc:
+        container.close()
+        raise exc.of(path) from exc.__cause__
     except BaseException:
         container.close()
         raise

@@ -32,8 +32,9 @@ class _Files(Protocol):
 class Container:
     """The files of one bundle, for reading; as a context manager it closes."""
 
-    def __init__(self, files: _Files) -> None:
+    def __init__(self, files: _Files, path: Path | None = None) -> None:
         self._files = files
+        self._path = path
         self.root = files.root
         """The name of the bundle's folder."""
         self.names = files.names
@@ -74,8 +75,10 @@ class Container:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self.close()
+        if isinstance(error, DamagedError) and self._path is not None:
+            raise error.of(self._path) from error.__cause__
 
     def _demand(self, name: str) -> None:
         if name not in self._known:
@@ -113,7 +116,7 @@ def open_container(path: Path) -> Container:
         if path.is_dir():
             if not is_bag(path):
                 raise BundleError("{path}: not a bundle", hint="name the file or folder of one", path=path)
-            return Container(FolderContainer(path))
+            return Container(FolderContainer(path), path)
         with open(open_regular(path), "rb") as file:  # noqa: PTH123 (a descriptor)
             head = file.read(64)
         if is_sealed(head):
@@ -122,9 +125,11 @@ def open_container(path: Path) -> Container:
                 hint="who has the key opens it: age -d -i KEY -o FILE.zip",
                 path=path,
             )
-        return Container(ZipContainer(path))
+        return Container(ZipContainer(path), path)
     except NoArchiveError:
         raise BundleError("{path}: not a bundle", hint="name the file or folder of one", path=path) from None
+    except DamagedError as exc:
+        raise exc.of(path) from exc.__cause__
     except (FileNotFoundError, NotADirectoryError):
         raise BundleError(
             "{path}: no such file", hint="name the file or folder of a bundle", path=path

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from kzmitm.errors import BundleError
 from kzmitm.wording import Wording
@@ -66,11 +67,19 @@ class Problem:
 class DamagedError(BundleError):
     """A bundle that is not what it was when it was signed, or never was one; it has a `problem`."""
 
-    def __init__(self, code: Code, file: str = "", detail: str = "") -> None:
+    def __init__(self, code: Code, file: str = "", detail: str = "", *, bundle: Path | None = None) -> None:
         self.problem = Problem(code, file, detail)
-        parts = {"code": code, "file": file, "detail": detail}
+        self.bundle = bundle
+        parts = {"bundle": bundle, "code": code, "file": file, "detail": detail}
         message = ": ".join(f"{{{name}}}" for name, said in parts.items() if said)
         super().__init__(message, hint=Wording("kzmitm verify tells more"), **parts)
+
+    def of(self, bundle: Path) -> "DamagedError":
+        """The same, which says in which bundle the file is; as it is where it does already."""
+        if self.bundle is not None:
+            return self
+        problem = self.problem
+        return DamagedError(problem.code, problem.file, problem.detail, bundle=bundle)
 
 
 class NoArchiveError(DamagedError):

@@ -146,10 +146,10 @@ def open_regular(path: Path) -> int:
     except (FileNotFoundError, NotADirectoryError):
         raise
     except OSError as exc:
-        raise BundleError("{name}: cannot be read: {why}", name=path.name, why=reason_of(exc)) from exc
+        raise BundleError("{name}: cannot be read: {why}", name=path, why=reason_of(exc)) from exc
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise BundleError("{name}: not a plain file", name=path.name)
+        raise BundleError("{name}: not a plain file", name=path)
     return descriptor
 
 
@@ -160,7 +160,7 @@ def read_regular(path: Path, *, max_bytes: int) -> bytes:
         size = os.fstat(file.fileno()).st_size
         data = file.read(max_bytes + 1) if size <= max_bytes else b""
     if max(size, len(data)) > max_bytes:
-        raise BundleError("{name}: longer than {max_bytes} octets", name=path.name, max_bytes=max_bytes)
+        raise BundleError("{name}: longer than {max_bytes} octets", name=path, max_bytes=max_bytes)
     return data
 
 

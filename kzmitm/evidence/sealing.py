@@ -10,7 +10,7 @@ key with octets left over, which age refuses. So keys are checked here, when the
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -219,26 +219,7 @@ def read_recipients(value: str) -> tuple[Recipient, ...]:
     if is_ssh or _AGE_KEY.fullmatch(kind.casefold()):
         return (parse_recipient(value),)
     _pyrage()
-    found: list[Recipient] = []
-    for number, line in enumerate(_lines(value), 1):
-        if not line or line.startswith(b"#"):
-            continue
-        if len(line) > MAX_LINE:
-            raise UsageError(
-                "{value}:{number}: line longer than {max_line} octets",
-                hint=_HINT,
-                value=value,
-                number=number,
-                max_line=MAX_LINE,
-            )
-        try:
-            # Comments of ssh keys come in any encoding; they are left out anyway.
-            found.append(parse_recipient(line.decode("utf-8", "replace")))
-        except UsageError as exc:
-            raise UsageError(
-                "{value}:{number}: {why}", hint=exc.hint, value=value, number=number, why=exc
-            ) from None
-    recipients = tuple(dict.fromkeys(found))
+    recipients = tuple(dict.fromkeys(_recipients_in(value)))
     if not recipients:
         raise UsageError("{value} holds no key", hint=_HINT, value=value)
     if len(recipients) > MAX_RECIPIENTS:
@@ -249,6 +230,27 @@ def read_recipients(value: str) -> tuple[Recipient, ...]:
             max_recipients=MAX_RECIPIENTS,
         )
     return recipients
+
+
+def _recipients_in(path: str) -> Iterator[Recipient]:
+    for number, line in enumerate(_lines(path), 1):
+        if not line or line.startswith(b"#"):
+            continue
+        if len(line) > MAX_LINE:
+            raise UsageError(
+                "{value}:{number}: line longer than {max_line} octets",
+                hint=_HINT,
+                value=path,
+                number=number,
+                max_line=MAX_LINE,
+            )
+        try:
+            # Comments of ssh keys come in any encoding; they are left out anyway.
+            yield parse_recipient(line.decode("utf-8", "replace"))
+        except UsageError as exc:
+            raise UsageError(
+                "{value}:{number}: {why}", hint=exc.hint, value=path, number=number, why=exc
+            ) from None
 
 
 def _lines(path: str) -> list[bytes]:

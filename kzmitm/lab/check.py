@@ -1,10 +1,9 @@
 """Holds what the scanner said against what stands in the way: for one site, and for every profile."""
 
-import contextlib
 import enum
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -121,9 +120,7 @@ def check_profiles(
 
     Most of the time is spent waiting for what a filter swallows, so more laboratories than cores pay.
     """
-    left: queue.SimpleQueue[str] = queue.SimpleQueue()
-    for name in wanted:
-        left.put(name)
+    left = deque(wanted)
     done: dict[str, Checked] = {}
     lock = threading.Lock()
 
@@ -132,8 +129,8 @@ def check_profiles(
             offers = {offer.profile.name: offer for offer in session.offers()}
             while True:
                 try:
-                    name = left.get_nowait()
-                except queue.Empty:
+                    name = left.popleft()
+                except IndexError:
                     return
                 checked = check_profile(session, offers[name], given)
                 with lock:
@@ -146,8 +143,6 @@ def check_profiles(
             for future in working:
                 future.result()
         except BaseException:  # Ctrl-C, or a laboratory that did not come up: nothing more is begun
-            with contextlib.suppress(queue.Empty):
-                while True:
-                    left.get_nowait()
+            left.clear()
             raise
     return [done[name] for name in wanted]

@@ -13,6 +13,8 @@ from kzmitm.evidence.files import replace_file
 from kzmitm.lab.errors import LaboratoryError
 from kzmitm.lab.profile import Expected
 from kzmitm.lab.session import Finding
+from kzmitm.model.codec import CodecError, from_json
+from kzmitm.model.location import Location
 from kzmitm.report.language import _
 
 TIMEOUT_S = 1.5
@@ -38,10 +40,13 @@ class Sources:
 
         The user's own keys have nothing to sign here, and their trust stores nothing to say.
         """
-        words = ["--i-understand", "--doh", "none", "--timeout", str(TIMEOUT_S), "--one-time-key"]
-        words.append("--no-local-roots")
-        words += ["--store", str(self.store), "--fingerprints", str(self.overlay)]
+        words = ["--doh", "none", "--timeout", str(TIMEOUT_S), "--one-time-key", "--no-local-roots"]
+        words += self.trace_words()
         return words if self.control is None else [*words, "--control", str(self.control)]
+
+    def trace_words(self) -> list[str]:
+        """Options of `kzmitm trace`."""
+        return ["--i-understand", "--store", str(self.store), "--fingerprints", str(self.overlay)]
 
 
 def leave_beside(bundle: Path, *, store: Path, control: Path) -> None:
@@ -69,8 +74,21 @@ def rows_of(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
     demand_end(done.returncode, done.stderr)
     try:
         return list(json.loads(done.stdout)["targets"])
-    except (ValueError, KeyError) as exc:
+    except (ValueError, TypeError, KeyError) as exc:
         raise LaboratoryError("the scan said nothing that can be read") from exc
+
+
+def location_of(done: subprocess.CompletedProcess[str]) -> Location:
+    """What a trace over one family came to; raises LaboratoryError if it did not end well."""
+    if done.returncode not in ENDED_WELL:
+        words = " ".join(done.stderr.split())[-400:]
+        raise LaboratoryError(
+            "the trace ended with {code}: {words}", code=done.returncode, words=words or "-"
+        )
+    try:
+        return from_json(Location, json.loads(done.stdout)["traces"][0]["location"])
+    except (ValueError, TypeError, LookupError, CodecError) as exc:
+        raise LaboratoryError("the trace said nothing that can be read") from exc
 
 
 def findings(

@@ -11,10 +11,13 @@ from kzmitm.lab.demo_browser import DemoBrowser
 from kzmitm.lab.errors import LaboratoryError
 from kzmitm.lab.network.session import NetworkSession
 from kzmitm.lab.products import how_to_get
-from kzmitm.lab.profile import all_profiles
+from kzmitm.lab.profile import Place, all_profiles
+from kzmitm.lab.session import Hop
+from kzmitm.model.location import Device, Location
 from kzmitm.report.language import _, ngettext
 from kzmitm.report.safe import harmless
 from kzmitm.report.texts import WORDS
+from kzmitm.report.trace import location_lines
 from kzmitm.wording import Wording
 
 SITE, OTHER = "social.lab.test", "news.lab.test"
@@ -86,6 +89,7 @@ class Walk:
             self._interception,
             *with_browser,
             lambda: self._scanned(out),
+            lambda: self._traced(out),
             self._others,
             *((self._warned_again,) if self._browser else ()),
             self._after,
@@ -154,6 +158,27 @@ class Walk:
         self._compare(self._audience.scan(words, out))
         self._reporting = self._session.leave_sources(out)
 
+    def _traced(self, out: Path) -> None:
+        self._audience.tell(
+            _("6. Where it happens"),
+            _(
+                "The trace sends hellos that die on the way, behind one router, behind two, and so on: with "
+                "the watched name, and with a harmless one. A certificate that comes from nearer than the "
+                "site was made there."
+            ),
+        )
+        picture = out.with_name("path.svg")
+        location = self._session.trace(SITE, picture)
+        self._audience.tell("", "\n".join(map(str, location_lines(location))))
+        gateway = next(hop for hop in self._session.hops if hop.place is Place.OPERATOR)
+        if is_at(location, gateway):
+            said = _("{address} is {title}, where the laboratory put the box.").format(
+                address=gateway.addresses[0], title=_(gateway.title)
+            )
+            self._audience.tell("", f"{said} {_('Picture: {path}').format(path=picture)}")
+        else:
+            self._wrong.append(Wording("{site}: the trace leads elsewhere", site=SITE))
+
     def _others(self) -> None:
         offers = {offer.profile.name: offer for offer in self._session.offers()}
         lines = []
@@ -175,7 +200,7 @@ class Walk:
             said = " ".join(filter(None, (WORDS[row["outcome"]], row["confidence"], row["scope"])))
             lines.append(f"  {said}: {_(offer.profile.title)}")
         self._audience.tell(
-            _("6. What is not this"),
+            _("7. What is not this"),
             _(
                 "Not every warning is a state's doing, and not every block is an interception. Each "
                 "of these was "
@@ -189,7 +214,7 @@ class Walk:
     def _warned_again(self) -> None:
         assert self._browser is not None  # noqa: S101 - the step exists with a browser only
         self._audience.tell(
-            _("7. The root is removed"),
+            _("8. The root is removed"),
             _(
                 "The root is taken out of the demo browser's profile, and the warning is back: "
                 "whoever installed "
@@ -197,12 +222,12 @@ class Walk:
             ),
         )
         self._browser.remove()
-        self._look("7-warning-again", _("What it says."), blocked=True)
+        self._look("8-warning-again", _("What it says."), blocked=True)
 
     def _after(self) -> None:
         self._session.switch_off()
         self._audience.tell(
-            _("8. After"),
+            _("9. After"),
             _(
                 "The interceptor is gone, and the site shows its own certificate again: the same as "
                 "in the first "
@@ -210,7 +235,7 @@ class Walk:
             ),
         )
         self._judge((SITE, OTHER))
-        self._look("8-after", _("The browser shows the page, and the server was asked by the client itself."))
+        self._look("9-after", _("The browser shows the page, and the server was asked by the client itself."))
 
     def _judge(self, hostnames: Sequence[str]) -> None:
         """Scan behind the scenes and say the outcomes in a line."""
@@ -245,6 +270,15 @@ class Walk:
         if root is None:
             raise LaboratoryError("the interceptor has no root to install")
         return str(root).encode()
+
+
+def is_at(location: Location, hop: Hop) -> bool:
+    """A trace found the interceptor at this very hop, which the client meets by one of its addresses."""
+    segment = location.finding.segment
+    met = segment.at.addresses if segment is not None and segment.at is not None else ()
+    return location.finding.device is Device.SNI_INTERCEPTOR and any(
+        address.ip in hop.addresses for address in met
+    )
 
 
 def _seen(page: PageState) -> str:

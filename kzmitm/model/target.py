@@ -50,6 +50,8 @@ class Target:
 
 REFLECTED = "reflected"
 """`Vantage.kind` where a server is asked, from outside, for names that are not its own (Hyperquack)."""
+DIRECT = "direct"
+"""`Vantage.kind` of this computer, by its own way to the Internet."""
 
 
 class DNSPlace(StrEnum):
@@ -69,7 +71,7 @@ class Vantage:
     """
 
     id: str = "direct"
-    kind: str = "direct"
+    kind: str = DIRECT
     asn: str = "AS0"
     cc: str = "ZZ"
     network_name: str = ""

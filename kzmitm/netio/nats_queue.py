@@ -202,37 +202,17 @@ async def open_queue(
 
     `told` hears `unreachable: WHY` before, and `lost`, `back`, `closed`, `forbidden: WHY` after.
     """
-    client = _Client(server, credentials)
-    refused: asyncio.Future[NoReturn] = asyncio.get_running_loop().create_future()
-    is_open = False
-    last = ""
-
-    async def on_error(error: Exception) -> None:
-        nonlocal last
-        complaint = _refusal(error)
-        if complaint and not is_open and not refused.done():
-            refused.set_exception(UsageError("{url}: {complaint}", url=server.url, complaint=complaint))
-        elif (why := _why(error)) != last and (not is_open or "permissions" in why):
-            last = why
-            told(f"{'forbidden' if is_open else 'unreachable'}: {why}")
-
-    def change(code: str) -> Callable[[], Awaitable[None]]:
-        async def on_change() -> None:
-            if is_open:
-                told(code)
-
-        return on_change
-
+    client, watch = _Client(server, credentials), _Watch(server.url, told)
     opening = asyncio.ensure_future(
         client.connect(
             server.url,
             **_identity(credentials),
             tls=server.context,
             inbox_prefix=inbox,
-            error_cb=on_error,
-            disconnected_cb=change("lost"),
-            reconnected_cb=change("back"),
-            closed_cb=change("closed"),
+            error_cb=watch.on_error,
+            disconnected_cb=watch.change("lost"),
+            reconnected_cb=watch.change("back"),
+            closed_cb=watch.change("closed"),
             max_reconnect_attempts=-1,
             reconnect_time_wait=AGAIN_S,
             connect_timeout=5,
@@ -241,21 +221,48 @@ async def open_queue(
         )
     )
     try:
-        await asyncio.wait((opening, refused), return_when=asyncio.FIRST_COMPLETED)
-        if refused.done():
-            refused.result()
+        await asyncio.wait((opening, watch.refused), return_when=asyncio.FIRST_COMPLETED)
+        if watch.refused.done():
+            watch.refused.result()
         await opening
     except nats.errors.Error as exc:
         raise UsageError("{url}: {why}", url=server.url, why=_why(exc)) from None
     finally:
-        refused.cancel()
+        watch.refused.cancel()
         if not opening.done():
             opening.cancel()
             await asyncio.gather(opening, return_exceptions=True)
             with suppress(Exception):
                 await client.close()
-    is_open = True
+    watch.is_open = True
     return Queue(client)
+
+
+class _Watch:
+    """What happens to a link: `refused` fails if the server does not take us, all else is told."""
+
+    def __init__(self, url: str, told: Callable[[str], None]) -> None:
+        self._url, self._told = url, told
+        self._last = ""
+        self.is_open = False
+        self.refused: asyncio.Future[NoReturn] = asyncio.get_running_loop().create_future()
+
+    async def on_error(self, error: Exception) -> None:
+        complaint = _refusal(error)
+        if complaint and not self.is_open and not self.refused.done():
+            self.refused.set_exception(UsageError("{url}: {complaint}", url=self._url, complaint=complaint))
+        elif (why := _why(error)) != self._last and (not self.is_open or "permissions" in why):
+            self._last = why
+            self._told(f"{'forbidden' if self.is_open else 'unreachable'}: {why}")
+
+    def change(self, code: str) -> Callable[[], Awaitable[None]]:
+        """Tells `code` when it is called, of a link that was open."""
+
+        async def on_change() -> None:
+            if self.is_open:
+                self._told(code)
+
+        return on_change
 
 
 def _identity(credentials: Credentials) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from typing import Any
 
 from kzmitm.model.certificate import SHORT_NAMES
 from kzmitm.model.failure import Failure
+from kzmitm.pki.entries import KnownAuthority
+from kzmitm.pki.kinds import HARMLESS_KINDS
 from kzmitm.pki.patterns import CUT, MAX_ATTRIBUTES, MAX_VALUE
 from kzmitm.pki.registry import Registry
 
@@ -70,7 +72,7 @@ def candidates(rows: Sequence[Any], registry: Registry) -> Iterator[Candidate]:
 def _reasons(row: Mapping[str, Any], registry: Registry) -> Iterator[str]:
     for digits in _fingerprints(row):
         known = registry.by_sha256.get(digits) or registry.by_sha1.get(digits)
-        if known is not None:
+        if known is not None and _is_suspect(registry.authorities[known.authority]):
             yield f"certificate:{known.authority}"
     issuer = row.get("tls_end_entity_certificate_issuer")  # not the subject: a leaf's own name is anybody's
     if isinstance(issuer, str) and 0 < len(issuer) <= MAX_TEXT:
@@ -96,9 +98,17 @@ def _authorities_called(name: str, registry: Registry) -> tuple[str, ...]:
     return tuple(
         authority.id
         for authority in registry.authorities.values()
-        if any(each.subject == name for each in authority.certificates)
-        or any(pattern.search(name) for pattern in authority.patterns)
+        if _is_suspect(authority)
+        and (
+            any(each.subject == name for each in authority.certificates)
+            or any(pattern.search(name) for pattern in authority.patterns)
+        )
     )
+
+
+def _is_suspect(authority: KnownAuthority) -> bool:
+    """Chains with roots that were public once come by the million, and are no candidates for that."""
+    return authority.kind not in HARMLESS_KINDS
 
 
 def name_in_order(text: str) -> str:

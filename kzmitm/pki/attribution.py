@@ -21,7 +21,7 @@ from kzmitm.model.certificate import Certificate
 from kzmitm.model.verdict import Authority, Confidence
 from kzmitm.pki.cache import CertificateCache
 from kzmitm.pki.entries import KnownAuthority, KnownCertificate
-from kzmitm.pki.kinds import INTERCEPTION_KINDS
+from kzmitm.pki.kinds import HARMLESS_KINDS
 from kzmitm.pki.names import name_key
 from kzmitm.pki.patterns import name_text
 from kzmitm.pki.registry import Registry
@@ -35,6 +35,8 @@ MAX_SIGNATURE_CHECKS = 48
 """Signatures tried for one chain with keys that nothing in the chain points to (0.1 ms each)."""
 MATCHES = ("certificate", "key", "signature", "family", "name")
 """Strongest first."""
+KEY_MATCHES = frozenset({"certificate", "key", "signature"})
+"""Matches that rest on a key; the others rest on text that anybody can write."""
 UNLINKED = "unlinked"
 """Trait: it was presented, and nothing leads to it from the leaf: no signatures, or for a name no names."""
 
@@ -76,12 +78,17 @@ def attribute(
         return ()
     linked = _linked_positions(chain, cache)
     found = list(_by_hash(known, registry, linked))
-    if not trusted and not any(one.confidence is Confidence.CONFIRMED for one in found):
+    if not trusted and not any(_settles(one) for one in found):
         positions = sorted(linked.union(range(min(len(chain), MAX_CERTIFICATES))))
         found += _by_signature(chain, registry, cache, linked)
         found += _by_family(chain, positions, registry, linked)
         found += _by_name(chain[:MAX_CERTIFICATES], registry)
     return _strongest(found)
+
+
+def _settles(one: Attribution) -> bool:
+    """Whose chain it is needs no further proof; below a harmless authority there may be another one."""
+    return one.confidence is Confidence.CONFIRMED and one.authority.kind not in HARMLESS_KINDS
 
 
 def _by_hash(
@@ -95,9 +102,10 @@ def _by_hash(
             match, label = "key", f"key:{certificate.spki_sha256}"
         known_authority = registry.authorities[entry.authority]
         if position in linked:
-            yield Attribution(_authority(known_authority, match, label), Confidence.CONFIRMED, position)
+            evident = _authority(known_authority, match, label, entry.name)
+            yield Attribution(evident, Confidence.CONFIRMED, position)
         else:
-            named = _authority(known_authority, "name", label)
+            named = _authority(known_authority, "name", label, entry.name)
             yield Attribution(named, Confidence.SUSPECTED, position, (UNLINKED,))
 
 
@@ -132,18 +140,16 @@ def _by_signature(
     budget = MAX_SIGNATURE_CHECKS
     for position in sorted(linked):
         child = chain[position]
-        fitting = [signer for signer in registry.signers if signature_fits(child, signer)]
-        issuer = name_text(child.issuer)
-        named = [signer for signer in fitting if _is_named(child, issuer, signer)]
-        others = [signer for signer in fitting if signer not in named and _intercepts(signer, registry)][
-            :budget
-        ]
+        named = [one for one in _named_signers(child, registry) if signature_fits(child, one)]
+        fitting = (one for one in registry.interceptors if signature_fits(child, one))
+        others = [one for one in fitting if one not in named][:budget]
         budget -= len(others)
         signer = next((one for one in (*named, *others) if _signed(child, one, cache)), None)
         if signer is not None:
             authority = registry.authorities[signer.authority]
             label = f"key:{signer.spki_sha256}"
-            yield Attribution(_authority(authority, "signature", label), Confidence.CONFIRMED, position)
+            evident = _authority(authority, "signature", label, signer.name)
+            yield Attribution(evident, Confidence.CONFIRMED, position)
 
 
 def signature_fits(child: Certificate, signer: KnownCertificate) -> bool:
@@ -170,14 +176,13 @@ def _bit_string_header(length: int) -> bytes:
     return bytes((0x03, 0x80 | len(octets), *octets, 0))
 
 
-def _is_named(child: Certificate, issuer: str, signer: KnownCertificate) -> bool:
-    if child.authority_key_id is not None and child.authority_key_id == signer.subject_key_id:
-        return True
-    return signer.subject == issuer
-
-
-def _intercepts(signer: KnownCertificate, registry: Registry) -> bool:
-    return registry.authorities[signer.authority].kind in INTERCEPTION_KINDS
+def _named_signers(child: Certificate, registry: Registry) -> list[KnownCertificate]:
+    """The known keys that the issuer name or the authority key identifier points to."""
+    by_name = registry.signers_by_name
+    found = list(by_name.get(name_text(child.issuer), ()))
+    if child.authority_key_id is not None:
+        found += [one for one in by_name.get(child.authority_key_id, ()) if one not in found]
+    return found
 
 
 def _signed(child: Certificate, signer: KnownCertificate, cache: CertificateCache) -> bool:
@@ -260,10 +265,13 @@ def _named_positions(chain: Sequence[Certificate]) -> frozenset[int]:
     return frozenset(reached)
 
 
-def _authority(entry: KnownAuthority, match: str, matched_sha256: str = "") -> Authority:
+def _authority(
+    entry: KnownAuthority, match: str, matched_sha256: str = "", name: str | None = None
+) -> Authority:
+    """`name` is the certificate's, where it has one of its own."""
     return Authority(
         id=entry.id,
-        name=entry.name,
+        name=name or entry.name,
         kind=entry.kind.value,
         match=match,
         matched_sha256=matched_sha256,

@@ -15,7 +15,7 @@ from kzmitm.model.certificate import PublicKey
 from kzmitm.pki import schema as s
 from kzmitm.pki.der import DERError
 from kzmitm.pki.keys import read_public_key
-from kzmitm.pki.kinds import Kind
+from kzmitm.pki.kinds import HARMLESS_KINDS, Kind
 from kzmitm.pki.patterns import pattern
 from kzmitm.pki.schema import fail
 from kzmitm.pki.traits import Trait, build_trait, check_trait
@@ -35,6 +35,8 @@ class KnownCertificate:
 
     authority: str
     role: str
+    name: str | None = None
+    """What it is called, where the authority's name stands for several."""
     sha256: str | None = None
     sha1: str | None = None
     spki_sha256: str | None = None
@@ -50,6 +52,12 @@ class KnownCertificate:
     not_after: datetime | None = None
     private_key_public: bool = False
     """Anybody can have the private key, so that whoever trusts the certificate can be deceived by anybody."""
+    public_until: datetime | None = None
+    """The last time at which a public programme was seen to carry it, of one that was dropped."""
+    carried_by: tuple[str, ...] = ()
+    """Public programmes that carry it all the same."""
+    incident: str | None = None
+    """The authority that stands for the misuse of it."""
     document: Document
 
 
@@ -94,6 +102,7 @@ _BLOCKED_BY = s.table(
 _CERTIFICATE = s.table(
     {
         "role_confidence": s.CONFIDENCE,
+        "name": s.text,
         "subject": s.text,
         "issuer": s.text,
         "serial": s.hexadecimal,
@@ -114,6 +123,9 @@ _CERTIFICATE = s.table(
         "ext_key_usage": s.TEXTS,
         "self_signature_verified": s.boolean,
         "private_key_public": s.boolean,
+        "public_until": s.day,
+        "carried_by": s.TEXTS,
+        "incident": s.identifier,
         "signed_by_sha256": SHA256,
         "crt_sh_id": s.integer,
         "crt_sh_id_confidence": s.CONFIDENCE,
@@ -180,6 +192,7 @@ _AUTHORITY = s.table(
 def authority(document: Document, where: str) -> KnownAuthority:
     """The authority of a decoded file; `where` names it in errors. Raises FingerprintError."""
     _AUTHORITY(document, where)
+    _check_harmless(document, where)
     identity = document["id"]
     certificates = tuple(
         _certificate(entry, identity, f"{where}certificates[{index}]")
@@ -197,6 +210,22 @@ def authority(document: Document, where: str) -> KnownAuthority:
     )
 
 
+def _check_harmless(document: Document, where: str) -> None:
+    """Who is taken for harmless is told by keys that nobody else has; and of what was dropped, since when."""
+    kind = document["kind"]
+    if kind in HARMLESS_KINDS and document.get("traits"):
+        raise fail(f"{where}traits", Wording("prove nothing for a harmless authority: they can be copied"))
+    for index, entry in enumerate(document.get("certificates", ())):
+        place = f"{where}certificates[{index}]"
+        if kind in HARMLESS_KINDS and entry.get("private_key_public"):
+            raise fail(f"{place}.private_key_public", Wording("speaks against a harmless authority"))
+        if kind == Kind.FORMER_CA and "public_until" not in entry:
+            raise fail(f"{place}.public_until", Wording("is missing"))
+        for key in ("public_until", "carried_by", "incident"):
+            if kind != Kind.FORMER_CA and key in entry:
+                raise fail(f"{place}.{key}", Wording("is for authorities of the kind former_ca"))
+
+
 def _certificate(entry: Document, identity: str, where: str) -> KnownCertificate:
     public_key = _public_key(entry, where)
     facts = _key_facts(public_key, where)
@@ -207,6 +236,7 @@ def _certificate(entry: Document, identity: str, where: str) -> KnownCertificate
     return KnownCertificate(
         authority=identity,
         role=entry["role"],
+        name=entry.get("name"),
         sha256=entry.get("sha256"),
         sha1=entry.get("sha1"),
         spki_sha256=entry.get("spki_sha256")
@@ -220,6 +250,9 @@ def _certificate(entry: Document, identity: str, where: str) -> KnownCertificate
         not_before=not_before,
         not_after=not_after,
         private_key_public=entry.get("private_key_public", False),
+        public_until=s.as_utc(entry.get("public_until"), end=True),
+        carried_by=tuple(entry.get("carried_by", ())),
+        incident=entry.get("incident"),
         document=entry,
     )
 

@@ -21,6 +21,12 @@ class Kind(StrEnum):
     """An interception tool that its user runs, or a test certificate."""
     ISP_INTERCEPTION = "isp_interception"
     ADWARE = "adware"
+    ORIGIN_CA = "origin_ca"
+    """Signs for servers behind a delivery network, which is alone in trusting it."""
+    TEST_CA = "test_ca"
+    """A public authority's second one, for trying things out; its keys are kept as a secret all the same."""
+    FORMER_CA = "former_ca"
+    """Was in a public programme, which dropped it."""
 
 
 SCOPES: Mapping[str, Scope] = {
@@ -32,13 +38,19 @@ SCOPES: Mapping[str, Scope] = {
     Kind.DEVELOPER_PROXY: Scope.LOCAL,
     Kind.ISP_INTERCEPTION: Scope.ISP,
     Kind.ADWARE: Scope.LOCAL,
+    Kind.ORIGIN_CA: Scope.UNKNOWN,
+    Kind.TEST_CA: Scope.UNKNOWN,
+    Kind.FORMER_CA: Scope.UNKNOWN,
 }
 """Whose interceptor it is, were it one. An incident's key may be in anybody's hands, hence UNKNOWN."""
 
 CARRIERS = frozenset({Kind.STATE_INTERCEPTION, Kind.ISP_INTERCEPTION})
 """Who intercepts in the network itself; all others do it on one computer or in one company."""
 
-INTERCEPTION_KINDS = frozenset(Kind) - {Kind.STATE_PKI}
+HARMLESS_KINDS = frozenset({Kind.ORIGIN_CA, Kind.TEST_CA, Kind.FORMER_CA})
+"""Kinds that no browser trusts and that sign for sites all the same, at the wish of who runs these."""
+
+INTERCEPTION_KINDS = frozenset(Kind) - {Kind.STATE_PKI} - HARMLESS_KINDS
 """Kinds whose certificate in a chain means interception; a state PKI also signs services of its own."""
 
 

@@ -6,12 +6,13 @@ file and the key, because a registry that is half read would call an interceptor
 
 import hashlib
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from kzmitm.pki import records
 from kzmitm.pki.entries import Document, KnownAuthority, KnownCertificate, authority
+from kzmitm.pki.kinds import HARMLESS_KINDS, INTERCEPTION_KINDS
 from kzmitm.pki.records import Incident, Network, Watchlist
 from kzmitm.pki.requirements import KnownForger, forger
 from kzmitm.pki.schema import fail
@@ -52,6 +53,29 @@ class Registry:
     by_spki: Mapping[str, KnownCertificate] = field(repr=False, compare=False)
     signers: tuple[KnownCertificate, ...] = field(repr=False, compare=False)
     """Those whose public key is known in full, so that what they signed can be checked."""
+    interceptors: tuple[KnownCertificate, ...] = field(init=False, repr=False, compare=False)
+    """Those of them whose signature is looked for even where no name points to them."""
+    signers_by_name: Mapping[str | bytes, tuple[KnownCertificate, ...]] = field(
+        init=False, repr=False, compare=False
+    )
+    """The signers by their subject, and by their key identifier."""
+
+    def __post_init__(self) -> None:
+        kinds = {entry.id: entry.kind for entry in self.authorities.values()}
+        suspect = tuple(one for one in self.signers if kinds[one.authority] in INTERCEPTION_KINDS)
+        object.__setattr__(self, "interceptors", suspect)
+        object.__setattr__(self, "signers_by_name", _by_name(self.signers))
+
+    def entry_of(self, label: str) -> KnownCertificate | None:
+        """The entry that `certificate:<hex of SHA-256>` or `key:<hex>` is of, as an attribution says it."""
+        kind, _, digits = label.partition(":")
+        return self.by_spki.get(digits) if kind == "key" else self.by_sha256.get(digits)
+
+    def suspects(self) -> Iterator[str]:
+        """SHA-256 of the certificates that mean something in a chain which is fine; no harmless one does."""
+        for digits, known in self.by_sha256.items():
+            if self.authorities[known.authority].kind not in HARMLESS_KINDS:
+                yield digits
 
     def lookup(self, digits: str) -> tuple[HashMatch, ...]:
         """Every certificate or key whose hash begins with `digits`, of which there must be eight or more.
@@ -168,6 +192,15 @@ def _indices(known: Mapping[str, KnownAuthority]) -> tuple[_Index, _Index, _Inde
     return by_sha256, by_sha1, by_spki
 
 
+def _by_name(signers: Iterable[KnownCertificate]) -> dict[str | bytes, tuple[KnownCertificate, ...]]:
+    found: dict[str | bytes, tuple[KnownCertificate, ...]] = {}
+    for one in signers:
+        for name in (one.subject, one.subject_key_id):
+            if name is not None:
+                found[name] = (*found.get(name, ()), one)
+    return found
+
+
 def _claim(index: _Index, digits: str | None, certificate: KnownCertificate, where: str) -> None:
     if digits is None:
         return
@@ -201,6 +234,11 @@ def _check_references(registry: Registry) -> None:
     for incident in registry.incidents.values():
         for identity in incident.authorities:
             _check_exists(identity, registry.authorities, f"incidents/{incident.id}.toml: ca_ids")
+    for authority_id, entry in registry.authorities.items():
+        for index, certificate in enumerate(entry.certificates):
+            if certificate.incident is not None:
+                where = f"authorities/{authority_id}.toml: certificates[{index}].incident"
+                _check_exists(certificate.incident, registry.authorities, where)
     for identity, document in registry.observations.items():
         _check_exists(
             document["authority"],

@@ -128,10 +128,23 @@ def _authority(
 ) -> Authority | None:
     """Whose it is, by the strongest evidence. The family of a root is told by names, so it is a name here."""
     for found in attribute((certificate,), registry=registry, cache=cache, trusted=is_public):
-        if found.authority.match in EVIDENCE:
-            return found.authority
-        return replace(found.authority, match="name")
+        authority = found.authority
+        if authority.kind == Kind.FORMER_CA:
+            misused = _misused(authority, registry)
+            if misused is None:
+                continue
+            authority = misused
+        return authority if authority.match in EVIDENCE else replace(authority, match="name")
     return None if is_public else _by_subject(certificate, registry)
+
+
+def _misused(former: Authority, registry: Registry) -> Authority | None:
+    """The authority of the incident that a dropped root was in; of any other, the baseline tells more."""
+    known = registry.entry_of(former.matched_sha256)
+    if known is None or known.incident is None:
+        return None
+    entry = registry.authorities[known.incident]
+    return replace(former, id=entry.id, name=entry.name, kind=entry.kind.value, country=entry.country)
 
 
 def _by_subject(certificate: Certificate, registry: Registry) -> Authority | None:
@@ -156,6 +169,8 @@ def _class_of(authority: Authority, certificate: Certificate, registry: Registry
             return RootClass.STATE_PKI if authority.country == KAZAKHSTAN else RootClass.OTHER_STATE_PKI
         case Kind.INCIDENT_CA:
             return RootClass.INCIDENT
+        case Kind.ORIGIN_CA | Kind.TEST_CA:  # harmless over a site; what for it is trusted here, nobody knows
+            return RootClass.UNKNOWN_LOCAL
         case _:
             return RootClass.PRODUCT
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from kzmitm.model.failure import Failure
 from kzmitm.model.verdict import Confidence, Outcome, Scope, Verdict
 from kzmitm.report.language import N_, Words, _
+from kzmitm.verdict.codes import UndecidedCode
 
 _NO_CERTIFICATE = N_(
     "Do not install a certificate that an operator, a message or a web page asks you to install: "
@@ -115,10 +116,16 @@ PROXY_STEPS = (
 """Where nothing was reached because the user's own way out failed."""
 
 
+CONNECT_FIRST = (N_("Connect this computer to a network, and scan again: nothing was measured."),)
+"""Where not even a resolver answered."""
+
+
 def next_steps(verdict: Verdict, failure: str | None = None) -> tuple[str, ...]:
     """What to do about a verdict, the most urgent first; empty where nothing needs doing."""
     if verdict.outcome is Outcome.UNREACHABLE and failure == Failure.PROXY_FAILED:
         return tuple(map(_, PROXY_STEPS))
+    if UndecidedCode.CONNECTION in verdict.undecided:
+        return tuple(map(_, CONNECT_FIRST))
     if verdict.outcome is Outcome.INTERCEPTION:
         return INTERCEPTION_STEPS[verdict.scope or Scope.UNKNOWN]
     return STEPS[verdict.outcome]

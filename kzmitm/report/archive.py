@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from kzmitm.report import counts
 from kzmitm.report.language import _, ngettext
 from kzmitm.report.line import Line, Style
 from kzmitm.report.safe import harmless
@@ -16,26 +17,24 @@ _NESTED = "  "
 
 def findings_lines(document: Mapping[str, Any], *, kept: Path | None) -> Iterator[Line]:
     """The answer first, then who, what, where and when, then what was read; `kept` is where it lies."""
-    found, counts = document["interception"], document["counts"]
-    if not counts["measurements"]:
+    found, whole, outcomes = document["interception"], document["counts"], document["outcomes"]
+    if not whole["measurements"]:
         yield Line(_("Nothing to judge: no measurement was read, or none is of this time and place."))
     elif not found["sightings"]:
-        yield _nothing_found(counts["measurements"], document["outcomes"].get("inconclusive", 0))
+        yield _nothing_found(whole["measurements"], outcomes.get("inconclusive", 0))
     else:
         lead = ngettext(
             "INTERCEPTION in {n} of {total} measurement",
             "INTERCEPTION in {n} of {total} measurements",
-            counts["measurements"],
-        ).format(n=found["measurements"], total=counts["measurements"])
-        where = _(": {domains} domains, {networks} networks.").format(
-            domains=found["domains"], networks=found["networks"]
-        )
+            whole["measurements"],
+        ).format(n=found["measurements"], total=whole["measurements"])
+        where = f": {counts.domains(found['domains'])}, {counts.networks(found['networks'])}."
         yield Line(where, lead=lead, style=Style.ALARM)
         yield from _who(document["authorities"])
         if document["attributed"]["sightings"]:
             yield from _attributed(document["attributed"], document["share_of_users"])
         yield from _certificates(document["certificates"])
-    yield from _others(document["outcomes"])
+    yield from _others(outcomes)
     yield from _read(document["read"])
     if kept is not None:
         told = _("Rows and tables are in {folder}: kzmitm ooni query --from {folder} SQL")
@@ -68,12 +67,12 @@ def _who(rows: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
         "name": _("by a name, which anybody can write"),
     }
     for row in rows[:MAX_LISTED]:
-        told = _("{name}, told {way}: {n} handshakes, {domains} domains, {networks} networks, {span}").format(
+        told = _("{name}, told {way}: {handshakes}, {domains}, {networks}, {span}").format(
             name=harmless(row["authority_name"] or "") or _("an unknown issuer"),
             way=ways.get(row["match"]) or _("by what the control saw"),
-            n=row["sightings"],
-            domains=row["domains"],
-            networks=row["networks"],
+            handshakes=counts.handshakes(row["sightings"]),
+            domains=counts.domains(row["domains"]),
+            networks=counts.networks(row["networks"]),
             span=_span(row["first_seen"], row["last_seen"]),
         )
         yield _nested(told)
@@ -81,14 +80,14 @@ def _who(rows: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
 
 def _attributed(told: Mapping[str, Any], share: float | None) -> Iterator[Line]:
     text = ngettext(
-        "Attributed: {n} certificate, under {roots} known roots; the root of {unknown} is not known.",
-        "Attributed: {n} certificates, under {roots} known roots; the root of {unknown} is not known.",
+        "Attributed: {n} certificate, {under_roots}; the root of {unknown} is not known.",
+        "Attributed: {n} certificates, {under_roots}; the root of {unknown} is not known.",
         told["certificates"],
     )
+    roots = told["known_roots"]
+    under = ngettext("under {n} known root", "under {n} known roots", roots).format(n=roots)
     yield Line(
-        text.format(
-            n=told["certificates"], roots=told["known_roots"], unknown=told["certificates_of_unknown_root"]
-        )
+        text.format(n=told["certificates"], under_roots=under, unknown=told["certificates_of_unknown_root"])
     )
     yield _nested(_("domains: {names}").format(names=_listed(told["domain_names"])))
     yield _nested(_("networks: {names}").format(names=_listed([f"AS{asn}" for asn in told["asns"]])))
@@ -145,8 +144,13 @@ def _others(outcomes: Mapping[str, int]) -> Iterator[Line]:
 
 
 def _read(read: Mapping[str, Any]) -> Iterator[Line]:
-    text = _("Read: {measurements} measurements, {handshakes} handshakes, {files} files, {octets:.1f} MB.")
-    yield Line(text.format(**{**read, "octets": read["octets"] / 1e6}))
+    text = _("Read: {measurements}, {handshakes}, {files}, {octets:.1f} MB.").format(
+        measurements=counts.measurements(read["measurements"]),
+        handshakes=counts.handshakes(read["handshakes"]),
+        files=counts.files(read["files"]),
+        octets=read["octets"] / 1e6,
+    )
+    yield Line(text)
     if read["bad"]:
         lead = ngettext("{n} line could not be read.", "{n} lines could not be read.", read["bad"]).format(
             n=read["bad"]

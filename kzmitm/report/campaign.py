@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from kzmitm.report import counts
 from kzmitm.report.language import _, ngettext
 from kzmitm.report.line import Line, Style
 from kzmitm.report.safe import harmless
@@ -12,8 +13,14 @@ def plan_lines(told: Mapping[str, Any]) -> Iterator[Line]:
     """The plan of `kzmitm campaign check`."""
     about = f": {harmless(told['description'])}" if told["description"] else ""
     yield Line(about, lead=harmless(told["name"]), style=Style.HEADING)
-    text = _("{targets} targets and {controls} controls from {vantages} vantages, {rounds} rounds")
-    yield Line(text.format(**{**told, "vantages": len(told["vantages"])}))
+    places = len(told["vantages"])
+    text = _("{targets} and {controls} {from_vantages}, {rounds}").format(
+        targets=counts.targets(told["targets"]),
+        controls=ngettext("{n} control", "{n} controls", told["controls"]).format(n=told["controls"]),
+        from_vantages=ngettext("from {n} vantage", "from {n} vantages", places).format(n=places),
+        rounds=counts.rounds(told["rounds"]),
+    )
+    yield Line(text)
     for vantage in told["vantages"]:
         yield Line(f"  {harmless(vantage['name'])}  {harmless(vantage['kind'])}")
     yield from _cost_lines(told["estimate"], told["rounds"])
@@ -82,7 +89,11 @@ def _kept_lines(evidence: Mapping[str, Any], store: Mapping[str, Any]) -> Iterat
     }
     yield Line(told[evidence["targets"]].format(level=evidence["level"]))
     if store["raw_rounds"] is not None:
-        text = _("Measurements of the last {n} rounds are kept, of earlier ones the bundles alone.")
+        text = ngettext(
+            "Measurements of the last {n} round are kept, of earlier ones the bundles alone.",
+            "Measurements of the last {n} rounds are kept, of earlier ones the bundles alone.",
+            store["raw_rounds"],
+        )
         yield Line(text.format(n=store["raw_rounds"]))
 
 

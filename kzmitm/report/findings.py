@@ -141,6 +141,22 @@ GROUNDS: Mapping[str, str] = Words(
         "fallback.untrusted_chain": N_(
             "no public authority vouches for the certificate, and nothing tells a forger from a broken site"
         ),
+        "harmless_ca.by_name_only": N_(
+            "the issuer has the name of an authority for origin servers or for tests, and nothing proves "
+            "that it is that"
+        ),
+        "harmless_ca.no_longer_for_browsers": N_(
+            "it was made by an authority that Firefox, if not every browser, has dropped since: most likely "
+            "the site never changed it"
+        ),
+        "harmless_ca.not_for_browsers": N_(
+            "it was made by an authority for origin servers or for tests, and not for browsers: the site is "
+            "set up wrongly, and most likely not intercepted"
+        ),
+        "harmless_ca.signed_after_it_was_dropped": N_(
+            "it was made by an authority that Firefox, if not every browser, has dropped, and nothing shows "
+            "that it was made before"
+        ),
         "known_ca.beside_the_chain": N_(
             "a certificate of a known interceptor was sent along, but signed nothing here"
         ),
@@ -209,6 +225,9 @@ GROUNDS: Mapping[str, str] = Words(
         ),
         "proof.genuine_chain_without_its_key": N_(
             "somebody shows the site's genuine certificates and does not hold their key"
+        ),
+        "run.no_network": N_(
+            "nobody answered, no resolver and no site: this computer seems to be connected to nothing"
         ),
         "run.nothing_gets_through": N_(
             "nothing answers here, not even to harmless names: this network lets no secure connection through"

@@ -156,7 +156,7 @@ def _detail(result: CellResult) -> str:
         _(KINDS[reading.kind]) for reading in result.readings if reading.kind is not AnswerKind.CERTIFICATE
     )
     times = len(result.readings)
-    count = " " + _("{times} times").format(times=times) if times > 1 else ""
+    count = " " + ngettext("{times} time", "{times} times", times).format(times=times) if times > 1 else ""
     return count + (f" ({', '.join(kinds)})" if kinds else "")
 
 

@@ -76,6 +76,7 @@ UNDECIDED: Mapping[str, str] = Words(
             "what the trust stores of this computer hold: an antivirus or a company proxy leaves "
             "its root there"
         ),
+        UndecidedCode.CONNECTION: N_("the same scan once this computer is connected to a network"),
         UndecidedCode.PORTAL_LOGIN: N_("the same scan after logging in to this network"),
         UndecidedCode.STATE_PKI_USE: N_(
             "whether the site uses the state's e-signature authority of its own will"
@@ -113,8 +114,10 @@ NAMED: Mapping[str, str] = Words(
 """The same where a value follows."""
 
 MEASURED: Mapping[str, Callable[[int], str]] = {
-    "serial": lambda bits: _(
-        "its serial number differs from the genuine one in the last {n} bits only"
+    "serial": lambda bits: ngettext(
+        "its serial number differs from the genuine one in the last {n} bit only",
+        "its serial number differs from the genuine one in the last {n} bits only",
+        bits,
     ).format(n=bits),
     "validity": lambda seconds: _("its dates are the genuine ones, moved by {}").format(_time(seconds)),
     "duration": lambda seconds: _("it is valid for {}").format(_time(seconds)),

@@ -122,6 +122,11 @@ KINDS: Mapping[str, str] = Words(
         Kind.ANTIVIRUS: N_("an antivirus program that reads connections on this computer"),
         Kind.DEVELOPER_PROXY: N_("a tool with which developers read their own connections"),
         Kind.ADWARE: N_("unwanted software that reads connections on this computer"),
+        Kind.ORIGIN_CA: N_(
+            "an authority for servers behind a delivery network; no browser is meant to trust it"
+        ),
+        Kind.TEST_CA: N_("an authority for tests; no browser is meant to trust it"),
+        Kind.FORMER_CA: N_("an authority that browsers trusted once; Firefox at least does no longer"),
     }
 )
 """What kind of authority it is, by the registry's `kind`."""

@@ -81,6 +81,8 @@ class UndecidedCode(StrEnum):
     """The same handshake by OpenSSL."""
     LOCAL_ROOTS = "local_roots"
     """What this computer's own trust stores hold: an antivirus or a company proxy leaves its root there."""
+    CONNECTION = "connection"
+    """A connection of this computer to a network."""
     PORTAL_LOGIN = "portal_login"
     """The same scan after logging in to the network."""
     STATE_PKI_USE = "state_pki_use"

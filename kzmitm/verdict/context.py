@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 
 from kzmitm.model.certificate import Certificate
+from kzmitm.model.failure import Failure
+from kzmitm.model.measurement import Measurement
 from kzmitm.model.observation import Role
 from kzmitm.model.target import is_ip
 from kzmitm.verdict.facts import Facts, views
@@ -22,6 +24,11 @@ single hosts expire all the time, a wrong clock fails nearly all (Acer et al., C
 
 WALLED_GARDEN = 8
 """Hosts with a chain for each that is fine, from where on a portal is thought of. Chosen, not measured."""
+
+SILENCES = frozenset(
+    {Failure.NETWORK_UNREACHABLE, Failure.HOST_UNREACHABLE, Failure.GENERIC_TIMEOUT, Failure.DNS_TEMPORARY}
+)
+"""What a computer sees that is connected to nothing."""
 
 _ANY = "any"
 """The one key of what is counted over the whole run."""
@@ -85,6 +92,7 @@ class RunContext:
         self._leaves_by_key = _Witnesses()
         self._fine_at_private = _Witnesses()
         self._answered = False
+        self._heard = False
         self._silent = _Witnesses()
 
     def add(self, facts: Facts) -> None:
@@ -125,6 +133,7 @@ class RunContext:
 
         A mere alert does not count: it is small enough for a hole that swallows every certificate.
         """
+        self._heard = self._heard or _hears_something(facts.measurement)
         if any(h.chain for h in _local(facts)):
             self._answered = True
         elif facts.measurement.tcp or facts.handshakes:
@@ -138,7 +147,7 @@ class RunContext:
             self._addresses_by_leaf.add(leaf.sha256, ip)
             if not view.address.is_given:
                 self._bases_by_address.add(ip, base)
-        if not view.is_home_made:
+        if not view.is_home_made or focus.harmless is not None:
             return
         together = signed_together(focus.hostname)
         if focus.covers_host:
@@ -194,6 +203,11 @@ class RunContext:
         return not self._answered and self._silent.count(_ANY) >= MIN_HOSTS
 
     @property
+    def is_off_line(self) -> bool:
+        """Nobody answered anything so far: no resolver, not even with a denial, no address and no server."""
+        return not (self._answered or self._heard)
+
+    @property
     def hardly_any_is_fine(self) -> bool:
         """No host is trusted, or one of many: portals let a few through, such as who takes the payment."""
         return self.trusted * WALLED_GARDEN <= self.with_chain
@@ -210,6 +224,14 @@ class RunContext:
     def fails_by_time(self) -> bool:
         """Nearly every host of the run fails by time alone: our clock, not the hosts."""
         return self.time_failures >= MIN_HOSTS and self.time_failures >= TIME_FAILURE_SHARE * self.with_chain
+
+
+def _hears_something(measurement: Measurement) -> bool:
+    """A resolver, an address or a server answered, with whatever it was."""
+    if measurement.tls:
+        return True
+    failures = [*(o.failure for o in measurement.dns), *(o.failure for o in measurement.tcp)]
+    return any(failure not in SILENCES for failure in failures)
 
 
 def _local(facts: Facts) -> Iterator[HandshakeFacts]:

@@ -24,7 +24,7 @@ __all__ = ["RULES", "RULES_VERSION", "Rule", "Tier", "judge", "rule"]
 
 logger = logging.getLogger(__name__)
 
-RULES_VERSION = "1.5"
+RULES_VERSION = "1.6"
 """Second part: rules were added or changed; first: one was retired. A test pins it to the rules' ids."""
 
 CRASHED = ":crashed"
@@ -187,7 +187,10 @@ def _decide(deciding: Sequence[Rule]) -> tuple[Outcome, Confidence | None]:
 
 
 def _authority(outcome: Outcome, facts: Facts) -> Authority | None:
-    """The strongest recognised authority, interceptors before state PKIs of equal strength."""
+    """The strongest recognised authority, interceptors before state PKIs of equal strength.
+
+    Whoever intercepts, it is none of the harmless ones: these are named where nobody is said to.
+    """
     if outcome is Outcome.CLEAN or facts.state is State.UNPROVEN:
         return None
     elsewhere = facts.forged_names if outcome is Outcome.INTERCEPTION else ()
@@ -195,7 +198,13 @@ def _authority(outcome: Outcome, facts: Facts) -> Authority | None:
         facts.attributions or elsewhere,
         key=lambda a: (_CONFIDENCES.index(a.confidence), a.authority.kind not in INTERCEPTION_KINDS),
     )
-    return found[0].authority if found else None
+    if found or facts.focus is None or outcome not in _OWN_DOING:
+        return found[0].authority if found else None
+    own = facts.focus.harmless or facts.focus.harmless_claim
+    return own.authority if own is not None else None
+
+
+_OWN_DOING = frozenset({Outcome.ORIGIN_MISCONFIGURED, Outcome.INCONCLUSIVE})
 
 
 def _scope(authority: Authority | None, facts: Facts, context: RunContext) -> Scope:

@@ -115,7 +115,8 @@ def _issuer_beyond_one_site(facts: Facts, focus: HandshakeFacts, context: RunCon
 
 
 def _cdn(facts: Facts, focus: HandshakeFacts, _context: RunContext) -> Evidence:
-    if facts.is_forged and focus.is_readable and not focus.claims_public_issuer:
+    forged = facts.is_forged and focus.is_readable and focus.harmless is None
+    if forged and not focus.claims_public_issuer:
         yield EvidenceCode.ISSUER_NOT_PUBLIC, str(focus.chain[0].issuer)
 
 

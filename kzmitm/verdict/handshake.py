@@ -10,10 +10,12 @@ from kzmitm.model.certificate import Certificate
 from kzmitm.model.failure import Failure
 from kzmitm.model.local_trust import LocalTrust
 from kzmitm.model.observation import Role, TLSObservation
-from kzmitm.pki.attribution import Attribution, attribute
+from kzmitm.pki.attribution import KEY_MATCHES, Attribution, attribute
 from kzmitm.pki.cache import CertificateCache
 from kzmitm.pki.checks import Rules
+from kzmitm.pki.harmless import explains
 from kzmitm.pki.hostnames import matches
+from kzmitm.pki.kinds import HARMLESS_KINDS
 from kzmitm.pki.path import validate_path, walk_path
 from kzmitm.pki.registry import Registry
 from kzmitm.pki.report import NameStatus, PathReport, PathStatus, Profile, Purpose, TimeStatus
@@ -23,8 +25,7 @@ from kzmitm.verdict.bearing import is_borrowed, is_evidence
 SUBJECT_ROLES = frozenset({Role.FIRST, Role.REPEAT, Role.OTHER_ADDRESS, Role.OTHER_HELLO})
 """Handshakes from here that ask for the target's own name."""
 
-STRONG_MATCHES = frozenset({"certificate", "key", "signature"})
-"""Matches that rest on a key; the others rest on text that anybody can write."""
+STRONG_MATCHES = KEY_MATCHES
 
 ORIGIN_REASONS = frozenset(
     {
@@ -94,9 +95,13 @@ class HandshakeFacts:
     chain: tuple[Certificate, ...] = ()
     report: PathReport | None = None
     attributions: tuple[Attribution, ...] = ()
-    """Strongest first; only those whose certificate has to do with the leaf."""
+    """Strongest first, without the harmless ones; only those whose certificate has to do with the leaf."""
     stray_attributions: tuple[Attribution, ...] = ()
     """Of certificates that were sent along and signed nothing here: anybody can send a copy."""
+    harmless: Attribution | None = None
+    """An authority that browsers do not trust, and whose key explains the chain: it is the site's own."""
+    harmless_claim: Attribution | None = None
+    """The same without proof: by name only, or one that was dropped before it signed."""
 
     @property
     def leaf_sha256(self) -> str | None:
@@ -230,14 +235,24 @@ def assessor(
         ]
     )
     stray = tuple([a for a in found if a not in linked])
+    harmless, claim = _harmless(linked, chain[0], judging.registry)
+    linked = tuple([a for a in linked if a.authority.kind not in HARMLESS_KINDS])
 
     def facts(hostname: str) -> HandshakeFacts:
         report = walk.report(hostname)
-        return HandshakeFacts(
-            observation, _state(observation, report), hostname, chain, report, linked, stray
-        )
+        state = _state(observation, report)
+        return HandshakeFacts(observation, state, hostname, chain, report, linked, stray, harmless, claim)
 
     return facts
+
+
+def _harmless(
+    found: tuple[Attribution, ...], leaf: Certificate, registry: Registry
+) -> tuple[Attribution | None, Attribution | None]:
+    """The harmless authority whose key explains the leaf, or else the first one that is claimed to."""
+    known = [a for a in found if a.authority.kind in HARMLESS_KINDS]
+    proven = next((a for a in known if explains(a, leaf, registry)), None)
+    return proven, None if proven else next(iter(known), None)
 
 
 _WEB = Rules(purpose=Purpose.SERVER, profile=Profile.WEB)

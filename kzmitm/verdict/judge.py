@@ -11,10 +11,10 @@ from kzmitm.pki.cache import CertificateCache
 from kzmitm.pki.registry import Registry
 from kzmitm.pki.store import TrustStore
 from kzmitm.verdict.context import RunContext
-from kzmitm.verdict.engine import judge
+from kzmitm.verdict.engine import deciding, judge
 from kzmitm.verdict.facts import Facts, derive
 from kzmitm.verdict.followup import FollowUp, needs_follow_up, plan_follow_ups
-from kzmitm.verdict.handshake import State
+from kzmitm.verdict.handshake import HandshakeFacts, State
 
 MAX_KEPT = 256
 """Suspicious targets whose facts are kept for judging again at the end: about 10 KB each with follow-ups.
@@ -100,6 +100,10 @@ class Judge:
         if verdict.outcome not in _SETTLED and len(self._kept) < MAX_KEPT:
             self._kept.append((facts, verdict))
         return verdict
+
+    def deciding(self, facts: Facts) -> HandshakeFacts | None:
+        """The handshake that the verdict of these facts is about, in the run as it is known by now."""
+        return deciding(facts, self.context)
 
     def needs_follow_up(self, facts: Facts) -> bool:
         """True if more handshakes would tell more."""

@@ -25,6 +25,8 @@ def undecided(
     """Codes in the order of their worth: what the deciding rules ask for, then what was not tried."""
     if confidence is Confidence.CONFIRMED or outcome is Outcome.CLEAN:
         return ()
+    if UndecidedCode.CONNECTION in asked:
+        return (UndecidedCode.CONNECTION,)  # nothing else can be tried without it
     codes = [code for code in asked if not _was_tried(code, facts, context)]
     if outcome is Outcome.INCONCLUSIVE or confidence is Confidence.SUSPECTED:
         codes += _untried(facts, context)

@@ -75,7 +75,7 @@ class Made:
             judge=lambda: Judge(registry=REGISTRY, store=STORE),
             key=self.key,
             signs_as="camp",
-            explain=lambda _measurement, verdict: ((), str(verdict.outcome)),
+            explain=lambda _measurement, verdict, _about: ((), str(verdict.outcome)),
         )
         return make_bundles(SHARE, self.place, self.plan, means, complete=True, is_stopping=is_stopping)
 

@@ -81,7 +81,7 @@ def test_check_explains_and_sends_nothing(kzmitm, write):
     path = write(("a.test", "b.test", "c.test"), rounds=3)
     done = kzmitm("campaign", "check", path)
     assert done.code == 0
-    assert done.out.startswith("weekly\n3 targets and 1 controls from 1 vantages, 3 rounds\n")
+    assert done.out.startswith("weekly\n3 targets and 1 control from 1 vantage, 3 rounds\n")
     told = kzmitm("campaign", "check", path, "--json").json
     assert told["schema"] == "kzmitm.campaign-plan/1.0"
     assert told["estimate"]["connections"] == 4

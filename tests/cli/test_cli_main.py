@@ -17,7 +17,14 @@ from kzmitm.cli.lab import actions as lab_actions
 from kzmitm.cli.main import main
 from kzmitm.cli.ooni import actions as ooni_actions
 from kzmitm.cli.parser import build_parser
-from kzmitm.errors import BundleError, ConsentError, FingerprintError, KzmitmError, UsageError
+from kzmitm.errors import (
+    BundleError,
+    ConsentError,
+    FingerprintError,
+    KzmitmError,
+    UnreachedError,
+    UsageError,
+)
 
 VERBS = [module.__name__.rpartition(".")[2] for module in discover(verbs)]
 
@@ -82,6 +89,7 @@ def test_bad_input_gets_one_line_and_exit_2(words, complaint, kzmitm, home):
         (BundleError("b"), 2),
         (FingerprintError("f"), 2),
         (ConsentError("c"), 4),
+        (UnreachedError("u"), 3),
         (KzmitmError("k"), 70),
     ],
 )

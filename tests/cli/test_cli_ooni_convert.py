@@ -10,6 +10,8 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from jsonschema import Draft202012Validator
 
 from kzmitm.cli import clock
@@ -154,6 +156,29 @@ def test_a_known_interceptor_is_found_by_the_files_of_any_tool(kzmitm, tmp_path,
     assert shown.code == 1, shown
     assert "INTERCEPTION" in shown.out
     assert "The Test Authority" in shown.out
+
+
+def test_of_several_handshakes_the_one_that_decided_is_shown(kzmitm, tmp_path, forger):
+    """sslyze tells of each deployment of a server: here the genuine one first, then a forged one."""
+    pems = [f"{pem}-----END CERTIFICATE-----\n" for pem in _certificates(forger.site("www.example.org"))]
+    genuine = json.loads(gzip.decompress((DATA / "sslyze-6.3.1.json.gz").read_bytes()))
+    shown = next(each for each in genuine["server_scan_results"] if _deployments(each))
+    document = _sslyze(pems, shown["network_configuration"]["tls_server_name_indication"])
+    deployments = _deployments(document["server_scan_results"][0])
+    deployments[:0] = _deployments(shown)
+    document["date_scans_started"] = genuine["date_scans_started"]
+    path = tmp_path / "both.json"
+    path.write_text(json.dumps(document))
+    told = kzmitm("ooni", "convert", path, *OWN_ROOT, "--fingerprints", forger.overlay(), "--json").json
+    (target,) = told["targets"]
+    assert target["outcome"] == "interception"
+    leaf = x509.load_pem_x509_certificate(pems[0].encode())
+    assert target["chain"][0]["sha256"] == leaf.fingerprint(hashes.SHA256()).hex()
+
+
+def _deployments(result):
+    info = (result["scan_result"] or {}).get("certificate_info") or {}
+    return (info.get("result") or {}).get("certificate_deployments") or []
 
 
 def test_hyperquack_finds_a_known_interceptor_at_a_server_that_is_not_the_site(kzmitm, tmp_path, forger):
@@ -306,6 +331,23 @@ def test_nothing_is_left_of_what_failed(kzmitm, tmp_path):
     assert shown.code == 2
     assert "README.md: not a file that can be read here; name its format with --format (" in shown.err
     assert not [path for path in tmp_path.iterdir() if path.name != "home"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"annotations":{},"data_format_version":"0.2.0","input":"https:\\/\\/example.kz\\/"',
+        '{\n  "input": null,\n  "probe_asn": "AS0",',
+        '{"format":"json","content":{"id":"1","test_keys":{}}}',
+        '{"input":"","raw_measurement":"{}"}',
+    ],
+)
+def test_measurements_of_ooni_are_sent_to_where_they_are_read(kzmitm, tmp_path, text):
+    path = tmp_path / "ooni.json"
+    path.write_text(text)
+    shown = kzmitm("ooni", "convert", path)
+    assert shown.code == 2
+    assert "measurements of OONI; find the interception in them with `kzmitm ooni analyze`" in shown.err
 
 
 def test_no_verdict_falls_before_every_file_is_known_to_be_good(kzmitm):

@@ -425,7 +425,7 @@ def test_a_network_without_a_number_is_not_told(report, tmp_path):
 
 def test_an_appeal_warns_first_and_has_every_part(report, scan):
     told = report(scan, "--appeal", "--format", "md", "--level", "partner")
-    assert report.code == 0
+    assert report.code == 1, "as without --appeal: of the findings"
     assert told.splitlines()[2].startswith("**READ THIS FIRST.** An appeal identifies you")
     parts = re.findall(r"^## (.*)$", told, re.MULTILINE)
     assert parts == [
@@ -450,6 +450,7 @@ def test_an_appeal_at_the_public_level_tells_the_week(report, scan):
 def test_an_appeal_about_nothing_says_so(report, tmp_path):
     scan = here.result(tmp_path / "r", [here.clean_row(HOST)])
     assert "no finding that an appeal could be about" in report(scan, "--appeal", "--format", "md")
+    assert report.code == 0
 
 
 def test_no_appeal_is_made_of_what_nobody_can_check(kzmitm, scan, tmp_path):

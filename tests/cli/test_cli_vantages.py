@@ -54,7 +54,6 @@ def test_a_server_whose_key_is_not_known_is_refused_before_anything_is_written(s
     [
         ("interface:nosuchif0", "there is no interface nosuchif0"),
         ("netns:no-such-namespace", "there is no such namespace"),
-        ("ssh://127.0.0.1:1", "the ssh server cannot be reached"),
         ("ssh://user:secret@127.0.0.1", "a password is not taken"),
         ("tor:secret@x", "a host and a port only"),
     ],
@@ -66,6 +65,21 @@ def test_vantages_that_cannot_be_used(scan, uri, words, option):
     assert ended.err.count("\n") == 1
     assert words in ended.err
     assert "secret" not in ended.err
+
+
+@pytest.mark.parametrize("option", ["--via", "--control"])
+def test_a_server_that_is_down_is_no_mistake_of_the_command(scan, option, home):
+    """Nothing could be measured: a script tries again later, and does not look for what it said wrongly."""
+    ended = scan("news.test", option, "ssh://127.0.0.1:1")
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err.count("\n") == 1
+    assert "the ssh server cannot be reached" in ended.err
+    assert not list(home.rglob("*.zip"))
+
+
+def test_other_verbs_that_measure_say_so_too(kzmitm):
+    ended = kzmitm("traits", "news.test", "--via", "ssh://127.0.0.1:1", "--i-understand")
+    assert (ended.code, ended.err.count("\n")) == (3, 1)
 
 
 def test_an_interface(scan, serve, genuine):

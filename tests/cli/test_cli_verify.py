@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -216,8 +217,38 @@ def test_an_altered_bundle_is_1_for_verify_and_used_by_nobody(bundle, kzmitm, tm
         refused = kzmitm(*words)
         assert refused.code == 2, words
         assert "kzmitm verify tells more" in refused.err
+        assert refused.err.startswith(f"kzmitm: {bundle}: "), words
         assert (refused.out, refused.err.count("\n")) == ("", 1)
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["b.zip"]
+
+
+def test_what_is_wrong_in_a_folder_is_told_with_its_place(bundle, kzmitm, tmp_path):
+    subprocess.run(["python3", "-m", "zipfile", "-e", bundle, tmp_path / "out"], check=True)
+    place = next((tmp_path / "out").iterdir())
+    (place / "bagit.txt").write_text("another")
+    for words in (("show", place), ("judge", place), ("countersign", place, "--name", "x")):
+        refused = kzmitm(*words)
+        assert refused.code == 2, words
+        assert refused.err == f"kzmitm: {place}: file_changed: bagit.txt; kzmitm verify tells more\n"
+
+
+def test_a_countersignature_that_is_there_is_told_by_the_name_it_has(bundle, kzmitm, tmp_path):
+    assert kzmitm("countersign", bundle, "--name", "x").code == 0
+    with zipfile.ZipFile(bundle) as archive:
+        (there,) = (Path(name).name for name in archive.namelist() if "attest-x-" in name)
+    refused = kzmitm("countersign", bundle, "--name", "x")
+    assert refused.code == 2
+    assert refused.err == f"kzmitm: {bundle}: {there} is there already; give another --name\n"
+
+
+def test_a_file_that_is_no_key_is_named_once_and_whole(bundle, kzmitm, tmp_path):
+    path = tmp_path / "big.key"
+    path.write_bytes(b"x" * 20_000)
+    refused = kzmitm("countersign", bundle, "--name", "x", "--key", path)
+    assert refused.code == 2
+    assert refused.err == f"kzmitm: {path}: longer than 16384 octets; name the file of a private key\n"
+    refused = kzmitm("countersign", bundle, "--name", "x", "--key", tmp_path)
+    assert refused.err == f"kzmitm: {tmp_path}: not a plain file; name the file of a private key\n"
 
 
 def test_verify_reads_a_folder_too(bundle, kzmitm, tmp_path):

@@ -39,6 +39,9 @@ def test_a_laboratory_to_work_in(tmp_path: Path, name: str):
         assert lab("run", "--name", name, "operator", "true").returncode == 2
         network_only = lab("on", "squid", "--name", name)
         assert (network_only.returncode, network_only.stdout) == (2, "")
+        trace = lab("trace", "--name", name)
+        assert (trace.returncode, trace.stdout) == (2, "")
+        assert "has no routers" in trace.stderr
     finally:
         assert lab("down", "--name", name).returncode == 0
     assert lab("status", "--name", name).returncode == 2

@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,6 +49,7 @@ NOBODY = [
     ["on", "nobody"],
     ["off"],
     ["scan"],
+    ["trace"],
     ["run", "client", "true"],
     ["down"],
 ]
@@ -234,6 +236,65 @@ def test_files_where_one_stands_are_not_run(name: str, tmp_path: Path):
     done = subprocess.run(command, check=False, timeout=60, **options)
     assert "by mistake" not in done.stderr
     assert done.returncode == 0, done.stderr
+
+
+# --- traces
+
+
+def located(done: subprocess.CompletedProcess[str]) -> list[tuple[str, str, list[str]]]:
+    """Of each way: what was found, and the addresses of the hops before it and at it."""
+    found = [each["location"]["finding"] for each in json.loads(done.stdout)["traces"]]
+    ends = [[each["segment"][end] for end in ("before", "at")] if each["segment"] else [] for each in found]
+    return [
+        (each["device"], *(hop["addresses"][0]["ip"] for hop in hops))
+        for each, hops in zip(found, ends, strict=True)
+    ]
+
+
+def test_trace_of_what_is_in_play(name: str):
+    """Without a target it leads to what is struck; the box is where the laboratory put it."""
+    assert kzmitm("lab", "on", "--name", name, "kz-inline", "--set", "watched=bank.lab.test").returncode == 0
+    done = kzmitm("lab", "trace", "--name", name, "-4", "--json")
+    assert done.returncode == 1, done.stderr
+    assert json.loads(done.stdout)["verdict"]["hostname"] == "bank.lab.test"
+    assert located(done) == [("sni_interceptor", "10.77.0.1", "198.51.100.2")]
+
+
+def test_trace_of_what_is_asked_for(name: str):
+    done = kzmitm("lab", "trace", "--name", name, "news.lab.test", "-4", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["verdict"]["outcome"] == "clean"
+    assert located(done) == [("endpoint",)]
+
+
+@pytest.mark.parametrize("words", [["a.test", "b.test"], ["--no-such-option"], ["-4", "-6"]], ids=" ".join)
+def test_trace_with_wrong_words(name: str, words: list[str]):
+    complaint(kzmitm("lab", "trace", "--name", name, *words), 2)
+
+
+# --- names
+
+ASK = """
+from dns.message import make_query
+from dns.query import udp
+answer = udp(make_query("social.lab.test", "A"), "203.0.113.53", timeout=10, source_port=40_000).answer
+print(*sorted(record.address for found in answer for record in found))
+"""
+
+
+def test_names_are_answered_by_what_is_on_now(name: str):
+    """A question from a port that was in use a moment ago is a new one to a network that changed."""
+
+    def asked(profile: str) -> str:
+        assert kzmitm("lab", "on", "--name", name, profile).returncode == 0
+        done = run(name, sys.executable, "-P", "-c", ASK)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    genuine = asked("kz-inline")
+    assert "203.0.113.66" not in genuine
+    assert asked("dns-hijack") == "203.0.113.66"
+    assert asked("kz-inline") == genuine
 
 
 # --- more than one

@@ -3,12 +3,10 @@
 import base64
 import hashlib
 import json
-import os
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -16,6 +14,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from measurement_strategies import MEASUREMENTS
+from oonidata_here import oonidata_python
 
 from kzmitm.evidence.json_writer import canonical
 from kzmitm.model.measurement import Measurement
@@ -23,18 +22,8 @@ from kzmitm.model.observation import DNSAnswer, DNSObservation, Hello, TCPObserv
 from kzmitm.model.target import Endpoint, Target, Vantage
 from kzmitm.ooni.emit import emit
 
-ROOT = Path(__file__).parents[2]
 READER = Path(__file__).with_name("read_with_oonidata.py")
 STARTED = datetime(2026, 1, 2, 3, 4, 5, 678, UTC)
-
-
-def oonidata_python() -> str:
-    named = os.environ.get("KZMITM_OONIDATA_PYTHON")
-    python = Path(named) if named else ROOT / ".venv-oonidata" / "bin" / "python"
-    if not python.exists():
-        reason = "no environment with oonidata (make .venv-oonidata/.done, or KZMITM_OONIDATA_PYTHON)"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
-    return str(python)
 
 
 def read(documents: list[dict]) -> list[dict]:

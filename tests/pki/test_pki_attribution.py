@@ -28,7 +28,7 @@ from kzmitm.model.certificate import Certificate, Name, NameAttribute, PublicKey
 from kzmitm.model.verdict import Confidence
 from kzmitm.pki.attribution import MAX_CERTIFICATES, MAX_SIGNATURE_CHECKS, UNLINKED, attribute, signature_fits
 from kzmitm.pki.cache import CertificateCache
-from kzmitm.pki.kinds import INTERCEPTION_KINDS, Kind
+from kzmitm.pki.kinds import HARMLESS_KINDS, INTERCEPTION_KINDS, Kind
 from kzmitm.pki.parse import parse_certificate
 from kzmitm.pki.registry import parse_registry
 from kzmitm.pki.traits import serial_is_key_id_top_bit_cleared, validity_seconds
@@ -577,8 +577,8 @@ def test_a_damaged_copy_of_a_known_certificate_is_never_taken_for_it(which, wher
             assert parse_certificate(bytes(damaged)).spki_sha256 == original.spki_sha256
 
 
-def test_interception_kinds_are_all_but_the_state_pki():
-    assert set(Kind) - INTERCEPTION_KINDS == {Kind.STATE_PKI}
+def test_interception_kinds_are_all_but_the_state_pki_and_the_harmless_ones():
+    assert set(Kind) - INTERCEPTION_KINDS == {Kind.STATE_PKI, *HARMLESS_KINDS}
 
 
 def test_a_key_without_rsa_matches_no_rsa_trait():

@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -321,3 +322,16 @@ def test_no_text_of_a_stranger_reaches_a_line_as_it_is(text):
     lines = [target_line(judged), *explanation(judged)]
     shown = [*map(str, lines), explanation_sentence(judged)]
     assert not any(c in line for line in shown for c in "\x1b\n\r\x9b\u202e\u2028\ud800")
+
+
+def test_without_a_network_the_advice_is_to_connect_first():
+    """An encrypted resolver is of no use there, nor is another network to be found."""
+    told = Verdict(
+        outcome=Outcome.INCONCLUSIVE,
+        confidence=None,
+        rule_ids=("run.no_network",),
+        undecided=(UndecidedCode.CONNECTION,),
+    )
+    (step,) = next_steps(told)
+    assert step.startswith("Connect this computer to a network")
+    assert len(next_steps(replace(told, undecided=(UndecidedCode.CONTROL,)))) > 1

@@ -199,3 +199,13 @@ def test_confidence_is_not_raised_by_repeating_oneself():
         verdict = court.verdict(forged(HOST), NOW)
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert verdict.confidence is not Confidence.LIKELY
+
+
+def test_the_judge_tells_which_handshake_decided():
+    court = judge(cache=CACHE)
+    fine, bad = handshake(genuine()), handshake(unknown(), Role.REPEAT)
+    facts = court.facts(measured(fine, bad), NOW)
+    assert court.verdict_of(facts).outcome is Outcome.INTERCEPTION
+    assert court.deciding(facts).observation is bad
+    nothing = court.facts(measured(), NOW)
+    assert court.deciding(nothing) is None

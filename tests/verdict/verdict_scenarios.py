@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from verdict_world import (
@@ -11,20 +11,29 @@ from verdict_world import (
     BENIGN,
     BOX_CA,
     BOX_DER,
+    CARRIED_ROOT,
     EGOV_ROOT,
     EGOV_ROOT_DER,
     FAMILY_CA,
     FAMILY_DER,
+    FORMER_ROOT,
+    FORMER_ROOT_DER,
     HOST,
     IP,
     ISSUER_DER,
+    LONG,
     NONSENSE,
     NOW,
+    ORIGIN_DER,
     OTHER_IP,
     PRIVATE_IP,
+    PUBLIC_UNTIL,
     STATE_CA,
     STATE_CA_OLD_DER,
+    STATE_ROOT,
     STATE_ROOT_DER,
+    TRIAL_CA,
+    TRIAL_CA_DER,
     UNKNOWN_CA,
     UNKNOWN_DER,
     certificate,
@@ -34,11 +43,13 @@ from verdict_world import (
     cut,
     dns,
     facts_of,
+    former,
     genuine,
     genuine_elsewhere,
     handshake,
     leaf,
     measured,
+    origin,
     refused,
     self_signed,
     state,
@@ -439,6 +450,107 @@ def state_pki_on_a_host_of_its_country() -> Facts:
     return one(handshake(under(EGOV_ROOT, EGOV_ROOT_DER, host), sni=host), BENIGN_DEFAULT, host=host)
 
 
+# Authorities that no browser trusts, and nobody intercepts with
+
+UNRELATED = ("a.test", "b.example", HOST)
+
+
+@scenario(_O.ORIGIN_MISCONFIGURED, _C.LIKELY, "harmless_ca.not_for_browsers")
+def origin_certificates_of_unrelated_hosts() -> list[Facts]:
+    """Servers behind one delivery network, each met without it."""
+    return [one(handshake(origin(host), sni=host), host=host) for host in UNRELATED]
+
+
+@scenario(_O.ORIGIN_MISCONFIGURED, _C.CONFIRMED, "origin.control_sees_the_same")
+def origin_certificates_of_unrelated_hosts_here_and_in_control() -> list[Facts]:
+    return [
+        one(handshake(origin(host), sni=host), host=host, control=control_of(origin(host), host=host))
+        for host in UNRELATED
+    ]
+
+
+@scenario(_O.ORIGIN_MISCONFIGURED, _C.LIKELY, "harmless_ca.not_for_browsers")
+def trial_certificates_of_unrelated_hosts() -> list[Facts]:
+    return [one(handshake(under(TRIAL_CA, TRIAL_CA_DER, host), sni=host), host=host) for host in UNRELATED]
+
+
+@scenario(
+    _O.INCONCLUSIVE,
+    None,
+    "contrast.control_is_genuine",
+    "contrast.copied_names",
+    "harmless_ca.not_for_browsers",
+)
+def origin_certificate_where_control_is_genuine() -> Facts:
+    return one(handshake(origin()), control=CONTROL)
+
+
+@scenario(_O.INCONCLUSIVE, None, "fallback.untrusted_chain")
+def origin_certificate_of_somebody_else() -> Facts:
+    """A server's default, or that of whoever sits at a wrong address."""
+    return one(handshake(origin("else.test")))
+
+
+@scenario(_O.INCONCLUSIVE, None, "fallback.untrusted_chain", "harmless_ca.by_name_only")
+def origin_certificate_by_name_only() -> Facts:
+    return one(handshake(origin(issuer_key="a forger")))
+
+
+@scenario(_O.INTERCEPTION, _C.LIKELY, "run.one_issuer_for_unrelated_hosts")
+def one_issuer_with_the_name_of_an_origin_authority() -> list[Facts]:
+    """A forger takes its name, which excuses nothing."""
+    return [one(handshake(origin(host, issuer_key="a forger"), sni=host), host=host) for host in UNRELATED]
+
+
+@scenario(_O.INTERCEPTION, _C.LIKELY, "run.one_issuer_for_unrelated_hosts")
+def harmless_root_beside_the_forged_chains_of_unrelated_hosts() -> list[Facts]:
+    """A forger sends its certificate along, which signed nothing."""
+    return [
+        one(handshake((*unknown(host), ORIGIN_DER, FORMER_ROOT_DER), sni=host), host=host)
+        for host in UNRELATED
+    ]
+
+
+@scenario(_O.ORIGIN_MISCONFIGURED, _C.SUSPECTED, "harmless_ca.no_longer_for_browsers")
+def certificates_of_a_former_authority_for_unrelated_hosts() -> list[Facts]:
+    return [one(handshake(former(host), sni=host), host=host) for host in UNRELATED]
+
+
+@scenario(_O.ORIGIN_MISCONFIGURED, _C.SUSPECTED, "harmless_ca.no_longer_for_browsers")
+def new_certificates_of_an_authority_that_is_public_elsewhere() -> list[Facts]:
+    return [one(handshake((leaf(host, CARRIED_ROOT),), sni=host), host=host) for host in UNRELATED]
+
+
+@scenario(_O.INTERCEPTION, _C.LIKELY, "contrast.control_is_genuine", "contrast.copied_names")
+def former_authority_and_control_genuine() -> Facts:
+    return one(handshake(former()), control=CONTROL)
+
+
+@scenario(_O.INCONCLUSIVE, None, "fallback.untrusted_chain", "harmless_ca.signed_after_it_was_dropped")
+def new_certificate_of_a_former_authority() -> Facts:
+    return one(handshake(former(days_after=2)))
+
+
+@scenario(_O.INTERCEPTION, _C.LIKELY, "run.one_issuer_for_unrelated_hosts")
+def new_certificates_of_a_former_authority_for_unrelated_hosts() -> list[Facts]:
+    return [one(handshake(former(host, days_after=2), sni=host), host=host) for host in UNRELATED]
+
+
+@scenario(_O.INTERCEPTION, _C.CONFIRMED, "known_ca.signed")
+def known_key_below_a_former_authority() -> Facts:
+    """As the sub-authorities that were sold for interception."""
+    cross = certificate(STATE_ROOT, FORMER_ROOT, **LONG)
+    chain = (leaf(HOST, STATE_ROOT, start=PUBLIC_UNTIL - timedelta(days=9), days=400), cross)
+    return one(handshake((*chain, FORMER_ROOT_DER)))
+
+
+@scenario(_O.INTERCEPTION, _C.LIKELY, "attribution.family")
+def family_below_a_former_authority() -> Facts:
+    cross = certificate(FAMILY_CA, FORMER_ROOT, start=datetime(2024, 5, 6, tzinfo=UTC), days=3650, ca=True)
+    chain = (leaf(HOST, FAMILY_CA, start=PUBLIC_UNTIL - timedelta(days=9), days=400), cross)
+    return one(handshake((*chain, FORMER_ROOT_DER)))
+
+
 # The site's own doing
 
 
@@ -751,6 +863,36 @@ def one_key_for_unrelated_hosts() -> list[Facts]:
     ]
 
 
+@scenario(_O.INCONCLUSIVE, None, "run.no_network")
+def computer_that_is_connected_to_nothing() -> list[Facts]:
+    """No resolver answers, whatever is asked for."""
+    silent = Failure.DNS_TEMPORARY
+    return [one(dns(failure=silent), dns(failure=Failure.GENERIC_TIMEOUT, engine="doh")) for _ in range(2)]
+
+
+@scenario(_O.INCONCLUSIVE, None, "dns.only_one_resolver_denies")
+def resolver_that_is_silent_for_one_name() -> list[Facts]:
+    return [clean_host(), one(dns(failure=Failure.DNS_TEMPORARY))]
+
+
+@scenario(_O.INCONCLUSIVE, None, "dns.only_one_resolver_denies")
+def resolver_that_is_silent_while_another_name_is_denied() -> list[Facts]:
+    denied = one(dns(failure=Failure.DNS_NXDOMAIN, host="denied.test"), host="denied.test")
+    return [denied, one(dns(failure=Failure.DNS_TEMPORARY))]
+
+
+@scenario(_O.INCONCLUSIVE, None, "dns.only_one_resolver_denies")
+def resolver_that_is_silent_while_an_address_refuses() -> list[Facts]:
+    refused_there = one(tcp(Failure.CONNECTION_REFUSED), host="93.184.216.34")
+    return [refused_there, one(dns(failure=Failure.DNS_TEMPORARY))]
+
+
+@scenario(_O.INCONCLUSIVE, None, "dns.only_one_resolver_denies")
+def silence_at_another_vantage() -> Facts:
+    measurement = measured(dns(failure=Failure.DNS_TEMPORARY))
+    return facts_of(replace(measurement, vantage=Vantage(id="a", kind="socks5h")))
+
+
 # Blocking
 
 
@@ -958,6 +1100,10 @@ NEAR_MISSES: Mapping[str, str] = {
     "fallback.no_chain": "reset_after_the_chain",
     "fallback.nothing_measured": "reset_alone",
     "fallback.untrusted_chain": "clean",
+    "harmless_ca.by_name_only": "origin_certificates_of_unrelated_hosts",
+    "harmless_ca.no_longer_for_browsers": "new_certificate_of_a_former_authority",
+    "harmless_ca.not_for_browsers": "origin_certificate_by_name_only",
+    "harmless_ca.signed_after_it_was_dropped": "certificates_of_a_former_authority_for_unrelated_hosts",
     "known_ca.beside_the_chain": "known_root_beside_a_trusted_chain",
     "known_ca.signed": "known_root_beside_a_self_signed_leaf",
     "known_ca.signed_for_other_names": "reset_by_name",
@@ -983,6 +1129,7 @@ NEAR_MISSES: Mapping[str, str] = {
     "portal.private_address_for_all_hosts": "private_address_for_some_hosts",
     "proof.copied_chain": "copied_genuine_chain",
     "proof.genuine_chain_without_its_key": "copied_state_chain",
+    "run.no_network": "resolver_that_is_silent_for_one_name",
     "run.nothing_gets_through": "one_host_is_silent_and_others_answer",
     "run.one_issuer_for_chosen_names": "private_ca_beside_a_strangers_default_site",
     "run.one_issuer_for_unrelated_hosts": "one_issuer_for_hosts_of_one_operator",

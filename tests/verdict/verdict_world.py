@@ -124,6 +124,12 @@ UNKNOWN_CA = "O=Nobody Knows, CN=Nobody Knows CA"
 AV_CA = "O=Look-alike Antivirus, CN=Look-alike Antivirus Root"
 BOX_CA = "O=Look-alike Box, CN=Look-alike Box CA"
 FAMILY_CA = "O=Look-alike Family, CN=Family Root 11"
+ORIGIN_CA = "O=Look-alike Network, CN=Look-alike Origin CA"
+TRIAL_ROOT, TRIAL_CA = "O=Look-alike Trial, CN=Trial Root", "O=Look-alike Trial, CN=Trial Issuer 1"
+FORMER_ROOT, FORMER_CA = "O=Once Public, CN=Once Public Root", "O=Once Public, CN=Once Public Issuer"
+CARRIED_ROOT = "O=Public Elsewhere, CN=Public Elsewhere Root"
+PUBLIC_UNTIL = datetime(2025, 9, 1, tzinfo=UTC)
+"""Day on which the former root was last seen in a public programme."""
 
 ROOT_DER, ROOT_2_DER = certificate(ROOT, **LONG), certificate(ROOT_2, **LONG)
 ISSUER_DER, ISSUER_2_DER = certificate(ISSUER, ROOT, **LONG), certificate(ISSUER_2, ROOT_2, **LONG)
@@ -132,6 +138,10 @@ STATE_CA_DER = certificate(STATE_CA, STATE_ROOT, **LONG)
 STATE_CA_OLD_DER = certificate(STATE_CA, STATE_ROOT, ca=True, start=NOW - timedelta(days=200), days=75)
 EGOV_ROOT_DER = certificate(EGOV_ROOT, **LONG)
 UNKNOWN_DER, AV_DER, BOX_DER = (certificate(ca, **LONG) for ca in (UNKNOWN_CA, AV_CA, BOX_CA))
+ORIGIN_DER = certificate(ORIGIN_CA, **LONG)
+TRIAL_CA_DER = certificate(TRIAL_CA, TRIAL_ROOT, **LONG)
+FORMER_ROOT_DER = certificate(FORMER_ROOT, **LONG)
+FORMER_CA_DER = certificate(FORMER_CA, FORMER_ROOT, **LONG)
 FAMILY_DER = certificate(FAMILY_CA, start=datetime(2024, 5, 6, tzinfo=UTC), days=3650, ca=True)
 
 
@@ -155,6 +165,17 @@ def state(host: str = HOST, **options: object) -> tuple[bytes, ...]:
     return (leaf(host, STATE_CA, **options), STATE_CA_DER)
 
 
+def origin(host: str = HOST, **options: object) -> tuple[bytes, ...]:
+    """By the authority for origin servers, whose certificate is not sent."""
+    return (leaf(host, ORIGIN_CA, **options),)
+
+
+def former(host: str = HOST, *, days_after: int = -100, **options: object) -> tuple[bytes, ...]:
+    """Under the former root, made so many days after it was last public; valid still."""
+    options |= {"start": PUBLIC_UNTIL + timedelta(days=days_after), "days": 700}
+    return (leaf(host, FORMER_CA, **options), FORMER_CA_DER)
+
+
 def unknown(host: str = HOST, **options: object) -> tuple[bytes, ...]:
     return (leaf(host, UNKNOWN_CA, **options), UNKNOWN_DER)
 
@@ -176,7 +197,10 @@ def spki(name: str) -> bytes:
     )
 
 
-def _authority(identity: str, kind: str, ca: str, *, pattern: bool = False, hashed: bool = False) -> bytes:
+def _authority(
+    identity: str, kind: str, ca: str, *more: str, pattern: bool = False, hashed: bool = False
+) -> bytes:
+    """`more` are lines about the certificate."""
     lines = [f'id = "{identity}"', f'kind = "{kind}"', 'country = "KZ"']
     if pattern:
         lines.append(f'subject_patterns = ["CN={ca.rpartition("CN=")[2]}"]')
@@ -189,6 +213,7 @@ def _authority(identity: str, kind: str, ca: str, *, pattern: bool = False, hash
             f'subject = "{ca}"',
             f'spki_sha256 = "{hashlib.sha256(der).hexdigest()}"',
             f'public_key = "{base64.b64encode(der).decode()}"',
+            *more,
         ]
     return "\n".join(lines).encode()
 
@@ -227,6 +252,21 @@ def registry() -> Registry:
             "authorities/antivirus.toml": _authority("antivirus", "antivirus", AV_CA, pattern=True),
             "authorities/box.toml": _authority("box", "commercial_middlebox", BOX_CA, pattern=True),
             "authorities/family.toml": _FAMILY,
+            "authorities/origin.toml": _authority(
+                "origin", "origin_ca", ORIGIN_CA, hashed=True, pattern=True
+            ),
+            "authorities/trial.toml": _authority("trial", "test_ca", TRIAL_ROOT, hashed=True),
+            "authorities/former.toml": _authority(
+                "former", "former_ca", FORMER_ROOT, f"public_until = {PUBLIC_UNTIL:%Y-%m-%d}", hashed=True
+            ),
+            "authorities/carried.toml": _authority(
+                "carried",
+                "former_ca",
+                CARRIED_ROOT,
+                "public_until = 2020-01-01",
+                'carried_by = ["apple"]',
+                hashed=True,
+            ),
             "forgers/copier.toml": _FORGER,
         }
     )

@@ -18,8 +18,8 @@ from kzmitm.evidence.signing.keys import SigningKey, campaign_key
 from kzmitm.model.certificate import Certificate
 from kzmitm.model.measurement import Measurement
 from kzmitm.model.verdict import Verdict
-from kzmitm.pki.cache import CertificateCache
 from kzmitm.report.text import explanation_sentence
+from kzmitm.verdict.handshake import HandshakeFacts
 from kzmitm.verdict.judge import Judge
 
 
@@ -31,11 +31,11 @@ def key_name(campaign: CampaignFile) -> str:
 def means_of(campaign: CampaignFile, judge: Callable[[], Judge]) -> Means:
     """What its bundles are made with. The key is made once there is something to sign."""
     here = {each.name for each in campaign.vantages if each.uri != WORKER_URI}
-    cache = CertificateCache()
 
-    def explain(measurement: Measurement, verdict: Verdict) -> tuple[Sequence[Certificate], str]:
-        chain = chain_of(measurement, cache)
-        return chain, explanation_sentence(judged_target(measurement, verdict, chain))
+    def explain(
+        measurement: Measurement, verdict: Verdict, about: HandshakeFacts | None
+    ) -> tuple[Sequence[Certificate], str]:
+        return chain_of(about), explanation_sentence(judged_target(measurement, verdict, about))
 
     def environment(share: Share) -> Mapping[str, Any]:
         return environment_here() if share.vantage in here else NO_ENVIRONMENT

@@ -14,6 +14,7 @@ from kzmitm.campaign.allotment import WORKER_URI
 from kzmitm.campaign.hooks import tell
 from kzmitm.campaign.plan import Job, Share
 from kzmitm.campaign.runner import Runner
+from kzmitm.campaign.sections import CampaignFile
 from kzmitm.campaign.state import CampaignFolder
 from kzmitm.campaign.world import World
 from kzmitm.cli import clock
@@ -27,7 +28,7 @@ from kzmitm.errors import UsageError
 from kzmitm.evidence.control import read_control
 from kzmitm.model.verdict import Outcome
 from kzmitm.netio.doh import DEFAULT_SERVERS
-from kzmitm.netio.overrides import parse_overrides
+from kzmitm.netio.overrides import Overrides, parse_overrides
 from kzmitm.netio.places import read_table
 from kzmitm.netio.pump import Limits
 from kzmitm.netio.resolve import open_resolver
@@ -90,35 +91,13 @@ class Telling:
 
 def world_of(args: argparse.Namespace, opened: Opened, registry: Registry, store: TrustStore) -> World:
     """What the campaign runs with; nothing is sent yet. Raises UsageError."""
-    campaign = opened.campaign
+    campaign, hooks = opened.campaign, opened.campaign.hooks
     control = read_control(args.file.parent / campaign.controls.file) if campaign.controls.file else None
-    overrides = parse_overrides(args.connect_to, args.resolve)
-    networks: dict[str, Network] = {}
-    for part in campaign.vantages:
-        if part.uri == WORKER_URI:
-            continue
-        link = open_vantage(part.uri, asn=part.asn or "AS0", cc=part.cc or "ZZ")
-        resolver = None
-        if link.resolves_names:
-            servers = DEFAULT_SERVERS if campaign.collect.doh else ()
-            resolver = open_resolver(root_pem=pinned_pem(), doh_servers=servers, link=link)
-        networks[part.name] = Network(link=link, resolver=resolver, overrides=overrides)
+    networks = _networks(campaign, parse_overrides(args.connect_to, args.resolve))
     table = read_table(args.file.parent / campaign.networks.table) if campaign.networks.table else None
     where = campaign.networks.locate
     roots = Path(args.store).read_text(encoding="utf-8", errors="replace") if args.store else pinned_pem()
-    locator = Locator(url=where, root_pem=roots, networks=table) if where else None
-    limits, collect, hooks = campaign.limits, campaign.collect, campaign.hooks
-    options = ScanOptions(
-        limits=Limits(*(limits.timeout,) * 3),
-        concurrency=limits.vantage_concurrency,
-        families=frozenset(collect.families),
-        max_addresses=collect.max_addresses,
-        profile=collect.profile,
-        follow_ups=collect.follow_ups,
-        benign_sni=registry.watchlists["controls"].names,
-        stop_after=campaign.stop.findings,
-        software_version=__version__,
-    )
+    options = _options(campaign, registry)
 
     def judge() -> Judge:
         return Judge(registry=registry, store=store, control=control)
@@ -129,7 +108,7 @@ def world_of(args: argparse.Namespace, opened: Opened, registry: Registry, store
         controls=list(islice(opened.plan.controls, PROVEN_WITH)),
         judge=judge,
         options=options,
-        locator=locator,
+        locator=Locator(url=where, root_pem=roots, networks=table) if where else None,
     )
     return World(
         networks=networks,
@@ -140,6 +119,36 @@ def world_of(args: argparse.Namespace, opened: Opened, registry: Registry, store
         tell=partial(tell, hooks=hooks, post=post) if hooks.on_finding or hooks.webhook else None,
         means=means_of(campaign, judge),
         network_of=table.asn_of if table is not None else None,
+    )
+
+
+def _networks(campaign: CampaignFile, overrides: Overrides) -> dict[str, Network]:
+    """The way out of each vantage that is worked here."""
+    networks: dict[str, Network] = {}
+    for part in campaign.vantages:
+        if part.uri == WORKER_URI:
+            continue
+        link = open_vantage(part.uri, asn=part.asn or "AS0", cc=part.cc or "ZZ")
+        resolver = None
+        if link.resolves_names:
+            servers = DEFAULT_SERVERS if campaign.collect.doh else ()
+            resolver = open_resolver(root_pem=pinned_pem(), doh_servers=servers, link=link)
+        networks[part.name] = Network(link=link, resolver=resolver, overrides=overrides)
+    return networks
+
+
+def _options(campaign: CampaignFile, registry: Registry) -> ScanOptions:
+    limits, collect = campaign.limits, campaign.collect
+    return ScanOptions(
+        limits=Limits(*(limits.timeout,) * 3),
+        concurrency=limits.vantage_concurrency,
+        families=frozenset(collect.families),
+        max_addresses=collect.max_addresses,
+        profile=collect.profile,
+        follow_ups=collect.follow_ups,
+        benign_sni=registry.watchlists["controls"].names,
+        stop_after=campaign.stop.findings,
+        software_version=__version__,
     )
 
 

@@ -31,6 +31,7 @@ from kzmitm.ooni.importing import (
 )
 from kzmitm.report.language import _
 from kzmitm.report.text import JudgedTarget
+from kzmitm.verdict.handshake import HandshakeFacts
 from kzmitm.verdict.judge import MAX_KEPT, Judge
 from kzmitm.wording import Wording, reason_of
 
@@ -44,6 +45,9 @@ MAX_RUNS = 1024
 """Vantages of a file that are listened to at a time; RIPE Atlas has ten thousand, a few kilobytes each."""
 MAX_HELD = 4 * MAX_KEPT
 """Verdicts that wait for what else their vantages saw, of all vantages together."""
+
+_OF_OONI = (b'"data_format_version"', b'"probe_asn"', b'"test_keys"', b'"raw_measurement"')
+"""One of these stands at the beginning of OONI's own documents (df-000), of all ages and in any envelope."""
 
 AT_ONCE = frozenset({Outcome.CLEAN, Outcome.UNREACHABLE})
 """Outcomes that the rest of the run cannot change."""
@@ -169,7 +173,7 @@ class Conversion:
         run = self._run_of(measurement.vantage)
         facts = run.judge.facts(measurement, self._now or measurement.started_at)
         verdict = run.judge.verdict_of(facts)
-        judged = _judged(self._count, record, verdict, run.judge)
+        judged = _judged(self._count, record, verdict, run.judge.deciding(facts))
         self._count += 1
         if verdict.outcome not in AT_ONCE and len(run.held) < MAX_KEPT:
             run.held[id(measurement)] = judged
@@ -209,7 +213,8 @@ class Conversion:
             place = id(settled.facts.measurement)
             held = run.held.get(place)
             if held is not None:  # else Ctrl-C came between the verdict and its being held
-                run.held[place] = _judged(held.number, held.record, settled.verdict, run.judge)
+                about = run.judge.deciding(settled.facts)
+                run.held[place] = _judged(held.number, held.record, settled.verdict, about)
         for place in list(run.held):
             self._waiting -= 1
             self._show(run.held.pop(place))
@@ -220,9 +225,8 @@ class Conversion:
         self._tell(judged)
 
 
-def _judged(number: int, record: Imported, verdict: Verdict, judge: Judge) -> Judged:
-    chain = chain_of(record.measurement, judge.cache)
-    return Judged(number, record, judged_target(record.measurement, verdict, chain), chain)
+def _judged(number: int, record: Imported, verdict: Verdict, about: HandshakeFacts | None) -> Judged:
+    return Judged(number, record, judged_target(record.measurement, verdict, about), chain_of(about))
 
 
 def _opens_twice(path: str) -> bool:
@@ -261,6 +265,12 @@ def importer_of(source: Source, format_name: str | None) -> tuple[str, Importer]
     if source.damage:
         raise UsageError(
             "{name}: {damage}", hint=_("name a file that can be read"), name=source.name, damage=source.damage
+        )
+    if not found and any(mark in source.head for mark in _OF_OONI):
+        raise UsageError(
+            "{file}: measurements of OONI",
+            hint=_("find the interception in them with `kzmitm ooni analyze`"),
+            file=source.name,
         )
     if found:
         message = _("{file}: it could be {formats}").format(file=source.name, formats=", ".join(found))

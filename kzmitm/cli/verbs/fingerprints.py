@@ -41,8 +41,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--from", dest="other", metavar="FILE", help="what a newer public-roots.json says beyond ours"
     )
     parser.epilog = (
-        "`match` exits with 1 if a certificate is of somebody who intercepts, else with 0. The state's\n"
-        "e-signature authorities are told apart: they are named, and are no finding."
+        "`match` exits with 1 if a certificate is of somebody who intercepts, else with 0. Told apart are\n"
+        "the state's e-signature authorities, and those for origin servers, for tests and of earlier times,\n"
+        "with which nobody intercepts: they are named, and are no finding."
     )
 
 

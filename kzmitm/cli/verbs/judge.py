@@ -26,6 +26,7 @@ from kzmitm.report.language import _, ngettext
 from kzmitm.report.line import Line
 from kzmitm.report.text import JudgedTarget, explanation_sentence, target_line
 from kzmitm.verdict.engine import RULES_VERSION
+from kzmitm.verdict.facts import Facts
 from kzmitm.verdict.judge import Judge
 
 
@@ -114,15 +115,16 @@ def _judge_all(
     again: list[_Again] = []
     places: dict[int, int] = {}  # by identity: the judge keeps those alive that it may settle
     for measurement in bundle.measurements():
-        verdict = judge.verdict(measurement, now or measurement.started_at)
+        facts = judge.facts(measurement, now or measurement.started_at)
+        verdict = judge.verdict_of(facts)
         earlier = before[_key(measurement)]
         places[id(measurement)] = len(again)
         known = earlier.popleft() if earlier else None
-        again.append(_told(judge, measurement, verdict, known, with_row=with_rows))
+        again.append(_told(judge, facts, verdict, known, with_row=with_rows))
     for settled in judge.settle():
         place = places[id(settled.facts.measurement)]
         known = again[place].before
-        again[place] = _told(judge, settled.facts.measurement, settled.verdict, known, with_row=with_rows)
+        again[place] = _told(judge, settled.facts, settled.verdict, known, with_row=with_rows)
     return again
 
 
@@ -139,11 +141,10 @@ def _key(measurement: Measurement) -> tuple[str, str, str]:
     return target.hostname, str(target.port), str(target.sni)
 
 
-def _told(
-    judge: Judge, measurement: Measurement, verdict: Verdict, before: Verdict | None, *, with_row: bool
-) -> _Again:
-    chain = chain_of(measurement, judge.cache)
-    judged = judged_target(measurement, verdict, chain)
+def _told(judge: Judge, facts: Facts, verdict: Verdict, before: Verdict | None, *, with_row: bool) -> _Again:
+    measurement, about = facts.measurement, judge.deciding(facts)
+    chain = chain_of(about)
+    judged = judged_target(measurement, verdict, about)
     if not with_row:
         return _Again(judged, before, None)
     row = target_row(
@@ -181,9 +182,11 @@ def _say_what_is_missing(missing: int, known: int) -> None:
     if missing:
         what = _("its measurement is missing") if missing == 1 else _("their measurements are missing")
         say(
-            _("{missing} of {known} targets could not be judged again: {what}").format(
-                missing=missing, known=known, what=what
-            )
+            ngettext(
+                "{missing} of {known} target could not be judged again: {what}",
+                "{missing} of {known} targets could not be judged again: {what}",
+                known,
+            ).format(missing=missing, known=known, what=what)
         )
 
 

@@ -15,6 +15,7 @@ a laboratory to work in:
   kzmitm lab up
   kzmitm lab on kz-inline      switch a profile on; kzmitm lab profiles lists them
   kzmitm lab scan              the scan, from the client's place
+  kzmitm lab trace             where on the way it is done
   kzmitm lab run client -- curl -v https://social.lab.test/
   kzmitm lab down
 """

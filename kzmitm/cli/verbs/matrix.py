@@ -9,7 +9,7 @@ from typing import Any
 
 from kzmitm.cli import clock
 from kzmitm.cli.exits import Exit
-from kzmitm.cli.judging import chain_of, judged_target
+from kzmitm.cli.judging import target_in_a_line
 from kzmitm.cli.measuring import (
     Measuring,
     add_reach_options,
@@ -176,8 +176,7 @@ def _products(matrix: Matrix, measuring: Measuring) -> tuple[TraitMatch, ...]:
 
 
 def _lines(matrix: Matrix, measuring: Measuring) -> Iterator[Line]:
-    chain = chain_of(matrix.measurement, measuring.judge.cache)
-    yield target_line(judged_target(matrix.measurement, matrix.verdict, chain))
+    yield target_line(target_in_a_line(matrix.measurement, matrix.verdict))
     yield from table_lines(matrix.results)
     if matrix.ended in ENDS:
         yield Line(_(ENDS[matrix.ended]))

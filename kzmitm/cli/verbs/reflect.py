@@ -26,7 +26,7 @@ from kzmitm.model.reflection import Fitness, NameOutcome, Reflector, ReflectorRe
 from kzmitm.model.target import is_ip
 from kzmitm.pki.registry import Registry
 from kzmitm.reflectors import read_reflectors
-from kzmitm.report.language import _
+from kzmitm.report.language import _, ngettext
 from kzmitm.report.line import Line
 from kzmitm.report.reflect import network_lines, reflector_line
 from kzmitm.scan.reflect import CONCURRENCY, Reflection, ReflectOptions
@@ -96,7 +96,12 @@ def run(args: argparse.Namespace) -> int:
         print_lines(_closing(results, measuring))
     if not ended:
         left = sum(not each.is_complete for each in results)
-        say(_("stopped; {left} of {total} servers are left").format(left=left, total=len(reflectors)))
+        told = ngettext(
+            "stopped; {left} of {total} server is left",
+            "stopped; {left} of {total} servers are left",
+            len(reflectors),
+        )
+        say(told.format(left=left, total=len(reflectors)))
     return _exit(results, complete=ended)
 
 

@@ -211,8 +211,9 @@ def _tell(
 ) -> int:
     facts = setup.judge.facts(measurement, setup.now or measurement.started_at)
     verdict = setup.judge.verdict_of(facts)
-    chain = chain_of(measurement, setup.judge.cache)
-    judged = replace(judged_target(measurement, verdict, chain), locations=locations)
+    about = setup.judge.deciding(facts)
+    chain = chain_of(about)
+    judged = replace(judged_target(measurement, verdict, about), locations=locations)
     if args.svg and measurement.trace:
         pictures = [
             path_graph(trace, place) for trace, place in zip(measurement.trace, locations, strict=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from kzmitm.cli import clock
 from kzmitm.cli.exits import Exit
-from kzmitm.cli.judging import chain_of, judged_target
+from kzmitm.cli.judging import target_in_a_line
 from kzmitm.cli.measuring import (
     Measuring,
     add_reach_options,
@@ -22,7 +22,7 @@ from kzmitm.errors import UsageError
 from kzmitm.evidence.trait_rows import match_rows, trait_row
 from kzmitm.model.target import Target
 from kzmitm.model.verdict import Outcome
-from kzmitm.report.language import _
+from kzmitm.report.language import _, ngettext
 from kzmitm.report.line import Line
 from kzmitm.report.text import target_line
 from kzmitm.report.traits import match_lines, trait_lines
@@ -71,7 +71,12 @@ def run(args: argparse.Namespace) -> int:
     else:
         print_lines(line for each in answered for line in _lines(each, measuring))
     if not ended:
-        say(_("stopped; {done} of {total} targets were asked").format(done=len(answered), total=len(targets)))
+        told = ngettext(
+            "stopped; {done} of {total} target was asked",
+            "stopped; {done} of {total} targets were asked",
+            len(targets),
+        )
+        say(told.format(done=len(answered), total=len(targets)))
     return _exit(answered, complete=ended)
 
 
@@ -99,8 +104,7 @@ def _exit(answered: list[Answered], *, complete: bool) -> Exit:
 
 
 def _lines(each: Answered, measuring: Measuring) -> Iterator[Line]:
-    chain = chain_of(each.measurement, measuring.judge.cache)
-    yield target_line(judged_target(each.measurement, each.verdict, chain))
+    yield target_line(target_in_a_line(each.measurement, each.verdict))
     if each.traits is None:
         yield Line(_("  nobody answered"))
         return

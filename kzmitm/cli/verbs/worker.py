@@ -46,32 +46,19 @@ EVERY = 25
 def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     serving.add_options(parser, required=True)
-    add(
-        "--vantage",
-        metavar="NAME",
-        type=filled,
-        help="the place that you measure for (default: as in --creds)",
-    )
+    add("--vantage", metavar="NAME", type=filled,
+        help="the place that you measure for (default: as in --creds)")  # fmt: skip
     add("--campaign", metavar="NAME", type=filled, help="the campaign (default: as in --creds)")
     add("--via", metavar="URI", type=filled, default="direct:",
         help="direct: (default), socks5://, socks5h:// or http://HOST:PORT")  # fmt: skip
     add("--key", metavar="FILE", type=filled_path,
         help="the key that signs the results (OpenSSH, Ed25519; default: one of this campaign)")  # fmt: skip
-    add(
-        "--concurrency",
-        metavar="N",
-        type=int,
-        default=10,
-        help="targets at once, at most (default: %(default)s)",
-    )
+    add("--concurrency", metavar="N", type=int, default=10,
+        help="targets at once, at most (default: %(default)s)")  # fmt: skip
     add("--rate", metavar="N", type=float, default=10.0,
         help="connections begun per second, at most (default: %(default)s)")  # fmt: skip
-    add(
-        "--store",
-        metavar="FILE",
-        type=filled,
-        help="trust the roots in this PEM file instead of the pinned ones",
-    )
+    add("--store", metavar="FILE", type=filled,
+        help="trust the roots in this PEM file instead of the pinned ones")  # fmt: skip
     add("--fingerprints", metavar="DIR", type=filled_path, action="append", default=[],
         help="lay the files of DIR over our registry; may be repeated")  # fmt: skip
     add("--connect-to", metavar="HOST:PORT:ADDR:PORT", action="append", default=[], help="as for scan")
@@ -119,8 +106,8 @@ def run(args: argparse.Namespace) -> int:
             try:
                 await worker.run(stop)
             finally:
-                if resolver is not None:
-                    with contextlib.suppress(asyncio.CancelledError):
+                with contextlib.suppress(asyncio.CancelledError):
+                    if resolver is not None:
                         await resolver.aclose()
 
     _say_what(server, names, ceiling, key)

@@ -45,8 +45,8 @@ class FolderContainer:
             descriptor = open_regular(self._path / name)
         except FileNotFoundError:
             raise DamagedError(Code.FILE_MISSING, name) from None
-        except BundleError as exc:
-            raise DamagedError(Code.ARCHIVE_SPECIAL_FILE, name, str(exc)) from None
+        except BundleError:
+            raise DamagedError(Code.ARCHIVE_SPECIAL_FILE, name, Wording("a link or device")) from None
         left = self._sizes[name]
         with open(descriptor, "rb") as file:  # noqa: PTH123 (a descriptor)
             while block := file.read(min(BLOCK, left + 1)):

@@ -88,7 +88,7 @@ def load_key(path: Path) -> SigningKey:
     try:
         octets = read_regular(path, max_bytes=MAX_KEY_FILE)
     except BundleError as exc:
-        raise UsageError("{path}: {why}", hint="name the file of a private key", path=path, why=exc) from None
+        raise UsageError("{why}", hint="name the file of a private key", why=exc) from None
     if os.name != "nt" and path.stat().st_mode & 0o077:
         raise UsageError("{path}: others can read this key", hint="chmod 600 {path}", path=path)
     try:

@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
@@ -160,6 +161,7 @@ class Network:
     def serve_names(self, host: str, argv: Callable[[str], Sequence[str]], *, port: int) -> None:
         """Start another name server in a host and send the client's questions to it instead."""
         self.start("dnsmasq-other", host, argv(self.program("dnsmasq-base")), ports=(Port(port, "udp"),))
+        self._undo.callback(self._forget_connections, host)
         self.nft(
             host,
             "table inet kzmitm-dns {\n"
@@ -169,6 +171,7 @@ class Network:
             f'    iifname "{INSIDE}" tcp dport 53 redirect to :{port}\n'
             "  }\n}\n",
         )
+        self._forget_connections(host)
 
     def set_environment(self, host: str, **variables: str) -> None:
         """Let every command in a host have these variables."""
@@ -232,6 +235,12 @@ class Network:
 
     def _present(self, shown: Mapping[str, Sequence[Sequence[Credential]]]) -> None:
         self.servers.present(shown)
+
+    def _forget_connections(self, host: str) -> None:
+        """So that questions from a port that was in use before go by the rules that there are now."""
+        self._execute_leniently(
+            host, (sys.executable, "-I", "-S", str(Path(__file__).with_name("forget.py")))
+        )
 
     def _execute_leniently(self, host: str, argv: Sequence[str], text: str = "") -> None:
         with contextlib.suppress(LaboratoryError):

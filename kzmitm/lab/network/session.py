@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from kzmitm.lab.control.client import Lab
@@ -9,10 +10,11 @@ from kzmitm.lab.control.commands import module_command
 from kzmitm.lab.network.topology import hops
 from kzmitm.lab.products import Products, find_products
 from kzmitm.lab.profile import Expected, all_profiles, profile_named
-from kzmitm.lab.scanning import Sources, findings, how_to_report, leave_beside, rows_of
+from kzmitm.lab.scanning import Sources, findings, how_to_report, leave_beside, location_of, rows_of
 from kzmitm.lab.session import Active, Finding, Hop, Offer
 from kzmitm.lab.settings import Settings
 from kzmitm.lab.sites import SITES, Site
+from kzmitm.model.location import Location
 
 STANDING = tuple(site.hostname for site in SITES)
 """The sites that are always there."""
@@ -95,6 +97,11 @@ class NetworkSession:
         finally:
             outer.unlink(missing_ok=True)
 
+    def trace(self, hostname: str, picture: Path) -> Location:
+        """Where on the way to a site, over IPv4, somebody acts; the path is drawn into `picture`."""
+        words = ["-4", hostname, *self.trusted.trace_words(), "--json", "--svg", str(picture)]
+        return location_of(self.lab.run("client", module_command("kzmitm", "trace", *words)))
+
     def sources(self, hostnames: Sequence[str]) -> Sources:
         """What a scan of these sites judges by, with a control from a clean place."""
         active = self.active()
@@ -102,10 +109,13 @@ class NetworkSession:
             self._record_control(f"{active.profile.name} {active.settings}", hostnames)
         elif not set(hostnames) <= set(self._recorded):
             self._record_control("", (*self._recorded, *hostnames))
+        return replace(self.trusted, control=self.lab.directory / "control.json")
+
+    @property
+    def trusted(self) -> Sources:
+        """What every command of ours judges by here: the laboratory's roots and its look-alike."""
         directory = self.lab.directory
-        return Sources(
-            store=directory / "roots.pem", overlay=directory / "overlay", control=directory / "control.json"
-        )
+        return Sources(store=directory / "roots.pem", overlay=directory / "overlay")
 
     def leave_sources(self, bundle: Path) -> str:
         """Copy what the last scan judged by beside its bundle; a line that says how to report it."""
@@ -126,8 +136,7 @@ class NetworkSession:
         self._control_of = None  # until this has ended well
         path = self.lab.directory / "control.json"
         self._outer(path).unlink(missing_ok=True)
-        sources = Sources(store=self.lab.directory / "roots.pem", overlay=self.lab.directory / "overlay")
-        words = [*names, *sources.words(), "--concurrency", str(len(names)), "--json", "--no-save"]
+        words = [*names, *self.trusted.words(), "--concurrency", str(len(names)), "--json", "--no-save"]
         words += ["--no-follow-up", "--record-control", str(path)]
         rows_of(self.lab.run(CLEAN_PLACE, module_command("kzmitm", "scan", *words)))
         self._control_of = (seen, names)

@@ -92,10 +92,10 @@ class SSHLink(VantageLink):
                 except _LostError:
                     return await self._open(endpoint)
         except _LostError:
-            raise ProxyError(_BROKE_OFF) from None
+            raise ProxyError(_BROKE_OFF, is_down=True) from None
         except TimeoutError:
             if self._is_silent():
-                raise ProxyError("the ssh server does not answer") from None
+                raise ProxyError("the ssh server does not answer", is_down=True) from None
             raise
 
     async def _open(self, endpoint: Endpoint) -> socket.socket:
@@ -130,7 +130,8 @@ class SSHLink(VantageLink):
         if state.login is not None:
             return state.login
         if state.failure is not None and monotonic() - state.failed_at < self.retry_s:
-            raise ProxyError(state.failure.reason, hint=state.failure.hint)
+            failure = state.failure
+            raise ProxyError(failure.reason, hint=failure.hint, is_down=failure.is_down)
         if state.logging_in is None:
             state.logging_in = asyncio.create_task(self._log_in())
             state.logging_in.add_done_callback(_never_mind)
@@ -147,7 +148,7 @@ class SSHLink(VantageLink):
         finally:
             state.logging_in = None
         if state.losses != losses:
-            raise ProxyError(_BROKE_OFF)
+            raise ProxyError(_BROKE_OFF, is_down=True)
         state.login, state.failure = login, None
         return login
 

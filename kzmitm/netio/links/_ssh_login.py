@@ -101,7 +101,9 @@ async def _connect(address: SSHAddress, options: dict[str, Any]) -> Login:
 
 def _unreachable(exc: Exception) -> ProxyError:
     if isinstance(exc, OSError | asyncssh.ConnectionLost):
-        return ProxyError("the ssh server cannot be reached", hint="See whether `ssh` reaches it.")
+        return ProxyError(
+            "the ssh server cannot be reached", hint="See whether `ssh` reaches it.", is_down=True
+        )
     return ProxyError(
         "the ssh server and we do not get on ({name})",
         hint="See what `ssh -v` says of it.",

@@ -103,7 +103,7 @@ class _Task:
         """The key of the index in `folder`, which is made anew where it is not of this extract and choice."""
         extract = standing.extract_key(self.extracts, self.choice)
         index, made = self.folder / INDEX, self.place / INDEX
-        wanted = [each for each in self.grounds.registry.by_sha256 if each]
+        wanted = list(self.grounds.registry.suspects())
         about = _read(index / ABOUT, _About)
         if (
             about is None

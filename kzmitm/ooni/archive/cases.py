@@ -172,6 +172,11 @@ class Case:
         """A state's PKI for signatures signed it: a site of that state may have chosen it."""
         return any(one.authority.kind == AuthorityKind.STATE_PKI for one in self.attributions)
 
+    @property
+    def harmless(self) -> Attribution | None:
+        """An authority that browsers do not trust and whose key explains the chain."""
+        return self.facts.harmless if self.facts is not None else None
+
     @cached_property
     def is_public(self) -> bool:
         """A key of the pinned store, or of a chain verified elsewhere, vouches for what was kept."""
@@ -205,7 +210,7 @@ class Case:
 
     @cached_property
     def _has_receipts(self) -> bool:
-        """The server's certificate alone, with what a public CA puts into one, under no product's name."""
+        """The server's certificate alone, with what a public CA puts in, by nobody else's key or name."""
         assert self.facts is not None  # noqa: S101 - callers look first
         report, leaf = self.facts.report, self.facts.chain[0]
         return (
@@ -216,6 +221,7 @@ class Case:
             and not leaf.is_ca
             and _RECEIPTS.issubset(oid for oid, _ in leaf.extensions)
             and self.named is None
+            and self.harmless is None
         )
 
     @cached_property

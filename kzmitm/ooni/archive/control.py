@@ -21,8 +21,8 @@ class ControlView:
         found = dns.addrs if dns is not None and not dns.failure else None
         self.addresses = frozenset(found or ())
         """Those that the control found for the host."""
-        self.lookup = "" if dns is None else dns.failure or "ok"
-        """`ok`, the failure of the control's lookup, or "" where it made none."""
+        self.lookup = "" if dns is None else dns.failure or ("ok" if found else "")
+        """`ok`, the failure of the control's lookup, or "" where it found neither."""
         self._https = https
         self._page = control.http_request
         self._tcp = control.tcp_connect

@@ -27,10 +27,13 @@ class Answer(msgspec.Struct, gc=False):
 
 
 class Query(msgspec.Struct, gc=False):
+    """A df-002 row; the oldest have no `engine`, and name a resolver where they asked one of their own."""
+
     engine: str | None = None
     failure: str | None = None
     hostname: str | None = None
     answers: list[Answer] | None = None
+    resolver_hostname: str | None = None
 
 
 class TCPStatus(msgspec.Struct, gc=False):
@@ -55,6 +58,7 @@ class Handshake(msgspec.Struct, gc=False):
     x_role: str | None = None
     x_network_failure: str | None = None
     transaction_id: int | None = None
+    conn_id: int | None = None
 
 
 class ControlDNS(msgspec.Struct, gc=False):
@@ -100,6 +104,7 @@ class Event(msgspec.Struct, gc=False):
     operation: str | None = None
     t: float | None = None
     transaction_id: int | None = None
+    conn_id: int | None = None
 
 
 class Surroundings(msgspec.Struct, gc=False):
@@ -154,8 +159,9 @@ _decode_own = msgspec.json.Decoder(_Own).decode
 
 _PAGE = b'"response":{"body":"'
 _PAGE_END = b'","body_is_truncated":'
-_MEASUREMENT_KIT = b'"ssl_error'
-"""Begins the failure of a handshake before 2020, when only requests told of it."""
+_ELSEWHERE = (b'"ssl_error', b'"peer_certificates"')
+"""What tells of handshakes where there is no list of them: before 2020 only the failure of a request did, and
+some tests have had their rows in other places."""
 
 
 def decode_typed(line: bytes) -> Document | None:
@@ -246,7 +252,7 @@ def _is_usual(document: Document, line: bytes) -> bool:
         return False
     handshakes = document.test_keys.tls_handshakes
     if handshakes is None:
-        return find(line, _MEASUREMENT_KIT, 0) < 0
+        return all(find(line, mark, 0) < 0 for mark in _ELSEWHERE)
     if len(handshakes) > MAX_ROWS or refused_any(document.test_keys.x_doh):
         return False
     if document.options and UNCHECKED in document.options:
@@ -260,17 +266,25 @@ def _is_usual(document: Document, line: bytes) -> bool:
         return False
     for place, each in enumerate(handshakes):
         if each.address is None:
-            each.address = address_from(events, each.transaction_id, each.t, place)
+            each.address = address_from(events, (each.transaction_id, each.conn_id), each.t, place)
     return True
 
 
-def address_from(events: Sequence[Event], number: int | None, t: float | None, place: int) -> str:
+def address_from(
+    events: Sequence[Event], numbers: tuple[int | None, int | None], t: float | None, place: int
+) -> str:
     """The address of a handshake from before 2022-05, which only the events of its connection have.
 
-    They are joined by number, or where there is none by the time at which the handshake ended, or by order.
+    They are joined by number (`transaction_id`, or the `conn_id` of early 2020), or where there is none by
+    the time at which the handshake ended, or by order.
     """
-    if number:
-        mine = (event.address for event in events if event.transaction_id == number)
+    transaction, connection = numbers
+    if transaction or connection:
+        mine = (
+            event.address
+            for event in events
+            if (event.transaction_id == transaction if transaction else event.conn_id == connection)
+        )
         return next((address for address in mine if address), "")
     connects, done = [], 0
     for event in events:

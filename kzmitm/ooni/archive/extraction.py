@@ -83,7 +83,9 @@ class Extractor:
         control = None
         if surroundings is not None:
             https = document.input is not None and document.input.startswith("https://")
-            control = ControlView(surroundings.control, https=https)
+            # A control that failed may have left its empty shell, in which nothing failed.
+            told = None if keys.control_failure else surroundings.control
+            control = ControlView(told, https=https)
             _surround(row, keys, surroundings, control)
         self._sink.measurement(row)
         if keys.tls_handshakes:
@@ -205,7 +207,8 @@ def _system_answers(queries: Sequence[Query]) -> tuple[set[str], str]:
     given: set[str] = set()
     failure = ""
     for query in queries[:MAX_ROWS]:
-        if query.engine in SYSTEM_ENGINES:
+        asked_nobody_else = query.engine is None and query.resolver_hostname is None
+        if query.engine in SYSTEM_ENGINES or asked_nobody_else:
             failure = failure or query.failure or ""
             for answer in query.answers or ():
                 ip = answer.ipv4 or answer.ipv6

@@ -10,8 +10,8 @@ from pathlib import Path
 from kzmitm.errors import UsageError
 from kzmitm.wording import Wording
 
-SUFFIXES = (".jsonl", ".json", ".ndjson", ".gz", ".zst", ".tar", ".tgz", ".post")
-"""Files of a folder that are read; a file that is named is read whatever its name."""
+SUFFIXES = (".jsonl", ".json", ".ndjson", ".gz", ".zst", ".tar", ".tgz", ".post", ".lz4")
+"""Files of a folder that are read (of .lz4 it is said what to do); one that is named, whatever its name."""
 NOT_MEASUREMENTS = frozenset({"manifest.json", "part.json", "own.jsonl"})
 """Files that lie beside measurements and tell of them: of our campaigns and extracts."""
 MIN_TASK, MAX_TASK = 4 << 20, 128 << 20

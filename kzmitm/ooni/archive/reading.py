@@ -27,6 +27,10 @@ _BOM = b"\xef\xbb\xbf"
 _HEAD = 4096
 """Octets by which it is told what a file is, however they came."""
 _SPACE = 0x20
+YAML = (b"---\n", b"---\r\n", b"####")
+"""How reports in YAML begin, some under a box of comments."""
+_LZ4 = b"\x04\x22\x4d\x18"
+"""Of a frame, as the files of before 2020-10 were packed ("cans")."""
 _BLANK = re.compile(rb"\s*\n")
 """Lines without anything, all at once: a small packed file may hold a thousand million of them."""
 _END_TEXT = b"the end of the file"
@@ -80,6 +84,8 @@ def decompressed(file: BinaryIO) -> Chunks:
         return _gunzip(head, file)
     if _is_zstd(head):
         return _unzstd(head, file)
+    if head.startswith(_LZ4):
+        raise DamagedFileError("it is packed with LZ4, which is not read; unpack it with `lz4 -d`")
     return chain((head,), iter(lambda: file.read(CHUNK), b""))
 
 
@@ -158,6 +164,9 @@ def _members(chunks: Chunks) -> Documents:
 
 
 def _documents(head: bytes, chunks: Chunks) -> Iterator[tuple[int, bytes]]:
+    if head.startswith(YAML):
+        yield 1, head  # one complaint, not one for each of its lines
+        return
     if not _is_whole(head):
         yield from lines(chunks)
         return

@@ -6,14 +6,15 @@ what kind of failure it was, and what the control met at the same address under 
 (https://ooni.org/post/2024-kazakhstan-report/). No certificate, no interception: only a suspicion.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from kzmitm.model.failure import Failure
 from kzmitm.model.verdict import Confidence, Outcome
 from kzmitm.ooni.archive.cases import Case, HandshakeVerdict
 from kzmitm.ooni.archive.failures import Kind
+from kzmitm.ooni.archive.harmless import is_made_by, is_made_by_dropped_one
 from kzmitm.ooni.archive.labelling import label_of
+from kzmitm.ooni.archive.rule import RULES, rule
 from kzmitm.ooni.archive.state_pki import state_pki_of
 from kzmitm.ooni.experiment import OTHER_NAME, RESOLVER, TRACE
 from kzmitm.pki.attribution import Attribution
@@ -23,37 +24,9 @@ from kzmitm.pki.report import NameStatus, TimeStatus
 from kzmitm.verdict.codes import UndecidedCode
 from kzmitm.verdict.handshake import State
 
-Predicate = Callable[[Case], bool]
 CONTROL, PORTAL, CLOCK = UndecidedCode.CONTROL, UndecidedCode.PORTAL_LOGIN, UndecidedCode.CLOCK
 WHOLE_CHAIN, MORE_HOSTS = UndecidedCode.WHOLE_CHAIN, UndecidedCode.MORE_HOSTS
 INTERCEPTION, INCONCLUSIVE = Outcome.INTERCEPTION, Outcome.INCONCLUSIVE
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """`id` is public, `archive.` and the function's name: never renamed, never reused."""
-
-    id: str
-    outcome: Outcome | None
-    confidence: Confidence | None
-    asks: tuple[str, ...]
-    holds: Predicate
-
-
-RULES: list[Rule] = []
-"""In the order in which they are asked."""
-
-
-def rule(
-    outcome: Outcome | None, confidence: Confidence | None = None, *, asks: tuple[str, ...] = ()
-) -> Callable[[Predicate], Predicate]:
-    """Add a rule behind those above it."""
-
-    def add(holds: Predicate) -> Predicate:
-        RULES.append(Rule(f"archive.{holds.__name__}", outcome, confidence, asks, holds))
-        return holds
-
-    return add
 
 
 def judge(case: Case) -> HandshakeVerdict:
@@ -262,6 +235,33 @@ def public_and_broken(case: Case) -> bool:
 def named_after_a_public_ca(case: Case) -> bool:
     """It looks like a public CA's, whose key was not kept: an incomplete chain, a clock, or a forgery."""
     return case.kind is Kind.CERTIFICATE and case.claims_public
+
+
+@rule(INCONCLUSIVE, asks=(UndecidedCode.SECOND_NETWORK,))
+def not_for_browsers_here_only(case: Case) -> bool:
+    """An authority for origin servers or for tests made it for this host, and the control is content.
+
+    Nobody but the site's operator can have it, and at an address that the control reaches it has no business.
+    """
+    return _is_alien(case) and is_made_by(case, former=False) and case.control is Kind.NONE
+
+
+@rule(Outcome.ORIGIN_MISCONFIGURED, Confidence.LIKELY, asks=(CONTROL,))
+def not_for_browsers(case: Case) -> bool:
+    """An authority for origin servers or for tests made it for this host: the site is set up wrongly."""
+    return _is_alien(case) and is_made_by(case, former=False)
+
+
+@rule(Outcome.ORIGIN_MISCONFIGURED, Confidence.SUSPECTED, asks=(CONTROL,))
+def no_longer_for_browsers(case: Case) -> bool:
+    """An authority made it that browsers have dropped since: no excuse where the control is content."""
+    return _is_alien(case) and is_made_by(case, former=True) and case.control is not Kind.NONE
+
+
+@rule(INCONCLUSIVE, asks=(CONTROL, MORE_HOSTS))
+def signed_after_it_was_dropped(case: Case) -> bool:
+    """An authority made it that browsers had dropped, or dropped since: nothing shows which."""
+    return _is_alien(case) and is_made_by_dropped_one(case) and case.control is not Kind.NONE
 
 
 @rule(INTERCEPTION, Confidence.LIKELY)

@@ -99,8 +99,41 @@ def cluster(address: str) -> Iterator[Workers]:
 
     They need this package, and the files and the folder of the extract under the same names as here.
     """
+    client = _client(address)
+    from distributed import KilledWorker  # noqa: PLC0415 (an optional extra, which is there)
+
+    @contextmanager
+    def opener() -> Iterator[Executor]:
+        executor = client.get_executor(pure=False)
+        try:
+            yield executor
+        finally:
+            executor.shutdown(wait=False)
+
+    def count() -> int:
+        return sum(client.nthreads().values())
+
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=WORKERS_S)
+        except TimeoutError:
+            raise UsageError(
+                "{address}: the scheduler has no workers", hint="start some: dask worker", address=address
+            ) from None
+        try:
+            yield Workers(opener, count, (KilledWorker,))
+        except CancelledError:
+            raise WorkersLostError(
+                "{address}: the scheduler has gone",
+                hint="what was read is kept; a second run goes on",
+                address=address,
+            ) from None
+
+
+def _client(address: str) -> Any:
+    """The link to a scheduler; raises UsageError if none answers, or Dask is not there."""
     try:
-        from distributed import Client, KilledWorker  # noqa: PLC0415 (an optional extra)
+        from distributed import Client  # noqa: PLC0415 (an optional extra)
     except ImportError:
         raise UsageError(
             "--scheduler needs the extra `dask`", hint="pip install 'kzmitm[archive,dask]'"
@@ -114,36 +147,8 @@ def cluster(address: str) -> Iterator[Workers]:
             address=address,
             why=exc,
         ) from None
-
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what is lost, we say
-
-    @contextmanager
-    def opener() -> Iterator[Executor]:
-        executor = client.get_executor(pure=False)  # type: ignore[no-untyped-call]
-        try:
-            yield executor
-        finally:
-            executor.shutdown(wait=False)
-
-    with client:
-        try:
-            client.wait_for_workers(1, timeout=WORKERS_S)
-        except TimeoutError:
-            raise UsageError(
-                "{address}: the scheduler has no workers", hint="start some: dask worker", address=address
-            ) from None
-
-        def count() -> int:
-            return sum(client.nthreads().values())  # type: ignore[no-untyped-call]
-
-        try:
-            yield Workers(opener, count, (KilledWorker,))
-        except CancelledError:
-            raise WorkersLostError(
-                "{address}: the scheduler has gone",
-                hint="what was read is kept; a second run goes on",
-                address=address,
-            ) from None
+    return client
 
 
 def run_all(tasks: Sequence[Task], folder: str, workers: Workers) -> Generator[Result, None, None]:

@@ -1,5 +1,6 @@
 """Any measurement of any age as the document that the fast reading gives: wrong fields are left out."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from kzmitm.errors import WordedError
 from kzmitm.ooni.archive.chains import texts_of
 from kzmitm.ooni.archive.documents import MAX_ROWS, Document, Event, address_from, as_document
 from kzmitm.ooni.archive.loose_json import UNREADABLE, decode_loosely
+from kzmitm.ooni.archive.reading import YAML
 from kzmitm.ooni.experiment import Found, Row, handshakes_of, objects
 
 _TOP = (
@@ -27,29 +29,57 @@ def decode_tolerant(text: bytes) -> Document:
 
 
 def object_in(text: bytes) -> dict[str, Any]:
-    """The object in a JSON text, taken out of what OONI wraps it in; raises NoMeasurementError."""
-    try:
-        value = decode_loosely(text)
-        if isinstance(value, dict) and value.get("format") == "json" and "content" in value:
-            value = value["content"]  # a .post envelope; its content may be JSON in a text
-            value = decode_loosely(value.encode()) if isinstance(value, str) else value
-        elif isinstance(value, dict) and (raw := value.get("raw_measurement")) is not None:
-            value = _with_uid(decode_loosely(raw.encode()) if isinstance(raw, str) else raw, value)
-    except UNREADABLE as exc:
-        raise NoMeasurementError("not JSON: {why}", why=exc) from None
+    """The object in a JSON text, taken out of its envelope; raises NoMeasurementError."""
+    value = _decoded(text)
+    if isinstance(value, dict):
+        value = _without_envelope(value)
     if not isinstance(value, dict):
         raise NoMeasurementError("not an object")
     return value
 
 
+def _decoded(text: bytes) -> Any:
+    try:
+        return decode_loosely(text)
+    except UNREADABLE as exc:
+        if text.startswith(YAML):
+            raise _in_yaml() from None
+        raise NoMeasurementError("not JSON: {why}", why=exc) from None
+
+
+def _in_yaml() -> NoMeasurementError:
+    return NoMeasurementError("a report in YAML, as before 2017: it tells of no certificate")
+
+
+def _without_envelope(value: Row) -> Any:
+    """What a .post file or an answer of OONI's API (`measurement_meta`) holds, perhaps as JSON in a text."""
+    inner: Any = value
+    if "content" in value and value.get("format") == "json":
+        inner = value["content"]
+    elif "content" in value and value.get("format") == "yaml":
+        raise _in_yaml()
+    elif "raw_measurement" in value and "test_keys" not in value:
+        inner = value["raw_measurement"]
+        if inner in ("", None):
+            raise NoMeasurementError("an answer of OONI's API that there is no such measurement")
+        return _with_uid(_text_or_value(inner), value)
+    return _text_or_value(inner)
+
+
+def _text_or_value(inner: Any) -> Any:
+    return _decoded(inner.encode("utf-8", "replace")) if isinstance(inner, str) else inner
+
+
 def _with_uid(document: Any, told: Row) -> Any:
-    """A document out of what OONI's API tells of it (`measurement_meta`); old ones lack a uid."""
+    """Old documents have no uid of their own; the answer has it."""
     uid = told.get("measurement_uid")
     return {"measurement_uid": uid} | document if isinstance(document, dict) else document
 
 
 def document_of(value: Row) -> Document:
     """The measurement in an object decoded from JSON; raises NoMeasurementError."""
+    if not value:
+        raise NoMeasurementError("an empty object, as OONI's uploader writes for what it could not read")
     name, start = value.get("test_name"), value.get("measurement_start_time")
     if start is None:
         start = value.get("test_start_time")  # of the whole run: some minutes earlier
@@ -79,14 +109,17 @@ def _test_keys(keys: Row, name: str, options: Any) -> dict[str, Any]:
     handshakes = list(handshakes_of(name)(keys, frozenset(chosen)))[:MAX_ROWS]
     events = {id(each.events): each.events for each in handshakes}
     read = {key: [_event(row) for row in rows] for key, rows in events.items()}
+    places: Counter[int] = Counter()
+    made = []
+    for each in handshakes:
+        made.append(_handshake(each, places[id(each.events)], read[id(each.events)]))
+        places[id(each.events)] += 1
     own = keys.get("x_kzmitm")
     return {
         "queries": _raw([_query(row) for row in objects(keys.get("queries"))]),
         "tcp_connect": _raw([_connect(row) for row in objects(keys.get("tcp_connect"))]),
-        "tls_handshakes": [
-            _handshake(each, place, read[id(each.events)]) for place, each in enumerate(handshakes)
-        ],
-        "control": _raw(_control(keys.get("control"), handshakes)),
+        "tls_handshakes": made,
+        "control": _raw(_control(keys.get("control"), zip(handshakes, made, strict=True))),
         "control_failure": _text(keys.get("control_failure")),
         "x_kzmitm": _raw({"format": _text(own.get("format")) or ""} if isinstance(own, dict) else None),
     }
@@ -101,7 +134,8 @@ def _query(row: Row) -> dict[str, Any]:
         {"ipv4": _text(each.get("ipv4")), "ipv6": _text(each.get("ipv6"))}
         for each in objects(row.get("answers"))
     ]
-    return {key: _text(row.get(key)) for key in ("engine", "failure", "hostname")} | {"answers": answers}
+    names = ("engine", "failure", "hostname", "resolver_hostname")
+    return {key: _text(row.get(key)) for key in names} | {"answers": answers}
 
 
 def _connect(row: Row) -> dict[str, Any]:
@@ -113,9 +147,9 @@ def _connect(row: Row) -> dict[str, Any]:
 def _handshake(found: Found, place: int, events: Sequence[Event]) -> dict[str, Any]:
     row = found.row
     address = _text(row.get("address"))
-    number = _integer(row.get("transaction_id"))
+    number, connection = _integer(row.get("transaction_id")), _integer(row.get("conn_id"))
     if address is None:
-        address = address_from(events, number, _number(row.get("t")), place)
+        address = address_from(events, (number, connection), _number(row.get("t")), place)
     unverified = row.get("no_tls_verify") is True or not found.verified
     tags = row.get("tags")
     return {
@@ -139,6 +173,7 @@ def _event(row: Row) -> Event:
         _text(row.get("operation")),
         _number(row.get("t")),
         _integer(row.get("transaction_id")),
+        _integer(row.get("conn_id")),
     )
 
 
@@ -150,7 +185,7 @@ def _integer(value: Any) -> int | None:
     return value if type(value) is int else None
 
 
-def _control(value: Any, handshakes: Iterable[Found]) -> dict[str, Any]:
+def _control(value: Any, handshakes: Iterable[tuple[Found, Mapping[str, Any]]]) -> dict[str, Any]:
     """The control of the test helper; or what the experiment itself knows of the same address."""
     control = value if isinstance(value, dict) else {}
     dns = control.get("dns")
@@ -172,10 +207,10 @@ def _control(value: Any, handshakes: Iterable[Found]) -> dict[str, Any]:
         rows = control.get(kind)
         if isinstance(rows, dict):
             told[kind] = {key: _outcome(row) for key, row in rows.items() if isinstance(row, dict)}
-    for each in handshakes:
-        address, name = _text(each.row.get("address")), _text(each.row.get("server_name"))
-        if each.control and address:
-            told["tls_handshake"][address] = {"server_name": name, "status": True, "failure": None}
+    for found, made in handshakes:
+        if found.control and made["address"]:
+            outcome = {"server_name": made["server_name"], "status": True, "failure": None}
+            told["tls_handshake"][made["address"]] = outcome
     return told
 
 

@@ -22,6 +22,14 @@ def handshakes(keys: Row, options: frozenset[str]) -> Iterator[Found]:
     yield from _of_resolvers(keys.get("x_doh"))
     if "tls_handshakes" not in keys:
         yield from _of_measurement_kit(keys)
+        yield from _of_first_echcheck(keys, events)
+
+
+def _of_first_echcheck(keys: Row, events: list[Row]) -> Iterator[Found]:
+    """Until its version 0.2, a row in `control` and one, with ECH, in `target`."""
+    for row in (keys.get("control"), keys.get("target")):
+        if isinstance(row, dict) and "peer_certificates" in row:
+            yield Found(row, events)
 
 
 def _of_resolvers(doh: Any) -> Iterator[Found]:

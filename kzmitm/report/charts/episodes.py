@@ -100,11 +100,11 @@ def meaning(episodes: Sequence[Episode], seen: Sequence[datetime]) -> str:
     ]
     told += [f"{each.note}: {each.title}." for each in episodes]
     if seen:
-        told.append(
-            _("These measurements saw interception on {n} days from {first} to {last}.").format(
-                n=len({moment.date() for moment in seen}),
-                first=f"{min(seen):%Y-%m-%d}",
-                last=f"{max(seen):%Y-%m-%d}",
-            )
+        days = len({moment.date() for moment in seen})
+        text = ngettext(
+            "These measurements saw interception on {n} day from {first} to {last}.",
+            "These measurements saw interception on {n} days from {first} to {last}.",
+            days,
         )
+        told.append(text.format(n=days, first=f"{min(seen):%Y-%m-%d}", last=f"{max(seen):%Y-%m-%d}"))
     return " ".join(told)

@@ -6,7 +6,7 @@ from typing import Final
 
 from kzmitm.report.charts import legend
 from kzmitm.report.charts.canvas import Canvas, Drawn, fitting
-from kzmitm.report.language import _
+from kzmitm.report.language import _, ngettext
 
 WIDTH: Final = 760
 _LABELS: Final = 300
@@ -63,8 +63,11 @@ def _draw_row(canvas: Canvas, row: Share, top: float, largest: float) -> None:
 def meaning(rows: Sequence[Share]) -> str:
     """What the picture shows, in words."""
     seen = [row for row in rows if row.was_seen]
-    told = _(
+    told = ngettext(
+        "{n} network with a known share of the users; interception was seen on {seen} of them, which "
+        "serve {share} percent.",
         "{n} networks with a known share of the users; interception was seen on {seen} of them, which "
-        "serve {share} percent."
+        "serve {share} percent.",
+        len(rows),
     )
     return told.format(n=len(rows), seen=len(seen), share=f"{sum(row.percent for row in seen):.1f}")

@@ -92,7 +92,11 @@ def _answer(overview: Overview) -> Answer:
 
 
 def _found(overview: Overview, undecided: int) -> Answer:
-    sentence = _("{n} of {all} measurements met a forged certificate: {domains}, {networks}.").format(
+    sentence = ngettext(
+        "{n} of {all} measurement met a forged certificate: {domains}, {networks}.",
+        "{n} of {all} measurements met a forged certificate: {domains}, {networks}.",
+        overview.measurements,
+    ).format(
         n=number(overview.intercepted),
         all=number(overview.measurements),
         domains=domains(overview.domains_intercepted),
@@ -106,7 +110,10 @@ def _found(overview: Overview, undecided: int) -> Answer:
             )
         )
     if undecided:
-        notes.append(_("{n} measurements could not be decided.").format(n=number(undecided)))
+        told = ngettext(
+            "{n} measurement could not be decided.", "{n} measurements could not be decided.", undecided
+        )
+        notes.append(told.format(n=number(undecided)))
     return Answer(
         word=_("Interception"), sentence=sentence, tone=Tone.ALARM, notes=(*notes, *_failed(overview))
     )

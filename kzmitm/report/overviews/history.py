@@ -7,6 +7,7 @@ from kzmitm.pki.entries import KnownAuthority
 from kzmitm.pki.kinds import CARRIERS
 from kzmitm.pki.records import Incident
 from kzmitm.pki.registry import Registry
+from kzmitm.report import counts
 from kzmitm.report.charts.episodes import picture
 from kzmitm.report.document import Answer, Block, Data, Document, Points, Section, Table, Terms, Text, Tone
 from kzmitm.report.language import _, ngettext
@@ -85,15 +86,21 @@ def _answer(incidents: Sequence[Incident], authorities: Sequence[KnownAuthority]
     )
     first, last = interceptions[0].start, max(each.end or each.start for each in interceptions)
     sentence = ngettext(
-        "{n} episode of interception is known, between {first} and {last}, with {roots} published roots.",
-        "{n} episodes of interception are known, between {first} and {last}, with {roots} published roots.",
+        "{n} episode of interception is known, between {first} and {last}, {with_roots}.",
+        "{n} episodes of interception are known, between {first} and {last}, {with_roots}.",
         len(interceptions),
-    ).format(n=len(interceptions), first=first, last=last, roots=roots)
+    ).format(
+        n=len(interceptions),
+        first=first,
+        last=last,
+        with_roots=ngettext("with {n} published root", "with {n} published roots", roots).format(n=roots),
+    )
     domains = {name for each in interceptions for name in each.domains}
     networks = {asn for each in interceptions for asn in each.asns}
-    seen = _(
-        "{domains} names of sites and {networks} networks are documented; neither list is complete."
-    ).format(domains=len(domains), networks=len(networks))
+    names = ngettext("{n} name of a site", "{n} names of sites", len(domains)).format(n=len(domains))
+    seen = _("{names} and {networks} are documented; neither list is complete.").format(
+        names=names, networks=counts.networks(len(networks))
+    )
     return Answer(word=_("Interception, again and again"), sentence=sentence, tone=Tone.ALARM, notes=(seen,))
 
 
@@ -141,7 +148,9 @@ def _names(incident: Incident) -> str:
     shown = ", ".join(map(harmless, incident.domains[:MOST_NAMES]))
     left = len(incident.domains) - MOST_NAMES
     more = _(" and {n} more").format(n=left) if left > 0 else ""
-    return _("{n} names: {names}").format(n=len(incident.domains), names=shown + more)
+    return ngettext("{n} name: {names}", "{n} names: {names}", len(incident.domains)).format(
+        n=len(incident.domains), names=shown + more
+    )
 
 
 def _open_questions(incidents: Sequence[Incident]) -> Section | None:

@@ -43,9 +43,12 @@ def section(
 
 def _late(row: Valid) -> Notice:
     moment = max(each for each, _number in row.outside)
-    told = _("{name} was seen on {day}, {n} days after it had expired.").format(
-        name=row.name, day=day(moment), n=(moment - row.not_after).days
-    )
+    days = (moment - row.not_after).days
+    told = ngettext(
+        "{name} was seen on {day}, {n} day after it had expired.",
+        "{name} was seen on {day}, {n} days after it had expired.",
+        days,
+    ).format(name=row.name, day=day(moment), n=days)
     return Notice(_("Expired and in use:"), told, Tone.WARNING)
 
 

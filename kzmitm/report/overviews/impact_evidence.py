@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from kzmitm.report.language import N_, _
+from kzmitm.report.language import N_, _, ngettext
 from kzmitm.report.overviews.impact_facts import Item
 from kzmitm.report.overviews.values import Overview
 
@@ -61,16 +61,23 @@ def _identifiers(overview: Overview) -> Evidence:
     led = overview.outcomes.get("dns_hijack", 0)
     if not led:
         return Evidence(Standing.NOT_SEEN, _("No lookup led to a wrong address."))
-    told = _("{n} of {all} measurements were led to an address that is not the site's.")
+    told = ngettext(
+        "{n} of {all} measurements was led to an address that is not the site's.",
+        "{n} of {all} measurements were led to an address that is not the site's.",
+        led,
+    )
     return Evidence(Standing.SHOWN, told.format(n=led, all=overview.measurements))
 
 
 def _deployment(overview: Overview) -> Evidence:
     if not overview.by_network:
         return _unseen()
-    told = _(
+    told = ngettext(
+        "In {n} of {all} measurement the encryption ended at a state's or a provider's authority, not at "
+        "the site.",
         "In {n} of {all} measurements the encryption ended at a state's or a provider's authority, not at "
-        "the site."
+        "the site.",
+        overview.measurements,
     )
     return Evidence(Standing.SHOWN, told.format(n=overview.by_network, all=overview.measurements))
 
@@ -80,19 +87,26 @@ def _reachability(overview: Overview) -> Evidence:
         return Evidence(
             Standing.NOT_SEEN, _("Nothing was intercepted in a network, and nothing was blocked.")
         )
-    told = _(
-        "{n} measurements met a forged certificate, which a browser without the root refuses; {blocked} "
-        "more were blocked."
+    told = ngettext(
+        "{n} measurement met a forged certificate, which a browser without the root refuses; {blocked}.",
+        "{n} measurements met a forged certificate, which a browser without the root refuses; {blocked}.",
+        overview.by_network,
     )
-    return Evidence(Standing.SHOWN, told.format(n=overview.by_network, blocked=overview.blocked))
+    blocked = ngettext("{n} more was blocked", "{n} more were blocked", overview.blocked)
+    return Evidence(
+        Standing.SHOWN, told.format(n=overview.by_network, blocked=blocked.format(n=overview.blocked))
+    )
 
 
 def _confidentiality(overview: Overview) -> Evidence:
     if not overview.by_network:
         return _unseen()
-    told = _(
+    told = ngettext(
+        "In {n} measurement somebody else held the key and could read. What was read or kept is not "
+        "measured.",
         "In {n} measurements somebody else held the key and could read. What was read or kept is not "
-        "measured."
+        "measured.",
+        overview.by_network,
     )
     return Evidence(Standing.POSSIBLE, told.format(n=overview.by_network))
 
@@ -100,16 +114,23 @@ def _confidentiality(overview: Overview) -> Evidence:
 def _integrity(overview: Overview) -> Evidence:
     if not overview.by_network:
         return _unseen()
-    told = _("In {n} measurements content could be changed on the way. No content was compared.")
+    told = ngettext(
+        "In {n} measurement content could be changed on the way. No content was compared.",
+        "In {n} measurements content could be changed on the way. No content was compared.",
+        overview.by_network,
+    )
     return Evidence(Standing.POSSIBLE, told.format(n=overview.by_network))
 
 
 def _reliability(overview: Overview) -> Evidence:
     outside = sum(each.outside for each in overview.certificates if each.is_carrier)
     if outside:
-        told = _(
+        told = ngettext(
+            "{n} sighting shows a certificate that was not valid: even who had installed the root met an "
+            "error.",
             "{n} sightings show a certificate that was not valid: even who had installed the root met an "
-            "error."
+            "error.",
+            outside,
         )
         return Evidence(Standing.SHOWN, told.format(n=outside))
     if not overview.by_network:

@@ -76,18 +76,7 @@ def _program(system: System) -> str | None:
 
 def _answer(command: Sequence[str], system: System) -> bytes:
     """What a program writes, within limits of time and octets; raises UnreadableError."""
-    environ = {name: system.environ[name] for name in ("HOME", "XDG_CONFIG_HOME") if name in system.environ}
-    try:
-        process = subprocess.Popen(  # noqa: S603 (a path of ours, and nobody's words)
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", **environ},
-            start_new_session=True,
-        )
-    except OSError as exc:
-        raise UnreadableError("{command}: {why}", command=command[0], why=reason_of(exc)) from None
+    process = _started(command, system)
     is_late = threading.Event()
 
     def stop() -> None:
@@ -120,6 +109,22 @@ def _answer(command: Sequence[str], system: System) -> bytes:
             "{command} failed ({returncode})", command=command[0], returncode=process.returncode
         )
     return output
+
+
+def _started(command: Sequence[str], system: System) -> subprocess.Popen[bytes]:
+    """The program, in a session of its own so that its children end with it; raises UnreadableError."""
+    environ = {name: system.environ[name] for name in ("HOME", "XDG_CONFIG_HOME") if name in system.environ}
+    try:
+        return subprocess.Popen(  # noqa: S603 (a path of ours, and nobody's words)
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", **environ},
+            start_new_session=True,
+        )
+    except OSError as exc:
+        raise UnreadableError("{command}: {why}", command=command[0], why=reason_of(exc)) from None
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

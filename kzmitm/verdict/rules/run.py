@@ -1,5 +1,6 @@
 """What several hosts of one run have in common, though nobody runs them all."""
 
+from kzmitm.model.target import DIRECT
 from kzmitm.model.verdict import Confidence, Outcome
 from kzmitm.verdict.codes import UndecidedCode
 from kzmitm.verdict.context import MIN_HOSTS, RunContext
@@ -54,6 +55,22 @@ def one_key_for_unrelated_hosts(facts: Facts, context: RunContext) -> bool:
     """Different untrusted leaves for unrelated hosts have one key: sslsplit and mitmproxy do that (3.3)."""
     focus = _forged_for_this_host(facts)
     return focus is not None and context.hosts_with_key(focus.spki_sha256 or "") >= MIN_HOSTS
+
+
+@rule(Tier.MASK, Outcome.INCONCLUSIVE, asks=(UndecidedCode.CONNECTION,))
+def no_network(facts: Facts, context: RunContext) -> bool:
+    """No resolver answered and nothing else in the whole run: this computer is connected to nothing.
+
+    A resolver that leaves out single names answers others, or another one does.
+    """
+    measurement = facts.measurement
+    return (
+        measurement.vantage.kind == DIRECT
+        and facts.focus is None
+        and not measurement.tcp
+        and bool(measurement.dns)
+        and context.is_off_line
+    )
 
 
 @rule(

@@ -77,8 +77,8 @@ LOOKUPS = {
     "ok": ({"failure": None, "addrs": [IP]}, "ok", True),
     "empty-failure": ({"failure": "", "addrs": [IP]}, "ok", True),
     "failed": ({"failure": "dns_name_error", "addrs": [IP]}, "dns_name_error", None),
-    "nothing": ({"failure": None, "addrs": []}, "ok", None),
-    "null": ({"failure": None, "addrs": None}, "ok", None),
+    "nothing": ({"failure": None, "addrs": []}, "", None),
+    "null": ({"failure": None, "addrs": None}, "", None),
 }
 
 

@@ -302,7 +302,7 @@ NO_MEASUREMENT = {
         b'{"format":"json","content":{"format":"json","content":{}}}',
         "no OONI measurement: ",
     ),
-    "yaml-envelope": (b'{"format":"yaml","content":"a: 1"}', "no OONI measurement: "),
+    "yaml-envelope": (b'{"format":"yaml","content":"a: 1"}', "a report in YAML"),
     "too-long": (TooLong(b"{"), "longer than any measurement; passed over"),
 }
 

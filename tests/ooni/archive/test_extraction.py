@@ -223,16 +223,16 @@ def test_texts_of_strangers_are_kept_short_and_without_nul(text):
         queries=[{"engine": "system", "failure": text, "answers": None}],
         tcp_connect=[{"status": {"failure": text}}],
         control={"dns": {"failure": text, "addrs": None}, "tcp_connect": {"a": {"failure": text}}},
-        control_failure=text,
     )
-    ((measurement,), (handshake,), *_) = both(
-        made | dict.fromkeys(TEXT_FIELDS, text) | {"software_name": text}
-    )
+    made |= dict.fromkeys(TEXT_FIELDS, text) | {"software_name": text}
+    ((measurement,), (handshake,), *_) = both(made)
     for value in (*measurement.values(), *handshake.values()):
         assert not isinstance(value, str) or (len(value) <= MAX_TEXT and "\0" not in value)
     assert handshake["failure"] == cut(text)
-    assert measurement["dns_failure"] == measurement["tcp_failure"] == measurement["control"] == cut(text)
+    assert measurement["dns_failure"] == measurement["tcp_failure"] == cut(text)
     assert measurement["control_dns"] == measurement["control_tcp"] == cut(text)
+    made["test_keys"]["control_failure"] = text
+    assert measurement_of(made)["control"] == cut(text)
 
 
 def test_the_place_of_a_document_is_kept_short_too():
@@ -381,7 +381,8 @@ QUERIES = {
     ),
     "failure-of-one-kind": ([SYSTEM, SYSTEM | {"answers": None, "failure": "dns_no_answer"}], ("", 2)),
     "other-resolver": ([SYSTEM | {"engine": "udp", "answers": None, "failure": "a"}], ("", 0)),
-    "nobody's": ([without(SYSTEM, "engine")], ("", 0)),
+    "nobody's": ([without(SYSTEM, "engine")], ("", 2)),
+    "nobody's-elsewhere": ([without(SYSTEM, "engine") | {"resolver_hostname": "8.8.8.8"}], ("", 0)),
     "twice-the-same": ([SYSTEM, SYSTEM], ("", 2)),
 }
 

@@ -31,8 +31,9 @@ FILES = (
     "d.post",
     "e.ZST",
     "f/g/h.ndjson",
+    "g.lz4",
 )
-OTHERS = (".hidden.jsonl", ".hidden/a.jsonl", "f/.git/a.jsonl", "readme.txt", "a.jsonl.tmp", "jsonl", "g.lz4")
+OTHERS = (".hidden.jsonl", ".hidden/a.jsonl", "f/.git/a.jsonl", "readme.txt", "a.jsonl.tmp", "jsonl")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from kzmitm.cli.sources import registry_of, store_of
 from kzmitm.cli.terminal import print_json, print_lines, say
 from kzmitm.errors import BundleError, UsageError
 from kzmitm.report.campaign import status_lines
-from kzmitm.report.language import _, ngettext
+from kzmitm.report.language import ngettext
 from kzmitm.report.safe import harmless
 from kzmitm.verdict.judge import Judge
 
@@ -86,9 +86,11 @@ def _told(merged: Merged, packs: list[Pack]) -> dict[str, Any]:
 
 def _say(merged: Merged) -> None:
     say(
-        _("{taken} results; {doubles} came twice, {conflicts} contradict another of the same job").format(
-            taken=merged.taken, doubles=merged.doubles, conflicts=merged.conflicts
-        )
+        ngettext(
+            "{taken} result; came twice: {doubles}, contradict another of the same job: {conflicts}",
+            "{taken} results; came twice: {doubles}, contradict another of the same job: {conflicts}",
+            merged.taken,
+        ).format(taken=merged.taken, doubles=merged.doubles, conflicts=merged.conflicts)
     )
     for (name, reason), count in sorted(merged.refused.items()):
         say(

@@ -57,13 +57,13 @@ def run(args: argparse.Namespace) -> int:
             }
         )
     else:
-        say(
-            ngettext(
-                "{n} part joined; judge it with: kzmitm ooni analyze --out {out}",
-                "{n} parts joined; judge them with: kzmitm ooni analyze --out {out}",
-                len({each.name for each in taken}),
-            ).format(n=len({each.name for each in taken}), out=args.out)
+        joined = len({each.name for each in taken})
+        told = ngettext(
+            "{n} part joined; judge it with: kzmitm ooni analyze --out {out}",
+            "{n} parts joined; judge them with: kzmitm ooni analyze --out {out}",
+            joined,
         )
+        say(told.format(n=joined, out=args.out))
     return Exit.UNDECIDED if refused else Exit.OK
 
 

@@ -39,7 +39,7 @@ def make(request: Request) -> Made:
     reader = Reader(request)
     views = [reader.view(path) for path in request.paths]
     if request.options.appeal:
-        return _appeal(views)
+        return _appeal(views, reader)
     name = views[0].reference if len(views) == 1 else ""
     return Made(
         document=results_document(views),
@@ -48,7 +48,7 @@ def make(request: Request) -> Made:
     )
 
 
-def _appeal(views: Sequence[ResultView]) -> Made:
+def _appeal(views: Sequence[ResultView], reader: Reader) -> Made:
     """An appeal is for one result that anybody can check."""
     if len(views) > 1:
         raise UsageError(_("an appeal is about one result"), hint=_("name one RESULT with --appeal"))
@@ -62,7 +62,11 @@ def _appeal(views: Sequence[ResultView]) -> Made:
             _("the result was changed after it was signed: {problem}").format(problem=view.check.problems[0]),
             hint=_("take the result that the scan wrote"),
         )
-    return Made(document=appeal_document(view), stem=f"{view.reference}-appeal")
+    return Made(
+        document=appeal_document(view),
+        stem=f"{view.reference}-appeal",
+        exit_code=_exit_code(views, reader),
+    )
 
 
 def _exit_code(views: Sequence[ResultView], reader: Reader) -> Exit:

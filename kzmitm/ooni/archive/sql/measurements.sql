@@ -4,10 +4,10 @@ SELECT p.number, m.doc, m.own, CASE
          WHEN dns_failure <> '' AND control_dns = 'ok' THEN 'archive.lookup_fails_here_only'
          WHEN dns_failure <> '' AND control_dns <> '' THEN 'archive.lookup_fails_everywhere'
          WHEN dns_failure <> '' THEN 'archive.lookup_fails'
+         WHEN handshakes = 0 AND private AND NOT in_control THEN 'archive.lookup_gives_a_private_address'
          WHEN tcp_failure <> '' AND control_tcp = 'ok' THEN 'archive.connect_fails_here_only'
          WHEN tcp_failure <> '' AND control_tcp <> '' THEN 'archive.connect_fails_everywhere'
          WHEN tcp_failure <> '' THEN 'archive.connect_fails'
-         WHEN handshakes = 0 AND private AND NOT in_control THEN 'archive.lookup_gives_a_private_address'
          WHEN handshakes = 0 AND NOT in_control THEN 'archive.lookup_differs'
          ELSE 'archive.nothing_measured' END,
        CASE WHEN dns_failure <> '' THEN dns_failure ELSE tcp_failure END, m.uid, m.source, m.line, epoch_us(m.time), m.cc,
