@@ -142,7 +142,7 @@ CASES = [
     ("not_for_browsers", case(UNKNOWN, [TRIAL_CA_DER], control=RESET)),
     ("no_longer_for_browsers", case(UNKNOWN, former())),
     ("no_longer_for_browsers", case(UNKNOWN, (leaf(HOST, CARRIED_ROOT),))),
-    ("no_longer_for_browsers", case(UNKNOWN, former(located=True)[:1])),
+    ("no_longer_for_browsers", case(UNKNOWN, [leaf(HOST, CARRIED_ROOT, located=True)])),
     ("signed_after_it_was_dropped", case(UNKNOWN, former(days_after=2))),
     ("signed_after_it_was_dropped", case(UNKNOWN, [FORMER_CA_DER])),
     ("control_is_content", case(UNKNOWN, former(), **FINE)),
