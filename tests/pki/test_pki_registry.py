@@ -5,6 +5,7 @@ import hashlib
 import json
 import tomllib
 from datetime import UTC, date, datetime
+from itertools import chain
 
 import pytest
 from hypothesis import given
@@ -49,6 +50,12 @@ def facts(name):
     return json.loads((FACTS / f"{name}.json").read_text())
 
 
+NARROWED = {
+    "(^|, ?)O=ISCA(,|$)": ["(^|, ?)O=ISCA, ?(.*, ?)?C=KZ(,|$)", "(^|, ?)C=KZ, ?(.*, ?)?O=ISCA(,|$)"],
+}
+"""Patterns of the facts that also fit others: ISCA is the name of societies elsewhere, too."""
+
+
 @needs_facts
 def test_no_fact_of_the_authorities_is_lost():
     entries = {document["id"]: document for document in decoded("authorities").values()}
@@ -56,6 +63,8 @@ def test_no_fact_of_the_authorities_is_lost():
     for fact in facts("authorities"):
         for certificate in fact["certificates"]:
             del certificate["pem"]
+        patterns = [NARROWED.get(each, [each]) for each in fact["subject_patterns"]]
+        fact["subject_patterns"] = list(chain.from_iterable(patterns))
         wanted[fact["id"]] = plain(fact)
     entries = {key: entry for key, entry in entries.items() if entry["kind"] not in HARMLESS_KINDS}
     known = {certificate["sha256"] for certificate in wanted["cnnic-mcs"]["certificates"]}

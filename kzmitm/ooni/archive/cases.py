@@ -210,7 +210,7 @@ class Case:
 
     @cached_property
     def _has_receipts(self) -> bool:
-        """The server's certificate alone, with what a public CA puts into one, under no product's name."""
+        """The server's certificate alone, with what a public CA puts in, by nobody else's key or name."""
         assert self.facts is not None  # noqa: S101 - callers look first
         report, leaf = self.facts.report, self.facts.chain[0]
         return (
@@ -221,6 +221,7 @@ class Case:
             and not leaf.is_ca
             and _RECEIPTS.issubset(oid for oid, _ in leaf.extensions)
             and self.named is None
+            and self.harmless is None
         )
 
     @cached_property

@@ -62,14 +62,18 @@ def _without_envelope(value: Row) -> Any:
         inner = value["raw_measurement"]
         if inner in ("", None):
             raise NoMeasurementError("an answer of OONI's API that there is no such measurement")
-    inner = _decoded(inner.encode("utf-8", "replace")) if isinstance(inner, str) else inner
-    return _with_uid(inner, value) if inner is not value else inner
+        return _with_uid(_text_or_value(inner), value)
+    return _text_or_value(inner)
+
+
+def _text_or_value(inner: Any) -> Any:
+    return _decoded(inner.encode("utf-8", "replace")) if isinstance(inner, str) else inner
 
 
 def _with_uid(document: Any, told: Row) -> Any:
-    """A document out of what OONI's API tells of it (`measurement_meta`); old ones lack a uid."""
+    """Old documents have no uid of their own; the answer has it."""
     uid = told.get("measurement_uid")
-    return {"measurement_uid": uid} | document if uid and isinstance(document, dict) else document
+    return {"measurement_uid": uid} | document if isinstance(document, dict) else document
 
 
 def document_of(value: Row) -> Document:
