@@ -24,7 +24,22 @@ USUAL = "web_connectivity"
 MAX_OBJECTS = 4096
 """Rows of one kind that are looked at; OONI's largest measurements have some hundred."""
 
+LAST_REQUEST = "http_experiment_failure"
+"""Of web_connectivity: the failure of the request that ended it."""
+
+_OF_HANDSHAKES = (
+    "ssl_error", "ssl_invalid_", "ssl_unknown_authority", "ssl_no_certificate", "unknown_failure: x509: ",
+    "unknown_failure: tls: ", "unknown_failure: remote error: tls: ",
+)  # fmt: skip
+
 Row = Mapping[str, Any]
+
+
+def is_of_handshake(failure: Any) -> bool:
+    """The failure of a request was that of its handshake, as OONI's programs of all ages say it."""
+    return isinstance(failure, str) and (
+        failure.startswith(_OF_HANDSHAKES) or "certificate verify failed" in failure
+    )
 
 
 @dataclass(frozen=True, slots=True)

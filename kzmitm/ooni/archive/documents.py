@@ -9,10 +9,11 @@ from typing import Any
 
 import msgspec
 
+from kzmitm.ooni.archive.events import address_from, decode_events
 from kzmitm.ooni.archive.loose_json import UNREADABLE
 from kzmitm.ooni.archive.resolvers import refused_any
 from kzmitm.ooni.archive.search import find
-from kzmitm.ooni.experiment import UNCHECKED, is_usual
+from kzmitm.ooni.experiment import UNCHECKED, is_of_handshake, is_usual
 
 MAX_ROWS = 4096
 """Handshakes, lookups, connects or events of one measurement; OONI's largest have some hundred."""
@@ -96,17 +97,6 @@ class Control(msgspec.Struct, gc=False):
     ip_info: dict[str, AddressInfo] | None = None
 
 
-class Event(msgspec.Struct, gc=False):
-    """A df-008 row, of old documents only: newer handshakes tell their address themselves."""
-
-    address: str | None = None
-    failure: str | None = None
-    operation: str | None = None
-    t: float | None = None
-    transaction_id: int | None = None
-    conn_id: int | None = None
-
-
 class Surroundings(msgspec.Struct, gc=False):
     """What else a measurement saw: asked only where its handshakes do not settle everything by themselves."""
 
@@ -127,6 +117,7 @@ class TestKeys(msgspec.Struct, gc=False):
     control_failure: str | None = None
     network_events: msgspec.Raw = NOTHING
     x_doh: msgspec.Raw = NOTHING
+    http_experiment_failure: str | msgspec.UnsetType | None = msgspec.UNSET
     x_kzmitm: msgspec.Raw = NOTHING
 
 
@@ -151,7 +142,6 @@ class Document(msgspec.Struct, gc=False):
 
 _decode = msgspec.json.Decoder(Document).decode
 
-_decode_events = msgspec.json.Decoder(list[Event] | None).decode
 _decode_queries = msgspec.json.Decoder(list[Query] | None).decode
 _decode_connects = msgspec.json.Decoder(list[Connect] | None).decode
 _decode_control = msgspec.json.Decoder(Control | None).decode
@@ -159,9 +149,17 @@ _decode_own = msgspec.json.Decoder(_Own).decode
 
 _PAGE = b'"response":{"body":"'
 _PAGE_END = b'","body_is_truncated":'
-_ELSEWHERE = (b'"ssl_error', b'"peer_certificates"')
-"""What tells of handshakes where there is no list of them: before 2020 only the failure of a request did, and
-some tests have had their rows in other places."""
+_ELSEWHERE = (
+    b'"ssl_',
+    b'"unknown_failure: x509: ',
+    b'"unknown_failure: tls: ',
+    b'"unknown_failure: remote error: tls: ',
+    b"certificate verify failed",
+    b'"peer_certificates"',
+)
+"""One stands wherever a document without a list of handshakes tells of one: in a request's failure, or where
+a test kept them once.
+"""
 
 
 def decode_typed(line: bytes) -> Document | None:
@@ -248,11 +246,11 @@ def without_pages(line: bytes) -> bytes:
 
 def _is_usual(document: Document, line: bytes) -> bool:
     """Handshakes are where they belong, all with an address, which events may have to give."""
-    if not is_usual(document.test_name):
+    if not is_usual(document.test_name) or _has_others(document.test_keys, line):
         return False
     handshakes = document.test_keys.tls_handshakes
     if handshakes is None:
-        return all(find(line, mark, 0) < 0 for mark in _ELSEWHERE)
+        return True
     if len(handshakes) > MAX_ROWS or refused_any(document.test_keys.x_doh):
         return False
     if document.options and UNCHECKED in document.options:
@@ -261,7 +259,7 @@ def _is_usual(document: Document, line: bytes) -> bool:
     if all(each.address is not None for each in handshakes):
         return True
     try:
-        events = (_decode_events(document.test_keys.network_events) or [])[:MAX_ROWS]
+        events = (decode_events(document.test_keys.network_events) or [])[:MAX_ROWS]
     except UNREADABLE:
         return False
     for place, each in enumerate(handshakes):
@@ -270,32 +268,12 @@ def _is_usual(document: Document, line: bytes) -> bool:
     return True
 
 
-def address_from(
-    events: Sequence[Event], numbers: tuple[int | None, int | None], t: float | None, place: int
-) -> str:
-    """The address of a handshake from before 2022-05, which only the events of its connection have.
-
-    They are joined by number (`transaction_id`, or the `conn_id` of early 2020), or where there is none by
-    the time at which the handshake ended, or by order.
-    """
-    transaction, connection = numbers
-    if transaction or connection:
-        mine = (
-            event.address
-            for event in events
-            if (event.transaction_id == transaction if transaction else event.conn_id == connection)
-        )
-        return next((address for address in mine if address), "")
-    connects, done = [], 0
-    for event in events:
-        if event.operation == "connect" and event.failure is None:
-            connects.append(event.address or "")
-        elif event.operation == "tls_handshake_done" and event.t == t:
-            done = len(connects)
-            break
-    if done:
-        return connects[done - 1]
-    return connects[place] if place < len(connects) else ""
+def _has_others(keys: TestKeys, line: bytes) -> bool:
+    """Perhaps there are handshakes that have no row where they belong (`kzmitm.ooni.experiments.plain`)."""
+    rows, last = keys.tls_handshakes, keys.http_experiment_failure
+    if last is msgspec.UNSET:
+        return rows is None and any(find(line, mark, 0) >= 0 for mark in _ELSEWHERE)
+    return is_of_handshake(last) and not any(is_of_handshake(each.failure) for each in rows or ())
 
 
 def as_document(value: dict[str, Any]) -> Document:

@@ -29,6 +29,7 @@ def kind_of(failure: str) -> Kind:
     """The kind of a failure string, "" being none."""
     if not failure:
         return Kind.NONE
-    if failure in CERTIFICATE or any(each in failure for each in _VERIFICATION):
+    word = failure.partition(" ")[0]  # Measurement Kit put OpenSSL's behind it once
+    if word in CERTIFICATE or any(each in failure for each in _VERIFICATION):
         return Kind.CERTIFICATE
     return Kind.OURS if failure in _OURS else Kind.CUT

@@ -8,7 +8,8 @@ import msgspec
 
 from kzmitm.errors import WordedError
 from kzmitm.ooni.archive.chains import texts_of
-from kzmitm.ooni.archive.documents import MAX_ROWS, Document, Event, address_from, as_document
+from kzmitm.ooni.archive.documents import MAX_ROWS, Document, as_document
+from kzmitm.ooni.archive.events import Event, address_from
 from kzmitm.ooni.archive.loose_json import UNREADABLE, decode_loosely
 from kzmitm.ooni.archive.reading import YAML
 from kzmitm.ooni.experiment import Found, Row, handshakes_of, objects

@@ -7,21 +7,29 @@ web_connectivity keeps those with its own resolvers apart, in `x_doh` (from 0.5 
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
-from kzmitm.ooni.experiment import RESOLVER, UNCHECKED, Found, Row, objects
+from kzmitm.model.target import is_ip, to_ascii_hostname
+from kzmitm.ooni.experiment import LAST_REQUEST, RESOLVER, UNCHECKED, Found, Row, is_of_handshake, objects
 
 TESTS = ("web_connectivity", "urlgetter", "kzmitm")
 
 
 def handshakes(keys: Row, options: frozenset[str]) -> Iterator[Found]:
-    """Every row; urlgetter may have been told to check none."""
+    """Every row, and what only requests tell of; urlgetter may have been told to check none."""
     unchecked = UNCHECKED in options
     events = objects(keys.get("network_events"))
-    for row in objects(keys.get("tls_handshakes")):
+    rows = objects(keys.get("tls_handshakes"))
+    for row in rows:
         yield Found(row, events, verified=not unchecked)
     yield from _of_resolvers(keys.get("x_doh"))
-    if "tls_handshakes" not in keys:
-        yield from _of_measurement_kit(keys)
+    if LAST_REQUEST in keys:
+        if is_of_handshake(keys[LAST_REQUEST]) and not any(
+            is_of_handshake(row.get("failure")) for row in rows
+        ):
+            yield from _of_requests(keys)
+    elif keys.get("tls_handshakes") is None:
+        yield from _of_requests(keys)
 
 
 def _of_resolvers(doh: Any) -> Iterator[Found]:
@@ -33,9 +41,18 @@ def _of_resolvers(doh: Any) -> Iterator[Found]:
                 yield Found(row, events, role=RESOLVER)
 
 
-def _of_measurement_kit(keys: Row) -> Iterator[Found]:
-    """Before 2020 a failed handshake shows only as the failure of a request, in OpenSSL's words."""
+def _of_requests(keys: Row) -> Iterator[Found]:
+    """Handshakes that have no row: all until 2021-06, and those that redirects lead to until version 0.5."""
     for request in objects(keys.get("requests")):
-        failure = request.get("failure")
-        if isinstance(failure, str) and failure.startswith("ssl_error"):
-            yield Found({"failure": failure, "address": ""}, [])
+        failure, sent = request.get("failure"), request.get("request")
+        if is_of_handshake(failure):
+            name = _host(sent.get("url")) if isinstance(sent, dict) else ""
+            yield Found({"failure": failure, "address": "", "server_name": name}, [])
+
+
+def _host(url: Any) -> str:
+    try:
+        host = urlsplit(url).hostname or "" if isinstance(url, str) else ""
+        return host if is_ip(host) else to_ascii_hostname(host)
+    except ValueError:
+        return ""

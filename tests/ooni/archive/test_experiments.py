@@ -235,6 +235,14 @@ def test_a_resolver_that_was_refused_is_looked_at(doh, count):
 REQUESTS = {
     "refused": ("ssl_error: error:14007086:SSL routines:CONNECT_CR_CERT:certificate verify failed", 1),
     "no-tls": ("ssl_error: error:1400410B:SSL routines:CONNECT_CR_SRVR_HELLO:wrong version number", 1),
+    "refused-then": ("ssl_invalid_certificate self signed certificate", 1),
+    "other-name": ("ssl_invalid_hostname", 1),
+    "no-certificate": ("ssl_no_certificate", 1),
+    "engine": ("ssl_unknown_authority", 1),
+    "unmapped": ("unknown_failure: x509: unhandled critical extension", 1),
+    "twisted": ("[('SSL routines', 'ssl3_get_server_certificate', 'certificate verify failed')]", 1),
+    "own-fault": ("ssl_ctx_new_error", 0),
+    "afterwards": ("ssl_dirty_shutdown", 0),
     "reset": ("connection_reset", 0),
     "null": (None, 0),
     "number": (5, 0),
@@ -242,11 +250,55 @@ REQUESTS = {
 
 
 @pytest.mark.parametrize(("failure", "count"), REQUESTS.values(), ids=REQUESTS)
-def test_measurement_kit_told_of_handshakes_by_requests(failure, count):
-    assert [
-        each.row["failure"] for each in found_in("web_connectivity", {"requests": [{"failure": failure}]})
-    ] == [failure] * count
-    assert found_in("web_connectivity", {"requests": [{"failure": failure}], "tls_handshakes": None}) == []
+def test_requests_told_of_handshakes_that_had_no_list(failure, count):
+    requests = [{"failure": failure, "request": {"url": "https://www.Example.kz:8443/a"}}]
+    for keys in (
+        {"requests": requests},
+        {"requests": requests, "tls_handshakes": None},
+        {"requests": requests, "http_experiment_failure": failure},
+        {"requests": requests, "http_experiment_failure": failure, "tls_handshakes": []},
+    ):
+        found = handshakes({**document(), "test_keys": keys})
+        assert [(each[1], each[2]) for each in found] == [("www.example.kz", failure)] * count
+    for keys in (
+        {"requests": requests, "tls_handshakes": []},
+        {"requests": requests, "http_experiment_failure": None},
+        {"requests": requests, "http_experiment_failure": "eof_error"},
+    ):
+        assert handshakes({**document(), "test_keys": keys}) == []
+
+
+def test_a_redirect_that_was_refused_is_not_hidden_by_a_page_that_was_not():
+    """Until version 0.5 of web_connectivity only the site itself has rows."""
+    requests = [
+        {"failure": "ssl_unknown_authority", "request": {"url": "https://www.example.kz/"}},
+        {"failure": None, "request": {"url": "https://example.kz/"}},
+    ]
+    keys = {"requests": requests, "http_experiment_failure": "ssl_unknown_authority"}
+    made = document(tls_handshakes=[row(failure=None)], **keys)
+    assert [each[:3] for each in handshakes(made)] == [
+        ("192.0.2.1", "example.kz", ""),
+        ("", "www.example.kz", "ssl_unknown_authority"),
+    ]
+    made = document(tls_handshakes=[row()], **keys)
+    assert [each[:3] for each in handshakes(made)] == [("192.0.2.1", "example.kz", "ssl_unknown_authority")]
+
+
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        ({"url": "https://[2001:db8::1]/"}, "2001:db8::1"),
+        ({"url": "https://яндекс.рф/"}, "xn--d1acpjx3f.xn--p1ai"),
+        ({"url": "https://[::1"}, ""),
+        ({"url": "https://"}, ""),
+        ({"url": 5}, ""),
+        ({}, ""),
+        (None, ""),
+    ],
+)
+def test_the_name_is_that_of_the_request(sent, name):
+    made = document(requests=[{"failure": "ssl_invalid_hostname", "request": sent}])
+    assert [each[1] for each in handshakes(made)] == [name]
 
 
 def test_only_objects_of_a_list_are_looked_at_and_not_too_many():

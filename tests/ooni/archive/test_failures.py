@@ -18,6 +18,8 @@ KINDS = {
     "ssl_error: error:14007086:SSL routines:CONNECT_CR_CERT:certificate verify failed": Kind.CERTIFICATE,
     "unknown_failure: x509: unhandled critical extension": Kind.CERTIFICATE,
     "unknown_failure: tls: failed to verify certificate: not standards compliant": Kind.CERTIFICATE,
+    "ssl_invalid_certificate self signed certificate": Kind.CERTIFICATE,
+    "ssl_no_certificate": Kind.CUT,
     "connection_reset": Kind.CUT,
     "generic_timeout_error": Kind.CUT,
     "timed_out": Kind.CUT,

@@ -148,8 +148,8 @@ HANDSHAKES = {
         ("93.184.216.34", 443, "www.example.com", "", True, "", "ok", 2),
     ],
     "measurement-kit-2020-refused.json": [
-        ("", 0, "", "ssl_error: error:14007086:SSL routines:CONNECT_CR_CERT:certificate verify failed", True,
-         "", "", 0)
+        ("", 0, "fsrn.org",
+         "ssl_error: error:14007086:SSL routines:CONNECT_CR_CERT:certificate verify failed", True, "", "", 0)
     ],
     "signal-2023.json": [("142.251.46.211", 443, "storage.signal.org", "", True, "", "", 2)],
     "sni-blocking-2020.json": [
