@@ -1,3 +1,4 @@
+import functools
 import json
 import os
 import pty
@@ -16,9 +17,24 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from jsonschema import Draft202012Validator
 
 from kzmitm.cli import clock
 from kzmitm.cli.main import main
+from kzmitm.evidence.schema import schema_names, schema_text
+
+
+@functools.cache
+def validator(name):
+    return Draft202012Validator(json.loads(schema_text(name)))
+
+
+def as_its_schema_says(document):
+    """The document, if it is what the schema of its name says."""
+    name = str(document.get("schema", "")).removeprefix("kzmitm.").partition("/")[0]
+    if name in schema_names():
+        validator(name).validate(document)
+    return document
 
 
 @dataclass
@@ -29,7 +45,8 @@ class Result:
 
     @property
     def json(self):
-        return json.loads(self.out)
+        """The one document on stdout, held to its schema."""
+        return as_its_schema_says(json.loads(self.out))
 
 
 @pytest.fixture(autouse=True)

@@ -65,6 +65,22 @@ def test_golden_scan(scan, serve, genuine, forger, tmp_path):
     assert shown == path.read_text(encoding="utf-8")
 
 
+def test_sites_behind_one_delivery_network_are_not_intercepted(scan, serve, forger):
+    """Each of three shows the certificate that was meant for the network's eyes, and no control tells more."""
+    hosts = ("www.a.test", "www.b.example", "www.c.invalid")
+    words = [word for host in hosts for word in (host, *to(host, serve(forger.site(host))))]
+    unknown = scan(*words, "--json")
+    assert {row["outcome"] for row in unknown.json["targets"]} == {"interception"}
+    known = scan(*words, "--json", "--fingerprints", forger.overlay(kind="origin_ca"))
+    assert known.code == 0
+    for row in known.json["targets"]:
+        assert (row["outcome"], row["confidence"]) == ("origin_misconfigured", "likely")
+        assert row["authority"]["id"] == "test-ca"
+    told = scan(*words, "--fingerprints", forger.folder / "overlay-origin_ca", "--no-save").out
+    assert "the site is set up wrongly, and most likely not intercepted" in told
+    assert "The Test Authority (KZ): an authority for servers behind a delivery network" in told
+
+
 def test_all_clean_is_0(scan, serve, genuine):
     ended = scan("news.test", *to("news.test", serve(genuine.site("news.test"))))
     assert ended.code == 0

@@ -11,8 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
+from kzmitm.evidence.schema import schema_text
 from kzmitm.lab.control.commands import module_command, module_environment
 from kzmitm.lab.opening import why_no_network
 from kzmitm.lab.products import find_products, how_to_get
@@ -82,7 +84,14 @@ def document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     """What a command said that ended well."""
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    return json.loads(done.stdout)
+    return by_its_schema(json.loads(done.stdout))
+
+
+def by_its_schema(told: dict[str, Any]) -> dict[str, Any]:
+    """A document, if it is what the schema of its name says."""
+    name = told["schema"].removeprefix("kzmitm.").partition("/")[0]
+    jsonschema.validate(told, json.loads(schema_text(name)))
+    return told
 
 
 def eventually(condition: Callable[[], object], what: str = "") -> None:

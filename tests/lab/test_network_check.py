@@ -7,7 +7,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from network_support import complaint, environment, kzmitm, needs_network, needs_product
+from network_support import (
+    by_its_schema,
+    complaint,
+    environment,
+    kzmitm,
+    needs_network,
+    needs_product,
+)
 
 from kzmitm.lab.products import MITMDUMP_VARIABLE, find_products
 from kzmitm.lab.profile import all_profiles
@@ -21,7 +28,7 @@ IN_THE_NETWORK = [name for name, profile in all_profiles().items() if profile.ne
 
 def document(done: subprocess.CompletedProcess[str]) -> dict:
     assert "Traceback" not in done.stderr
-    return json.loads(done.stdout)
+    return by_its_schema(json.loads(done.stdout))
 
 
 @pytest.mark.slow
