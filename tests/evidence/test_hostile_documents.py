@@ -357,7 +357,7 @@ def removed(value, at):
 
 
 def _variants(value):
-    """(description, what makes the document) with each value replaced by each of JUNK, each member taken out."""
+    """(description, what makes the document): each value replaced by each of JUNK, each member taken out."""
     for at in walk(value):
         for junk in JUNK:
             yield f"{at} = {junk!r}", partial(replaced, value, at, junk)
