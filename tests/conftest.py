@@ -9,7 +9,7 @@ import subprocess
 from contextlib import suppress
 
 import pytest
-from hypothesis import settings
+from hypothesis import is_hypothesis_test, settings
 
 # How long an example takes is the machine's to say; tests of speed measure it themselves.
 settings.register_profile("kzmitm", deadline=None)
@@ -37,6 +37,17 @@ os.environ["KZMITM_LANG"] = "en"
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     with suppress(ValueError):  # not in the main thread
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items):
+    """Properties are tried without coverage, which makes them half as fast.
+
+    What they happen to reach is chance besides, and no floor should stand on it. Other tests that try each
+    octet, or take time or memory, say so themselves.
+    """
+    for item in items:
+        if is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker("no_cover")
 
 
 @pytest.hookimpl(wrapper=True)
