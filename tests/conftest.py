@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from contextlib import suppress
 
 import pytest
@@ -39,15 +40,22 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items):
-    """Properties are tried without coverage, which makes them half as fast.
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Properties are tried without coverage, which halves their speed, and so is what is marked `untraced`.
 
-    What they happen to reach is chance besides, and no floor should stand on it. Other tests that try each
-    octet, or take time or memory, say so themselves.
+    What properties happen to reach is chance besides, and no floor should stand on it. (The marker of
+    pytest-cov for this, `no_cover`, does nothing in a worker of pytest-xdist.)
     """
-    for item in items:
-        if is_hypothesis_test(getattr(item, "obj", None)):
-            item.add_marker("no_cover")
+    is_property = is_hypothesis_test(getattr(item, "obj", None))
+    if not is_property and item.get_closest_marker("untraced") is None:
+        return (yield)
+    trace = sys.gettrace()
+    sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(trace)
 
 
 @pytest.hookimpl(wrapper=True)

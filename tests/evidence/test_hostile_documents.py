@@ -404,7 +404,7 @@ def _documents():
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_no_value_of_another_type_ends_in_an_exception(part):
     """Not even where both documents say it: then it is a problem, or what later versions may say."""
     crashes = []
@@ -796,7 +796,7 @@ LONG = {
 
 
 @pytest.mark.parametrize("key", LONG)
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_what_is_too_long_is_not_kept_in_memory(key, tmp_path):
     name, make, code = LONG[key]
     (tmp_path / "x.zip").write_bytes(with_files(**{name: make(payload()[path(name)])}))
