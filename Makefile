@@ -75,10 +75,13 @@ locks: $(VENV)/.dev  ## resolve the dependencies again
 clean:
 	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* dist build
 
-# Each environment is made once for the content of its lock file.
-.PHONY: packages
+# Each environment is made once for the content of its lock file. They share no files, so that those of all
+# tests can be made side by side: make -j environments
+.PHONY: packages environments
 packages:
 	@bash tools/packages.sh
+
+environments: $(VENV)/.dev .venv-mitmproxy/.done .venv-oonidata/.done .venv-axe/.done .venv-fuzz/.done
 
 $(VENV)/.run: requirements/run.txt pyproject.toml tools/environment.sh | packages
 	bash tools/environment.sh $(VENV) requirements/run.txt $(PYTHON)
