@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 PYTHON ?= python3
+# Programs are started hundreds of times here; each reads what the first one compiled.
+unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -36,7 +38,6 @@ unit: $(VENV)/.dev .venv-mitmproxy/.done .venv-oonidata/.done .venv-axe/.done
 	$(BIN)/coverage report --omit='$(LAB)' --fail-under=95
 	$(BIN)/coverage report --include='$(LAB)' --fail-under=65
 
-# Half of the time goes into instrumenting, on one core each.
 FUZZ_SECONDS ?= 6
 FUZZ := .venv-fuzz/bin/python {} -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -verbosity=0 -print_final_stats=0
 fuzz: .venv-fuzz/.done  ## coverage-guided fuzzing of every parser (FUZZ_SECONDS each)
@@ -74,10 +75,13 @@ locks: $(VENV)/.dev  ## resolve the dependencies again
 clean:
 	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* dist build
 
-# Each environment is made once for the content of its lock file.
-.PHONY: packages
+# Each environment is made once for the content of its lock file. They share no files, so that those of all
+# tests can be made side by side: make -j environments
+.PHONY: packages environments
 packages:
 	@bash tools/packages.sh
+
+environments: $(VENV)/.dev .venv-mitmproxy/.done .venv-oonidata/.done .venv-axe/.done .venv-fuzz/.done
 
 $(VENV)/.run: requirements/run.txt pyproject.toml tools/environment.sh | packages
 	bash tools/environment.sh $(VENV) requirements/run.txt $(PYTHON)

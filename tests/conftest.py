@@ -6,10 +6,11 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from contextlib import suppress
 
 import pytest
-from hypothesis import settings
+from hypothesis import is_hypothesis_test, settings
 
 # How long an example takes is the machine's to say; tests of speed measure it themselves.
 settings.register_profile("kzmitm", deadline=None)
@@ -37,6 +38,24 @@ os.environ["KZMITM_LANG"] = "en"
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     with suppress(ValueError):  # not in the main thread
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Properties are tried without coverage, which halves their speed, and so is what is marked `untraced`.
+
+    What properties happen to reach is chance besides, and no floor should stand on it. (The marker of
+    pytest-cov for this, `no_cover`, does nothing in a worker of pytest-xdist.)
+    """
+    is_property = is_hypothesis_test(getattr(item, "obj", None))
+    if not is_property and item.get_closest_marker("untraced") is None:
+        return (yield)
+    trace = sys.gettrace()
+    sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(trace)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from contextlib import nullcontext, suppress
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -19,7 +19,7 @@ try:
 except ImportError:  # the seeds are a test of their own
     instrumented = nullcontext
 else:
-    instrumented = atheris.instrument_imports
+    instrumented = partial(atheris.instrument_imports, include=["kzmitm"])
 
 with instrumented():
     from work_samples import AT, FILE, KEY, result_for, sample_plan

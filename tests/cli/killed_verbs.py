@@ -9,7 +9,9 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
+from fnmatch import fnmatch
 from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
@@ -17,6 +19,7 @@ from typing import NoReturn
 from kzmitm._registry import load
 from kzmitm.cli import verbs
 from kzmitm.cli.main import run
+from kzmitm.netio import links
 
 PATIENCE_S = 60
 
@@ -34,14 +37,26 @@ def become(order: dict) -> NoReturn:
     run()
 
 
+def matches(folder: str, parts: list[str]) -> Iterator[tuple[str, int]]:
+    """The files below a folder whose names match, part by part; `**` is any folder at any depth.
+
+    Asked thousands of times a second, beside the very run that is to be killed, hence not by pathlib.
+    """
+    first, *rest = parts
+    with suppress(OSError):  # a folder that vanishes while it is looked into
+        for entry in os.scandir(folder):
+            if first == "**":
+                if fnmatch(entry.name, rest[0]):
+                    yield entry.path, entry.inode()
+                if entry.is_dir(follow_symlinks=False):
+                    yield from matches(entry.path, parts)
+            elif fnmatch(entry.name, first):
+                yield from matches(entry.path, rest) if rest else ((entry.path, entry.inode()),)
+
+
 def places(gate: dict) -> dict[Path, int]:
     """The files that a gate is about, each with what tells it from one that replaces it."""
-    found = {}
-    with suppress(OSError):  # a folder that vanishes while it is looked into
-        for path in Path(gate["folder"]).glob(gate["pattern"]):
-            with suppress(OSError):  # gone by now
-                found[path] = path.stat().st_ino
-    return found
+    return {Path(path): inode for path, inode in matches(gate["folder"], gate["pattern"].split("/"))}
 
 
 def happened(gate: dict, before: dict[Path, int]) -> bool:
@@ -81,8 +96,10 @@ def follow(order: dict) -> dict:
 
 for name in ("scan", "share", "stamp", "countersign"):
     load(verbs, name)
-for name in ("httpcore", "httpx", "rfc3161_client"):
-    import_module(name)  # the verbs load them when they are needed
+# The verbs load them when they are needed.
+for name in ("OpenSSL.SSL", "dns.resolver", "httpcore", "httpx", "rfc3161_client", "uvloop"):
+    import_module(name)
+load(links, "direct")
 for line in sys.stdin:
     sys.stdout.write(json.dumps(follow(json.loads(line))) + "\n")
     sys.stdout.flush()

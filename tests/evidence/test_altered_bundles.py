@@ -105,6 +105,7 @@ def attached() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.untraced
 def test_each_octet_of_the_headers_of_an_archive(part, tmp_path, altered):
     path = tmp_path / "x.zip"
     path.write_bytes(pack(attached()))
@@ -126,6 +127,7 @@ def test_each_value_of_some_octets_of_the_headers(tmp_path, altered):
 
 
 @pytest.mark.parametrize("name", sorted(attached()))
+@pytest.mark.untraced
 def test_octets_of_the_content_of_an_archive(name, tmp_path, altered):
     path = tmp_path / "x.zip"
     path.write_bytes(pack(attached()))
@@ -137,6 +139,7 @@ def test_octets_of_the_content_of_an_archive(name, tmp_path, altered):
 
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("name", TAGS)
+@pytest.mark.untraced
 def test_each_octet_of_the_tag_files_of_a_folder(name, part, tmp_path, altered):
     place = unpack(sample_files(), tmp_path)
     content = sample_files()[name]
@@ -147,6 +150,7 @@ def test_each_octet_of_the_tag_files_of_a_folder(name, part, tmp_path, altered):
 
 
 @pytest.mark.parametrize("name", sorted(set(attached()) - set(TAGS)))
+@pytest.mark.untraced
 def test_octets_of_the_payload_of_a_folder(name, tmp_path, altered):
     place = unpack(attached(), tmp_path)
     content = attached()[name]
@@ -340,6 +344,7 @@ def test_a_countersignature_in_the_name_of_a_partner(tmp_path):
         assert found(seen) == [("countersigner_changed", name)]
 
 
+@pytest.mark.untraced
 def test_each_octet_of_a_countersignature_whose_name_has_no_hash(tmp_path, altered):
     files = {**sample_files(), "attest-partner.sig": _signature(PARTNER_KEY, COUNTERSIGN)}
     place = unpack(files, tmp_path)

@@ -353,6 +353,7 @@ def test_a_full_disk_in_the_middle_leaves_the_journal_whole(tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.untraced
 def test_memory_does_not_grow_with_the_scan(tmp_path):
     """3,000 targets, whose bundle has some ten megabytes."""
     row = certificate(b"ca")

@@ -1066,6 +1066,7 @@ def test_a_file_that_changes_while_it_is_read(change, code, place):
 
 
 @pytest.mark.parametrize("number", range(len(TARGETS)))
+@pytest.mark.untraced
 def test_the_fuzzer_finds_nothing(number):
     source = random.Random(number)
     headers = header_offsets(sample_files())

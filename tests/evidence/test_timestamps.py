@@ -221,6 +221,7 @@ def test_times_that_are_none(authority, at):
     assert ended(check_token(token, STAMPED, [authority.root.der])) == (UNCHECKED, "unreadable")
 
 
+@pytest.mark.untraced
 def test_no_bit_may_be_another(authority, token):
     """Also those that no signature covers: versions, and the name of the signature's algorithm."""
     reasons = set()

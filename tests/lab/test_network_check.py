@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,12 @@ from network_support import (
     needs_product,
 )
 
+from kzmitm.cli.clock import now
+from kzmitm.lab.check import Result, check_profile
+from kzmitm.lab.opening import open_session
 from kzmitm.lab.products import MITMDUMP_VARIABLE, find_products
 from kzmitm.lab.profile import all_profiles
+from kzmitm.lab.session import Session
 
 pytestmark = needs_network
 
@@ -93,20 +98,40 @@ CASES = {
 }
 
 
+@pytest.fixture(scope="module")
+def session() -> Iterator[Session]:
+    """One network for all cases: each is switched off before the next."""
+    with open_session(is_network=True, now=now(), products=find_products()) as session:
+        yield session
+
+
+def given_by(settings: tuple[str, ...]) -> dict[str, str]:
+    return dict(setting.split("=", 1) for setting in settings)
+
+
 @pytest.mark.parametrize(("profiles", "settings"), CASES.values(), ids=CASES)
-def test_other_parameters(profiles: tuple[str, ...], settings: tuple[str, ...]):
+def test_other_parameters(profiles: tuple[str, ...], settings: tuple[str, ...], session: Session):
+    offers = {offer.profile.name: offer for offer in session.offers()}
+    given = given_by(settings)
     for profile in profiles:
         needs_product(profile)
-    words = [word for setting in settings for word in ("--set", setting)]
+        checked = check_profile(session, offers[profile], given)
+        assert (checked.result, checked.reasons) == (Result.PASS, ()), profile
+        scanned = {finding.hostname for finding in checked.findings}
+        assert scanned >= set(given.get("watched", "").split(",")) - {""}
+        assert session.active() is None
+
+
+def test_parameters_of_the_command():
+    profiles = ("corporate", "sslsplit")
+    for profile in profiles:
+        needs_product(profile)
+    words = [word for setting in SECRET for word in ("--set", setting)]
     done = kzmitm("lab", "check", "--json", "--jobs", "2", *profiles, *words)
     assert done.stdout, done.stderr
-    found = {row["profile"]: row for row in document(done)["profiles"]}
-    assert {name: row["reasons"] for name, row in found.items()} == {name: [] for name in profiles}
+    found = {row["profile"]: row["reasons"] for row in document(done)["profiles"]}
+    assert found == {name: [] for name in profiles}
     assert done.returncode == 0
-    given = dict(setting.split("=", 1) for setting in settings)
-    for row in found.values():
-        scanned = {site["hostname"] for site in row["sites"]}
-        assert scanned >= set(given.get("watched", "").split(",")) - {""}
 
 
 MISTAKES = {
@@ -162,7 +187,7 @@ def lacking(product: str, folder: Path) -> dict[str, str]:
 @pytest.mark.parametrize(("ci", "code"), [({}, 0), ({"CI": "true"}, 70)], ids=["at home", "in CI"])
 def test_missing_product_is_named(product: str, ci: dict[str, str], code: int, tmp_path: Path):
     lacks = lacking(product, tmp_path)
-    done = kzmitm("lab", "check", "--json", product, "none", env=environment(**lacks, **ci))
+    done = kzmitm("lab", "check", "--json", "--jobs", "1", product, "none", env=environment(**lacks, **ci))
     assert done.returncode == code, done.stderr
     missing, none = document(done)["profiles"]
     assert (none["profile"], none["result"]) == ("none", "pass")

@@ -36,6 +36,7 @@ def texts(messages):
     return {message.id: (message.string, message.fuzzy) for message in messages if message.id}
 
 
+@pytest.mark.untraced
 def test_the_template_is_what_the_sources_say(said):
     assert set(texts(catalogue("kzmitm.pot"))) == set(texts(said)), "make locale"
 
@@ -195,11 +196,13 @@ def test_every_word_that_argparse_says_is_known():
     assert said - set(argparse_words.SAID) <= argparse_words.OF_DEVELOPERS
 
 
+@pytest.mark.untraced
 def test_no_text_for_people_is_unmarked():
     found = [str(each) for each in unmarked.unmarked()]
     assert not found, "mark them, or say in tools/unmarked.py what they are:\n" + "\n".join(found)
 
 
+@pytest.mark.untraced
 def test_the_places_of_each_error_are_the_values_given():
     errors = extraction.worded_classes(extraction.sources().values())
     assert not [

@@ -94,6 +94,7 @@ def look(tmp_path, capsys, monkeypatch):
 
 
 @every_image
+@pytest.mark.untraced
 def test_a_clean_image_raises_no_alarm(look, image):
     code, found = look(image)
     assert (code, found["alarm"]) == (0, False)
@@ -107,6 +108,7 @@ def test_a_clean_image_raises_no_alarm(look, image):
 
 
 @every_image
+@pytest.mark.untraced
 def test_of_a_clean_image_nothing_is_listed(look, image):
     code, text = look(image, words=())
     assert code == 0
@@ -116,6 +118,7 @@ def test_of_a_clean_image_nothing_is_listed(look, image):
 
 
 @one_of_each
+@pytest.mark.untraced
 def test_the_same_image_with_the_interception_root_is_an_alarm(look, image):
     der = qaznet()
     if der is None:
@@ -127,6 +130,7 @@ def test_the_same_image_with_the_interception_root_is_an_alarm(look, image):
 
 
 @one_of_each
+@pytest.mark.untraced
 def test_a_root_that_only_has_a_name_like_a_public_one_is_listed(look, image):
     """One was found in the list of an Ubuntu that somebody had been at, as a file among the package's own."""
     der = root("DigiCert Trusted Root G3")

@@ -302,6 +302,7 @@ def test_a_schema_that_lies_about_a_view(tmp_path):
     assert time.monotonic() - t0 < 2
 
 
+@pytest.mark.untraced
 def test_a_hundred_thousand_objects(tmp_path):
     path = crafted(tmp_path / "cert9.db", TABLE, filled(100_000, "CAST(printf('%06d', x) AS BLOB)"))
     t0 = time.monotonic()

@@ -199,6 +199,7 @@ SLOW = {
 
 
 @pytest.mark.parametrize("kind", SLOW)
+@pytest.mark.untraced
 def test_time_is_linear_in_the_octets(kind):
     before = time.process_time()
     assert not read_trust_file(SLOW[kind]).certificates

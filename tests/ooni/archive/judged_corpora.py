@@ -85,12 +85,16 @@ def analysis(documents, out, grounds, **options):
 def rows(out, table="measurements", columns="*", *, folder="verdicts"):
     """The rows of a file of the analysis, as mappings."""
     with duckdb.connect() as connection:
-        cursor = connection.execute(
-            f"SELECT {columns} FROM read_parquet(?, hive_partitioning = false)",  # noqa: S608
-            [str(out / folder / f"{table}.parquet")],
-        )
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return _rows(connection, out / folder / f"{table}.parquet", columns)
+
+
+def _rows(connection, path, columns="*"):
+    cursor = connection.execute(
+        f"SELECT {columns} FROM read_parquet(?, hive_partitioning = false)",  # noqa: S608
+        [str(path)],
+    )
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def by_uid(out):
@@ -107,13 +111,14 @@ def plain(value):
 def verdicts(out, *, without=("source", "line")):
     """All rows of all that was judged, in an order of their own."""
     told = {}
-    for table in ("measurements", "handshakes", "certificates"):
-        kept = [{key: v for key, v in row.items() if key not in without} for row in rows(out, table)]
-        told[table] = sorted(tuple(plain(value) for value in row.values()) for row in kept)
-    for table in TABLES:
-        told[f"tables/{table}"] = [
-            tuple(plain(value) for value in row.values()) for row in rows(out, table, folder="tables")
-        ]
+    with duckdb.connect() as connection:  # one for all, as opening it takes longer than a question
+        for table in ("measurements", "handshakes", "certificates"):
+            found = _rows(connection, out / "verdicts" / f"{table}.parquet")
+            kept = [{key: v for key, v in row.items() if key not in without} for row in found]
+            told[table] = sorted(tuple(plain(value) for value in row.values()) for row in kept)
+        for table in TABLES:
+            found = _rows(connection, out / "tables" / f"{table}.parquet")
+            told[f"tables/{table}"] = [tuple(plain(value) for value in row.values()) for row in found]
     return told
 
 

@@ -204,6 +204,7 @@ def is_read(path):
 
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
 @pytest.mark.parametrize(("name", "era"), KINDS, ids=KIND_IDS)
+@pytest.mark.untraced
 def test_every_field_may_be_missing_or_wrong(name, era, wrong):
     """A row or a reason, and never two opinions."""
     made = sample(name, era)

@@ -307,6 +307,7 @@ def test_only_objects_of_a_list_are_looked_at_and_not_too_many():
     assert len(objects([{}] * (MAX_OBJECTS + 1))) == MAX_OBJECTS
 
 
+@pytest.mark.untraced
 def test_all_pings_and_traces_together_are_bounded():
     """Each trace may have as many as there may be, and so may there be traces."""
     one = trace()

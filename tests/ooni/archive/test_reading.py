@@ -231,6 +231,7 @@ def test_all_before_the_damage_is_given_and_the_damage_is_named(octets):
 
 @pytest.mark.parametrize("size", [1 << 16, 1 << 20], ids=["small", "large"])
 @pytest.mark.parametrize("compress", [gzip.compress, zst, streamed_zst], ids=["gz", "zst", "zst-streamed"])
+@pytest.mark.untraced
 def test_a_file_cut_anywhere_says_so(compress, size):
     text = b"".join(b'{"n":%d}\n' % (number * 2654435761 % 2**32) for number in range(size // 16))
     whole = [(number, line) for number, line in enumerate(text.splitlines(), 1)]

@@ -56,6 +56,7 @@ def test_any_value_in_any_field(seed, data, value):
 
 
 @pytest.mark.parametrize("seed", SEEDS, ids=[f"{i}-{kind}" for i, (kind, _) in enumerate(SEEDS)])
+@pytest.mark.untraced
 def test_files_that_are_cut_off_anywhere(seed):
     kind, octets = seed
     for size in range(0, len(octets), max(1, len(octets) // 150)):

@@ -561,6 +561,7 @@ def test_captures_that_are_cut_off(size):
 
 
 @pytest.mark.parametrize("name", ["handshakes.pcap", "handshakes.pcapng"])
+@pytest.mark.untraced
 def test_a_capture_that_breaks_off_says_so(name):
     """What was cut off may have been the handshake that somebody looks for."""
     file = fixture(name)
