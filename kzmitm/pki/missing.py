@@ -1,8 +1,9 @@
 """Why there is no path: self-signed, an intermediate left out, or an issuer nobody knows.
 
 Leaving out an intermediate is the commonest mistake of honest servers, and looks to a verifier just
-like interception. It is proven by the intermediate itself, where that is known. Without it only names
-speak, and a forger writes any name: `issuer_of_known_organisation` excuses nobody.
+like interception. It is proven by the intermediate itself, where that is known. Without it only names speak,
+and receipts that nobody checked: a forger writes any name and copies what he likes, so that
+`issuer_of_known_organisation` and `receipts_of_transparency_logs` excuse nobody.
 """
 
 from collections.abc import Sequence
@@ -44,11 +45,11 @@ def explain_absence(
             reasons = ("missing_intermediate", "completed_by_known_intermediate")
             return Absence(PathStatus.MISSING_INTERMEDIATE, reasons, wider.best)
         search.notes |= wider.notes
-    if "bad_signature" not in search.notes and claims_known_issuer(top, search.store):
-        return Absence(
-            PathStatus.MISSING_INTERMEDIATE,
-            ("missing_intermediate", "issuer_of_known_organisation", "unknown_issuer"),
-        )
+    claim = (
+        None if "bad_signature" in search.notes else _claim(top, search.store, alone=leaf is top.certificate)
+    )
+    if claim is not None:
+        return Absence(PathStatus.MISSING_INTERMEDIATE, ("missing_intermediate", claim, "unknown_issuer"))
     return Absence(PathStatus.UNKNOWN_ISSUER, ("unknown_issuer",))
 
 
@@ -65,19 +66,26 @@ def relevant(intermediates: Sequence[Certificate], path: Sequence[Certificate]) 
     return list(found.values())
 
 
-def claims_known_issuer(top: Anatomy, store: TrustStore) -> bool:
-    """True if `top` names an issuer of an anchor's organisation and says where its certificate is.
+def _claim(top: Anatomy, store: TrustStore, *, alone: bool) -> str | None:
+    """The reason that speaks for a public issuer of `top`, which says where that one's certificate is.
 
-    Not if it names an anchor itself: that is at hand, is missing nowhere, and did not sign.
+    The organisation of an anchor; or of a leaf that came `alone`, receipts of logs that take only what public
+    CAs sign (RFC 6962, 3.1): most intermediates have another organisation than their root. None if there is
+    none, or if the issuer has the name of an anchor: that is at hand, is missing nowhere, and did not sign.
     """
-    organization = top.certificate.issuer.organization
-    if (
-        organization is None
-        or top.certificate.is_self_issued
-        or organization.casefold() not in store.organizations
-        or store.with_subject(top.certificate.issuer)
-    ):
-        return False
+    certificate = top.certificate
+    if certificate.is_self_issued or store.with_subject(certificate.issuer) or not _tells_where(top):
+        return None
+    organization = certificate.issuer.organization
+    if organization is not None and organization.casefold() in store.organizations:
+        return "issuer_of_known_organisation"
+    if alone and not certificate.is_ca and ext.SIGNED_CERTIFICATE_TIMESTAMPS in top.values:
+        return "receipts_of_transparency_logs"
+    return None
+
+
+def _tells_where(top: Anatomy) -> bool:
+    """It says where its issuer's certificate can be had (RFC 5280, 4.2.2.1)."""
     value = top.values.get(ext.AUTHORITY_INFO_ACCESS)
     try:
         return value is not None and ext.read_ca_issuers(value)

@@ -37,8 +37,8 @@ class PathStatus(StrEnum):
     MISSING_INTERMEDIATE = "missing_intermediate"
     """The server left out an intermediate; `completed_by_known_intermediate` in the reasons proves it.
 
-    With `issuer_of_known_organisation` alone it rests on names, which anyone can write into a forged
-    certificate: never treat that as clean.
+    With `issuer_of_known_organisation` it rests on names, with `receipts_of_transparency_logs` on receipts
+    that nobody checked: anyone can write either into a forged certificate. Never treat that as clean.
     """
     SELF_SIGNED = "self_signed"
     """A lone leaf signed by its own key."""
@@ -90,6 +90,9 @@ REASONS = {
     "completed_by_known_intermediate": Wording("a known public intermediate completes the path: proven"),
     "issuer_of_known_organisation": Wording(
         "the absent issuer claims the organisation of an anchor: not proven"
+    ),
+    "receipts_of_transparency_logs": Wording(
+        "the leaf has receipts of transparency logs, which take what public authorities sign: not proven"
     ),
     "bad_signature": Wording("a signature does not verify with the key of the issuer it names"),
     "unsupported_signature": Wording("a signature's algorithm or key cannot be computed with"),

@@ -169,6 +169,11 @@ def info_access(*, critical: bool = False) -> bytes:
     return ext("1.3.6.1.5.5.7.1.1", seq(issuers), critical=critical)
 
 
+def receipts() -> bytes:
+    """An empty list of signed certificate timestamps (RFC 6962, 3.3)."""
+    return ext("1.3.6.1.4.1.11129.2.4.2", tlv(0x04, b"\0\0"))
+
+
 def policies(*dotted: str) -> bytes:
     return ext("2.5.29.32", seq(*(seq(oid(policy)) for policy in dotted)))
 

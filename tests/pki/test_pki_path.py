@@ -5,7 +5,7 @@ import time
 
 import chain_factory as cf
 import pytest
-from chain_factory import alt_names, info_access, intermediate, judge, leaf, root
+from chain_factory import alt_names, info_access, intermediate, judge, leaf, receipts, root
 
 from kzmitm.pki.cache import CertificateCache
 from kzmitm.pki.path_search import MAX_PATH
@@ -15,6 +15,7 @@ ROOT = root("O=Good Trust, CN=Good Root")
 CA = intermediate(ROOT, "O=Good Trust, CN=Good CA")
 LEAF = leaf(CA, extra=[info_access()])
 EVIL = root("O=Evil, CN=Evil Root")
+RESELLER = intermediate(ROOT, "O=Good Resale, CN=R3")
 NAMESAKE = root("O=Good Trust, CN=Good Root")
 
 
@@ -93,6 +94,18 @@ class TestMissingIntermediate:
         assert "unknown_issuer" in report.reasons
         assert report.validated_path == ()
 
+    def test_claimed_by_receipts_alone(self):
+        report = judge([leaf(RESELLER, extra=[info_access(), receipts()])], ROOT)
+        assert report.path is PathStatus.MISSING_INTERMEDIATE
+        assert report.reasons == ("missing_intermediate", "receipts_of_transparency_logs", "unknown_issuer")
+        assert report.validated_path == ()
+        assert (report.failure, report.trusted) == ("ssl_unknown_authority", False)
+
+    def test_receipts_say_nothing_where_an_issuer_came_along(self):
+        other = intermediate(EVIL, "O=Good Resale, CN=R3")
+        report = judge([leaf(other, extra=[info_access(), receipts()]), other], ROOT)
+        assert report.path is PathStatus.UNKNOWN_ISSUER
+
     @pytest.mark.parametrize(
         "end",
         [
@@ -101,8 +114,20 @@ class TestMissingIntermediate:
             leaf(intermediate(EVIL, "CN=x"), extra=[info_access()]),
             leaf(CA, extra=[cf.ext("1.3.6.1.5.5.7.1.1", b"no")]),
             leaf(NAMESAKE, extra=[info_access()]),
+            leaf(NAMESAKE, extra=[info_access(), receipts()]),
+            leaf(RESELLER, extra=[receipts()]),
+            intermediate(RESELLER, extra=[info_access(), receipts()]),
         ],
-        ids=["no AIA", "other organisation", "no organisation", "malformed AIA", "the anchor itself"],
+        ids=[
+            "no AIA",
+            "other organisation",
+            "no organisation",
+            "malformed AIA",
+            "the anchor itself",
+            "the anchor itself, logged",
+            "receipts alone",
+            "receipts of a CA",
+        ],
     )
     def test_not_even_claimed(self, end):
         assert judge([end], ROOT).path is PathStatus.UNKNOWN_ISSUER

@@ -453,6 +453,7 @@ def state_pki_on_a_host_of_its_country() -> Facts:
 # Authorities that no browser trusts, and nobody intercepts with
 
 UNRELATED = ("a.test", "b.example", HOST)
+RESELLER = "O=Let's Pretend, CN=R3"
 
 
 @scenario(_O.ORIGIN_MISCONFIGURED, _C.LIKELY, "harmless_ca.not_for_browsers")
@@ -605,6 +606,19 @@ def _claimed(host: str = HOST, **more: object) -> TLSObservation:
     """Leaf only, by an issuer with the name of a public CA."""
     shown = leaf(host, "O=Public Trust, CN=Public Issuer 9", located=True)
     return handshake((shown,), sni=host, **more)  # type: ignore[arg-type]
+
+
+@scenario(_O.INCONCLUSIVE, None, "fallback.untrusted_chain", "origin.maybe_missing_intermediate")
+def intermediate_of_a_reseller_missing_at_unrelated_hosts() -> list[Facts]:
+    """Most public intermediates have another organisation than their root; their leaves are logged."""
+    shown = {host: leaf(host, RESELLER, located=True) for host in UNRELATED}
+    return [one(handshake((shown[host],), sni=host), host=host) for host in UNRELATED]
+
+
+@scenario(_O.INTERCEPTION, _C.LIKELY, "run.one_issuer_for_unrelated_hosts")
+def issuer_that_logs_nothing_at_unrelated_hosts() -> list[Facts]:
+    shown = {host: leaf(host, RESELLER, located=True, logged=False) for host in UNRELATED}
+    return [one(handshake((shown[host],), sni=host), host=host) for host in UNRELATED]
 
 
 @scenario(_O.INTERCEPTION, _C.SUSPECTED, "contrast.only_claims_a_public_issuer")

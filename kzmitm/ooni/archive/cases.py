@@ -20,14 +20,9 @@ from kzmitm.pki.attribution import Attribution
 from kzmitm.pki.cache import CertificateCache
 from kzmitm.pki.kinds import INTERCEPTION_KINDS
 from kzmitm.pki.kinds import Kind as AuthorityKind
-from kzmitm.pki.report import PathStatus
-from kzmitm.pki.requirements import EXTENSIONS
 from kzmitm.pki.store import TrustStore
 from kzmitm.verdict.handshake import STRONG_MATCHES, HandshakeFacts, Judging, State, assessor
 from kzmitm.verdict.names import is_government
-
-_RECEIPTS = frozenset({EXTENSIONS["signed_certificate_timestamps"], EXTENSIONS["authority_info_access"]})
-"""Receipts of logs, which take only what public CAs sign (RFC 6962, 3.3), and where the issuer's own is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +96,6 @@ class Case:
     is_vouched_for: bool = False
     """Probes verified the same topmost certificate, or others of the same CA, elsewhere in the archive; or it
     is a root of the store, signed by another."""
-    names_root: bool = False
-    """The topmost certificate names a root of the store as its issuer: that is missing nowhere."""
 
     @cached_property
     def kind(self) -> Kind:
@@ -204,25 +197,14 @@ class Case:
     def claims_public(self) -> bool:
         """Only a name, or receipts that nobody checked, say that a public CA signed it.
 
-        True of a forgery, and of an incomplete chain: of the many CAs of resellers, no key is known.
+        True of a forgery, and of an incomplete chain: of the many CAs of resellers, no key is known. Receipts
+        are forgotten where a name or a key says more.
         """
-        return self.facts is not None and (self.facts.claims_public_issuer or self._has_receipts)
-
-    @cached_property
-    def _has_receipts(self) -> bool:
-        """The server's certificate alone, with what a public CA puts in, by nobody else's key or name."""
-        assert self.facts is not None  # noqa: S101 - callers look first
-        report, leaf = self.facts.report, self.facts.chain[0]
-        return (
-            report is not None
-            and report.path is PathStatus.UNKNOWN_ISSUER
-            and not self.names_root
-            and self._topmost.sha256 == leaf.sha256
-            and not leaf.is_ca
-            and _RECEIPTS.issubset(oid for oid, _ in leaf.extensions)
-            and self.named is None
-            and self.harmless is None
-        )
+        facts = self.facts
+        if facts is None or facts.report is None or not facts.claims_public_issuer:
+            return False
+        by_receipts = "receipts_of_transparency_logs" in facts.report.reasons
+        return not by_receipts or (self.named is None and self.harmless is None)
 
     @cached_property
     def is_for_host(self) -> bool:
@@ -270,7 +252,7 @@ def case_of(
     facts = facts_by_name(ders, judging)(situation.name or situation.host)
     top = facts.chain[-1]
     vouched = vouchers.vouch_for(facts.chain, judging.cache) or is_of_store(top, judging.store)
-    return Case(situation, facts, vouched, bool(judging.store.with_subject(top.issuer)))
+    return Case(situation, facts, vouched)
 
 
 def is_of_store(found: Certificate, store: TrustStore) -> bool:

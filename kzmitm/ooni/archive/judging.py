@@ -180,7 +180,7 @@ class _Bench:
                 judging = Judging(self._grounds.registry, store, self._cache, at, tuple(near))
                 known[moment] = lru_cache(MAX_NAMES)(facts_by_name(tuple(record.ders), judging))
             facts = known[moment](situation.name or situation.host)
-            yield Case(situation, facts, vouched, bool(store.with_subject(chain[-1].issuer)))
+            yield Case(situation, facts, vouched)
 
     def _is_vouched_for(self, chain: tuple[Certificate, ...], *, shown: bool) -> bool:
         return (
