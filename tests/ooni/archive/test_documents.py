@@ -99,6 +99,45 @@ def written(made, form):
     return json.dumps(made, separators=spaces, ensure_ascii=form == "wide").encode()
 
 
+FAILURES = (
+    None,
+    "",
+    5,
+    "eof_error",
+    "ssl_unknown_authority",
+    "unknown_failure: x509: a",
+    "dns_nxdomain_error",
+)
+
+
+def with_requests_that_failed(made, failures, rng):
+    """Before, behind or without handshakes that have rows, whether the last request is told of or not."""
+    keys = made["test_keys"]
+    for failure in failures:
+        request = {"failure": failure, "request": {"url": "https://b.kz/"}, "response": None}
+        keys.setdefault("requests", []).insert(0, request)
+    if rng.random() < 0.3:
+        keys.pop("tls_handshakes", None)
+    elif rng.random() < 0.3:
+        keys["tls_handshakes"] = rng.choice([None, []])
+    keys["http_experiment_failure"] = rng.choice(FAILURES)
+    if rng.random() < 0.3:
+        del keys["http_experiment_failure"]
+    return made
+
+
+@given(
+    st.sampled_from(CASES),
+    st.lists(st.sampled_from(FAILURES), max_size=3),
+    st.sampled_from((*STYLES, "wide", "lines")),
+    st.integers(0, 2**32),
+)
+@settings(max_examples=120, deadline=None, derandomize=True)
+def test_both_readings_agree_on_requests_that_failed(case, failures, form, seed):
+    made = with_requests_that_failed(sample(*case), failures, random.Random(seed))
+    assert read(written(made, form)).kept == read(enveloped(made)).kept
+
+
 TEXTS = st.lists(st.sampled_from(MARKS), max_size=6).map("".join)
 
 

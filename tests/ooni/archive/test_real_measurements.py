@@ -85,6 +85,7 @@ WHERE = {
     "meta-2020-ooniprobe-2.1.json": (
         "2020-10-29 04:59:31", "RU", 51604, "web_connectivity", "www.pokerroom.com", 0,
     ),
+    "meta-2026-facebook-messenger.json": ("2026-10-09 14:35:29", "RU", 12389, "facebook_messenger", "", 0),
     "no-test-keys-2021.json": ("2021-01-21 09:28:29", "US", 8075, "web_connectivity", "mail.google.com", 0),
     "ooniprobe-2.3-2018.json": (
         "2018-08-12 01:19:49", "MY", 4788, "web_connectivity", "www.religioustolerance.org", 0,
@@ -126,8 +127,8 @@ def test_both_readings_agree(name):
 SLOW = {
     "collector-2018.jsonl", "dnscheck-2020.json", "echcheck-2022.json", "measurement-kit-2020-refused.json",
     "meta-2019-dash.json", "meta-2020-facebook-messenger.json", "meta-2020-ooniprobe-2.1.json",
-    "meta-not-there.json", "no-test-keys-2021.json", "sni-blocking-2020.json", "tlsping-2022.json",
-    "tor-2020.json",
+    "meta-2026-facebook-messenger.json", "meta-not-there.json", "no-test-keys-2021.json",
+    "sni-blocking-2020.json", "tlsping-2022.json", "tor-2020.json",
 }  # fmt: skip
 
 
@@ -191,6 +192,7 @@ SURROUNDINGS = {
     "measurement-kit-2019.json": ("", 2, "", "ok", "ok", "ok", True),
     "meta-2020-facebook-messenger.json": ("", 5, "", "", "", "", None),
     "meta-2020-ooniprobe-2.1.json": ("", 1, "", "ok", "ok", "ok", True),
+    "meta-2026-facebook-messenger.json": ("", 2, "connection_refused", "", "", "", None),
     "ooniprobe-2.3-2018.json": ("", 2, "", "ok", "ok", "ok", True),
     "turkmenistan-2022-no-control.json": ("", 1, "generic_timeout_error", "connection_refused", "", "", None),
 }
@@ -223,6 +225,7 @@ OUTCOMES = {
     "iran-2022-expired.json": {("inconclusive", "named_after_a_public_ca")},
     "lte-2024-dns-to-impostor.json": {("dns_hijack", "control_refuses_this_address")},
     "measurement-kit-2020-refused.json": {("inconclusive", "no_certificate_kept")},
+    "meta-2026-facebook-messenger.json": {("inconclusive", "connect_fails")},
     "signal-2023.json": {("clean", "verified_by_the_probe")},
     "sni-blocking-2020.json": {("inconclusive", "no_certificate_kept")},
     "tlsping-2022.json": {("clean", "verified_by_the_probe")},
