@@ -66,7 +66,7 @@ def test_golden_scan(scan, serve, genuine, forger, tmp_path):
 
 
 def test_sites_behind_one_delivery_network_are_not_intercepted(scan, serve, forger):
-    """Each of three shows the certificate that was meant for the network's eyes, and no control tells more."""
+    """Each of three shows the certificate that was meant for the network only, and no control tells more."""
     hosts = ("www.a.test", "www.b.example", "www.c.invalid")
     words = [word for host in hosts for word in (host, *to(host, serve(forger.site(host))))]
     unknown = scan(*words, "--json")
