@@ -455,7 +455,7 @@ def state_pki_on_a_host_of_its_country() -> Facts:
 UNRELATED = ("a.test", "b.example", HOST)
 
 
-@scenario(_O.ORIGIN_MISCONFIGURED, _C.LIKELY, "harmless_ca.not_for_browsers")
+@scenario(_O.ORIGIN_MISCONFIGURED, _C.SUSPECTED, "harmless_ca.for_origin_servers")
 def origin_certificates_of_unrelated_hosts() -> list[Facts]:
     """Servers behind one delivery network, each met without it."""
     return [one(handshake(origin(host), sni=host), host=host) for host in UNRELATED]
@@ -469,7 +469,7 @@ def origin_certificates_of_unrelated_hosts_here_and_in_control() -> list[Facts]:
     ]
 
 
-@scenario(_O.ORIGIN_MISCONFIGURED, _C.LIKELY, "harmless_ca.not_for_browsers")
+@scenario(_O.ORIGIN_MISCONFIGURED, _C.LIKELY, "harmless_ca.for_tests")
 def trial_certificates_of_unrelated_hosts() -> list[Facts]:
     return [one(handshake(under(TRIAL_CA, TRIAL_CA_DER, host), sni=host), host=host) for host in UNRELATED]
 
@@ -479,7 +479,7 @@ def trial_certificates_of_unrelated_hosts() -> list[Facts]:
     None,
     "contrast.control_is_genuine",
     "contrast.copied_names",
-    "harmless_ca.not_for_browsers",
+    "harmless_ca.for_origin_servers",
 )
 def origin_certificate_where_control_is_genuine() -> Facts:
     return one(handshake(origin()), control=CONTROL)
@@ -1102,7 +1102,8 @@ NEAR_MISSES: Mapping[str, str] = {
     "fallback.untrusted_chain": "clean",
     "harmless_ca.by_name_only": "origin_certificates_of_unrelated_hosts",
     "harmless_ca.no_longer_for_browsers": "new_certificate_of_a_former_authority",
-    "harmless_ca.not_for_browsers": "origin_certificate_by_name_only",
+    "harmless_ca.for_origin_servers": "origin_certificate_by_name_only",
+    "harmless_ca.for_tests": "origin_certificates_of_unrelated_hosts",
     "harmless_ca.signed_after_it_was_dropped": "certificates_of_a_former_authority_for_unrelated_hosts",
     "known_ca.beside_the_chain": "known_root_beside_a_trusted_chain",
     "known_ca.signed": "known_root_beside_a_self_signed_leaf",
