@@ -4,7 +4,7 @@ import asyncio
 
 from kzmitm.cli.loop import loop_factory
 from kzmitm.errors import UnreachedError, UsageError
-from kzmitm.netio.vantage import ProxyError, VantageLink
+from kzmitm.netio.vantage import DownError, ProxyError, VantageLink
 from kzmitm.report.language import _
 
 
@@ -26,7 +26,7 @@ async def _try(link: VantageLink) -> None:
     except ProxyError as exc:
         kind = link.vantage.kind
         why = _("the vantage ({kind}) cannot be used: {reason}").format(kind=kind, reason=_(exc.reason))
-        error = UnreachedError if exc.is_down else UsageError
+        error = UnreachedError if isinstance(exc, DownError) else UsageError
         raise error(why, hint=exc.hint) from None
     finally:
         await link.aclose()

@@ -27,16 +27,16 @@ class ProxyError(WordedError):
     """The link itself failed: it says nothing of the target.
 
     `reason` is a line without addresses and secrets, "" if there is nothing to add; `hint` what to do.
-    `is_down`: the network or the far end is at fault and not how the link was set up.
     """
 
-    def __init__(
-        self, reason: str = "", /, *, hint: str = "", is_down: bool = False, **values: object
-    ) -> None:
+    def __init__(self, reason: str = "", /, *, hint: str = "", **values: object) -> None:
         super().__init__(reason, **values)
         self.reason = str(self)
-        self.is_down = is_down
         self.hint = hint if isinstance(hint, Wording) else Wording(hint, **values)
+
+
+class DownError(ProxyError):
+    """The network or the far end is at fault, and not how the link was set up."""
 
 
 class AddressError(WordedError, ValueError):

@@ -25,6 +25,7 @@ from kzmitm.pki.kinds import HARMLESS_KINDS
 from kzmitm.pki.names import name_key
 from kzmitm.pki.patterns import name_text
 from kzmitm.pki.registry import Registry
+from kzmitm.pki.signature_form import signature_fits
 
 MAX_CERTIFICATES = 16
 """Certificates of a chain that are linked to the leaf, and as many others, are looked at beyond their hashes;
@@ -63,8 +64,9 @@ def attribute(
 ) -> tuple[Attribution, ...]:
     """Every authority recognised in a chain in the order presented, strongest first, each authority once.
 
-    With `trusted` (the chain validates in the pinned store) only hashes are looked up: a public authority's
-    certificate must never be attributed by its name. Never raises.
+    With `trusted` (the chain validates in the pinned store) only hashes are looked up, and none of harmless
+    authorities, whose old roots servers send along: a public authority's certificate must never be attributed
+    by its name. Never raises.
     """
     by_sha256, by_sha1, by_spki = registry.by_sha256, registry.by_sha1, registry.by_spki
     known = [
@@ -74,6 +76,8 @@ def attribute(
         or certificate.spki_sha256 in by_spki
         or certificate.sha1 in by_sha1
     ]
+    if trusted:
+        known = [(position, found) for position, found in known if not _is_harmless(found, registry)]
     if not known and (trusted or not chain):
         return ()
     linked = _linked_positions(chain, cache)
@@ -86,6 +90,20 @@ def attribute(
     return _strongest(found)
 
 
+def _is_harmless(certificate: Certificate, registry: Registry) -> bool:
+    entry, _, _ = _entry_of(certificate, registry)
+    return registry.authorities[entry.authority].kind in HARMLESS_KINDS
+
+
+def _entry_of(certificate: Certificate, registry: Registry) -> tuple[KnownCertificate, str, str]:
+    """The entry of a known certificate, by what it is known, and the label of that."""
+    entry = registry.by_sha256.get(certificate.sha256) or registry.by_sha1.get(certificate.sha1)
+    if entry is not None:
+        return entry, "certificate", f"certificate:{certificate.sha256}"
+    key = certificate.spki_sha256 or ""
+    return registry.by_spki[key], "key", f"key:{key}"
+
+
 def _settles(one: Attribution) -> bool:
     """Whose chain it is needs no further proof; below a harmless authority there may be another one."""
     return one.confidence is Confidence.CONFIRMED and one.authority.kind not in HARMLESS_KINDS
@@ -95,11 +113,7 @@ def _by_hash(
     known: Sequence[tuple[int, Certificate]], registry: Registry, linked: frozenset[int]
 ) -> Iterator[Attribution]:
     for position, certificate in known:
-        entry = registry.by_sha256.get(certificate.sha256) or registry.by_sha1.get(certificate.sha1)
-        match, label = "certificate", f"certificate:{certificate.sha256}"
-        if entry is None:
-            entry = registry.by_spki[certificate.spki_sha256 or ""]
-            match, label = "key", f"key:{certificate.spki_sha256}"
+        entry, match, label = _entry_of(certificate, registry)
         known_authority = registry.authorities[entry.authority]
         if position in linked:
             evident = _authority(known_authority, match, label, entry.name)
@@ -150,30 +164,6 @@ def _by_signature(
             label = f"key:{signer.spki_sha256}"
             evident = _authority(authority, "signature", label, signer.name)
             yield Attribution(evident, Confidence.CONFIRMED, position)
-
-
-def signature_fits(child: Certificate, signer: KnownCertificate) -> bool:
-    """Whether the certificate ends in a signature of the form that the signer's key makes.
-
-    An RSA signature has the octets of the modulus (RFC 8017, 8.2.1), so that nearly all wrong keys are left
-    out without arithmetic. Other signatures have no fixed length and are told by the algorithm.
-    """
-    octets = signer.signature_octets
-    if octets is None:
-        return child.signature_algorithm.startswith(_ECDSA)
-    return child.der[:-octets].endswith(_bit_string_header(octets + 1))
-
-
-_ECDSA = "1.2.840.10045.4."
-
-
-@lru_cache(maxsize=16)
-def _bit_string_header(length: int) -> bytes:
-    """Tag, DER length and the zero count of unused bits (X.690, 8.1.3 and 8.6.2)."""
-    if length < 0x80:
-        return bytes((0x03, length, 0))
-    octets = length.to_bytes((length.bit_length() + 7) // 8)
-    return bytes((0x03, 0x80 | len(octets), *octets, 0))
 
 
 def _named_signers(child: Certificate, registry: Registry) -> list[KnownCertificate]:

@@ -127,24 +127,27 @@ def _authority(
     certificate: Certificate, registry: Registry, cache: CertificateCache, *, is_public: bool
 ) -> Authority | None:
     """Whose it is, by the strongest evidence. The family of a root is told by names, so it is a name here."""
+    misused = _misused(certificate, registry)
+    if misused is not None:
+        return misused
     for found in attribute((certificate,), registry=registry, cache=cache, trusted=is_public):
         authority = found.authority
-        if authority.kind == Kind.FORMER_CA:
-            misused = _misused(authority, registry)
-            if misused is None:
-                continue
-            authority = misused
-        return authority if authority.match in EVIDENCE else replace(authority, match="name")
+        if authority.kind != Kind.FORMER_CA:  # of these the baseline tells more
+            return authority if authority.match in EVIDENCE else replace(authority, match="name")
     return None if is_public else _by_subject(certificate, registry)
 
 
-def _misused(former: Authority, registry: Registry) -> Authority | None:
-    """The authority of the incident that a dropped root was in; of any other, the baseline tells more."""
-    known = registry.entry_of(former.matched_sha256)
-    if known is None or known.incident is None:
-        return None
-    entry = registry.authorities[known.incident]
-    return replace(former, id=entry.id, name=entry.name, kind=entry.kind.value, country=entry.country)
+def _misused(certificate: Certificate, registry: Registry) -> Authority | None:
+    """The authority of the incident that a dropped root, or its key, was in."""
+    for match, label in (
+        ("certificate", f"certificate:{certificate.sha256}"),
+        ("key", f"key:{certificate.spki_sha256}"),
+    ):
+        known = registry.entry_of(label)
+        if known is not None and known.incident is not None:
+            entry = registry.authorities[known.incident]
+            return Authority(entry.id, entry.name, entry.kind.value, match, label, entry.country)
+    return None
 
 
 def _by_subject(certificate: Certificate, registry: Registry) -> Authority | None:

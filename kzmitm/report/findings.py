@@ -145,13 +145,17 @@ GROUNDS: Mapping[str, str] = Words(
             "the issuer has the name of an authority for origin servers or for tests, and nothing proves "
             "that it is that"
         ),
+        "harmless_ca.for_origin_servers": N_(
+            "it was made by an authority for servers behind a delivery network, and not for browsers: the "
+            "site is set up wrongly, and most likely not intercepted"
+        ),
+        "harmless_ca.for_tests": N_(
+            "it was made by an authority for tests, and not for browsers: the site is set up wrongly, and "
+            "most likely not intercepted"
+        ),
         "harmless_ca.no_longer_for_browsers": N_(
             "it was made by an authority that Firefox, if not every browser, has dropped since: most likely "
             "the site never changed it"
-        ),
-        "harmless_ca.not_for_browsers": N_(
-            "it was made by an authority for origin servers or for tests, and not for browsers: the site is "
-            "set up wrongly, and most likely not intercepted"
         ),
         "harmless_ca.signed_after_it_was_dropped": N_(
             "it was made by an authority that Firefox, if not every browser, has dropped, and nothing shows "

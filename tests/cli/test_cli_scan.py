@@ -74,7 +74,7 @@ def test_sites_behind_one_delivery_network_are_not_intercepted(scan, serve, forg
     known = scan(*words, "--json", "--fingerprints", forger.overlay(kind="origin_ca"))
     assert known.code == 0
     for row in known.json["targets"]:
-        assert (row["outcome"], row["confidence"]) == ("origin_misconfigured", "likely")
+        assert (row["outcome"], row["confidence"]) == ("origin_misconfigured", "suspected")
         assert row["authority"]["id"] == "test-ca"
     told = scan(*words, "--fingerprints", forger.folder / "overlay-origin_ca", "--no-save").out
     assert "the site is set up wrongly, and most likely not intercepted" in told

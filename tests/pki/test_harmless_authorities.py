@@ -239,3 +239,17 @@ def test_no_harmless_certificate_makes_a_verified_chain_worth_a_look():
     wanted = set(shipped().suspects())
     assert wanted
     assert not wanted & {known.sha256 for known in harmless()}
+
+
+def test_in_a_trusted_chain_nobody_asks_for_harmless_roots():
+    """Servers send old roots along by the million: no signature is checked for their sake."""
+    registry = parse_registry(entry("former_ca", FORMER))
+    root = make("CN=Root", key=rsa_key("harmless"))
+    leaf, _ = signed_by(registry)
+    cache = CertificateCache()
+    assert attribute((leaf, root), registry=registry, cache=cache, trusted=True) == ()
+    (found,) = attribute((leaf, root), registry=registry, cache=cache)
+    assert (found.authority.match, found.position) == ("key", 1)
+    suspect = parse_registry(entry("incident_ca"))
+    (found,) = attribute((leaf, root), registry=suspect, cache=cache, trusted=True)
+    assert found.authority.match == "key"

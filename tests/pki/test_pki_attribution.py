@@ -26,11 +26,12 @@ from registry_tools import (
 
 from kzmitm.model.certificate import Certificate, Name, NameAttribute, PublicKey
 from kzmitm.model.verdict import Confidence
-from kzmitm.pki.attribution import MAX_CERTIFICATES, MAX_SIGNATURE_CHECKS, UNLINKED, attribute, signature_fits
+from kzmitm.pki.attribution import MAX_CERTIFICATES, MAX_SIGNATURE_CHECKS, UNLINKED, attribute
 from kzmitm.pki.cache import CertificateCache
 from kzmitm.pki.kinds import HARMLESS_KINDS, INTERCEPTION_KINDS, Kind
 from kzmitm.pki.parse import parse_certificate
 from kzmitm.pki.registry import parse_registry
+from kzmitm.pki.signature_form import signature_fits
 from kzmitm.pki.traits import serial_is_key_id_top_bit_cleared, validity_seconds
 from kzmitm.resources import truststore_files
 

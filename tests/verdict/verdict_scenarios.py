@@ -456,7 +456,7 @@ UNRELATED = ("a.test", "b.example", HOST)
 RESELLER = "O=Let's Pretend, CN=R3"
 
 
-@scenario(_O.ORIGIN_MISCONFIGURED, _C.LIKELY, "harmless_ca.not_for_browsers")
+@scenario(_O.ORIGIN_MISCONFIGURED, _C.SUSPECTED, "harmless_ca.for_origin_servers")
 def origin_certificates_of_unrelated_hosts() -> list[Facts]:
     """Servers behind one delivery network, each met without it."""
     return [one(handshake(origin(host), sni=host), host=host) for host in UNRELATED]
@@ -470,7 +470,7 @@ def origin_certificates_of_unrelated_hosts_here_and_in_control() -> list[Facts]:
     ]
 
 
-@scenario(_O.ORIGIN_MISCONFIGURED, _C.LIKELY, "harmless_ca.not_for_browsers")
+@scenario(_O.ORIGIN_MISCONFIGURED, _C.LIKELY, "harmless_ca.for_tests")
 def trial_certificates_of_unrelated_hosts() -> list[Facts]:
     return [one(handshake(under(TRIAL_CA, TRIAL_CA_DER, host), sni=host), host=host) for host in UNRELATED]
 
@@ -480,7 +480,7 @@ def trial_certificates_of_unrelated_hosts() -> list[Facts]:
     None,
     "contrast.control_is_genuine",
     "contrast.copied_names",
-    "harmless_ca.not_for_browsers",
+    "harmless_ca.for_origin_servers",
 )
 def origin_certificate_where_control_is_genuine() -> Facts:
     return one(handshake(origin()), control=CONTROL)
@@ -1116,7 +1116,8 @@ NEAR_MISSES: Mapping[str, str] = {
     "fallback.untrusted_chain": "clean",
     "harmless_ca.by_name_only": "origin_certificates_of_unrelated_hosts",
     "harmless_ca.no_longer_for_browsers": "new_certificate_of_a_former_authority",
-    "harmless_ca.not_for_browsers": "origin_certificate_by_name_only",
+    "harmless_ca.for_origin_servers": "origin_certificate_by_name_only",
+    "harmless_ca.for_tests": "origin_certificates_of_unrelated_hosts",
     "harmless_ca.signed_after_it_was_dropped": "certificates_of_a_former_authority_for_unrelated_hosts",
     "known_ca.beside_the_chain": "known_root_beside_a_trusted_chain",
     "known_ca.signed": "known_root_beside_a_self_signed_leaf",

@@ -14,7 +14,7 @@ from kzmitm.model.failure import Failure
 from kzmitm.model.target import Endpoint, Vantage
 from kzmitm.netio.links._ssh_bridge import Bridge
 from kzmitm.netio.links._ssh_login import KEEPALIVE_S, Login, SSHAddress, log_in
-from kzmitm.netio.vantage import Blame, ProxyError, VantageLink
+from kzmitm.netio.vantage import Blame, DownError, ProxyError, VantageLink
 from kzmitm.wording import Wording
 
 RETRY_S = 2.0
@@ -92,10 +92,10 @@ class SSHLink(VantageLink):
                 except _LostError:
                     return await self._open(endpoint)
         except _LostError:
-            raise ProxyError(_BROKE_OFF, is_down=True) from None
+            raise DownError(_BROKE_OFF) from None
         except TimeoutError:
             if self._is_silent():
-                raise ProxyError("the ssh server does not answer", is_down=True) from None
+                raise DownError("the ssh server does not answer") from None
             raise
 
     async def _open(self, endpoint: Endpoint) -> socket.socket:
@@ -130,8 +130,8 @@ class SSHLink(VantageLink):
         if state.login is not None:
             return state.login
         if state.failure is not None and monotonic() - state.failed_at < self.retry_s:
-            failure = state.failure
-            raise ProxyError(failure.reason, hint=failure.hint, is_down=failure.is_down)
+            again = type(state.failure)
+            raise again(state.failure.reason, hint=state.failure.hint)
         if state.logging_in is None:
             state.logging_in = asyncio.create_task(self._log_in())
             state.logging_in.add_done_callback(_never_mind)
@@ -148,7 +148,7 @@ class SSHLink(VantageLink):
         finally:
             state.logging_in = None
         if state.losses != losses:
-            raise ProxyError(_BROKE_OFF, is_down=True)
+            raise DownError(_BROKE_OFF)
         state.login, state.failure = login, None
         return login
 

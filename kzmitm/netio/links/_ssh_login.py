@@ -16,7 +16,7 @@ from typing import Any
 import asyncssh
 
 from kzmitm.netio.links._proxy import dial
-from kzmitm.netio.vantage import ProxyError
+from kzmitm.netio.vantage import DownError, ProxyError
 from kzmitm.wording import Wording
 
 LOGIN_S = 15.0
@@ -101,9 +101,7 @@ async def _connect(address: SSHAddress, options: dict[str, Any]) -> Login:
 
 def _unreachable(exc: Exception) -> ProxyError:
     if isinstance(exc, OSError | asyncssh.ConnectionLost):
-        return ProxyError(
-            "the ssh server cannot be reached", hint="See whether `ssh` reaches it.", is_down=True
-        )
+        return DownError("the ssh server cannot be reached", hint="See whether `ssh` reaches it.")
     return ProxyError(
         "the ssh server and we do not get on ({name})",
         hint="See what `ssh -v` says of it.",

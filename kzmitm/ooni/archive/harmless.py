@@ -4,11 +4,13 @@ from kzmitm.ooni.archive.cases import Case
 from kzmitm.pki.attribution import KEY_MATCHES
 from kzmitm.pki.kinds import Kind
 
+NOT_FOR_BROWSERS = (Kind.ORIGIN_CA, Kind.TEST_CA)
 
-def is_made_by(case: Case, *, former: bool) -> bool:
-    """A harmless authority's key made the certificate, for this very host."""
+
+def is_made_by(case: Case, *kinds: Kind) -> bool:
+    """The key of a harmless authority of one of these kinds made the certificate, for this very host."""
     found = case.harmless
-    return found is not None and case.is_for_host and (found.authority.kind == Kind.FORMER_CA) is former
+    return found is not None and case.is_for_host and found.authority.kind in kinds
 
 
 def is_made_by_dropped_one(case: Case) -> bool:

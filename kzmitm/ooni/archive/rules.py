@@ -6,18 +6,15 @@ what kind of failure it was, and what the control met at the same address under 
 (https://ooni.org/post/2024-kazakhstan-report/). No certificate, no interception: only a suspicion.
 """
 
-from collections.abc import Iterator
-
 from kzmitm.model.failure import Failure
 from kzmitm.model.verdict import Confidence, Outcome
 from kzmitm.ooni.archive.cases import Case, HandshakeVerdict
 from kzmitm.ooni.archive.failures import Kind
-from kzmitm.ooni.archive.harmless import is_made_by, is_made_by_dropped_one
+from kzmitm.ooni.archive.harmless import NOT_FOR_BROWSERS, is_made_by, is_made_by_dropped_one
 from kzmitm.ooni.archive.labelling import label_of
 from kzmitm.ooni.archive.rule import RULES, rule
 from kzmitm.ooni.archive.state_pki import state_pki_of
 from kzmitm.ooni.experiment import OTHER_NAME, RESOLVER, TRACE
-from kzmitm.pki.attribution import Attribution
 from kzmitm.pki.kinds import Kind as AuthorityKind
 from kzmitm.pki.kinds import scope_of
 from kzmitm.pki.report import NameStatus, TimeStatus
@@ -33,7 +30,8 @@ def judge(case: Case) -> HandshakeVerdict:
     """The verdict of the first rule that holds; the last one always does."""
     found = next(each for each in RULES if each.holds(case))
     interception = found.outcome is INTERCEPTION
-    attribution = next(_attributed(case), state_pki_of(case)) if interception else None
+    who = case.interceptor or case.family or case.named or state_pki_of(case)
+    attribution = who if interception else None
     return HandshakeVerdict(
         outcome=found.outcome,
         rule=found.id,
@@ -44,10 +42,6 @@ def judge(case: Case) -> HandshakeVerdict:
         label=label_of(found.outcome, case),
         asks=found.asks,
     )
-
-
-def _attributed(case: Case) -> Iterator[Attribution]:
-    return (one for one in (case.interceptor, case.family, case.named) if one is not None)
 
 
 def _fails_alike(case: Case) -> bool:
@@ -239,23 +233,26 @@ def named_after_a_public_ca(case: Case) -> bool:
 
 @rule(INCONCLUSIVE, asks=(UndecidedCode.SECOND_NETWORK,))
 def not_for_browsers_here_only(case: Case) -> bool:
-    """An authority for origin servers or for tests made it for this host, and the control is content.
-
-    Nobody but the site's operator can have it, and at an address that the control reaches it has no business.
-    """
-    return _is_alien(case) and is_made_by(case, former=False) and case.control is Kind.NONE
+    """One for origin servers or tests made it, where the control gets another: no forger has their keys."""
+    return _is_alien(case) and is_made_by(case, *NOT_FOR_BROWSERS) and case.control is Kind.NONE
 
 
 @rule(Outcome.ORIGIN_MISCONFIGURED, Confidence.LIKELY, asks=(CONTROL,))
-def not_for_browsers(case: Case) -> bool:
-    """An authority for origin servers or for tests made it for this host: the site is set up wrongly."""
-    return _is_alien(case) and is_made_by(case, former=False)
+def for_tests(case: Case) -> bool:
+    """An authority for tests made it for this host: the site is set up wrongly."""
+    return _is_alien(case) and is_made_by(case, AuthorityKind.TEST_CA)
+
+
+@rule(Outcome.ORIGIN_MISCONFIGURED, Confidence.SUSPECTED, asks=(CONTROL,))
+def for_origin_servers(case: Case) -> bool:
+    """An authority for servers behind a delivery network did, which nobody else looks after."""
+    return _is_alien(case) and is_made_by(case, AuthorityKind.ORIGIN_CA)
 
 
 @rule(Outcome.ORIGIN_MISCONFIGURED, Confidence.SUSPECTED, asks=(CONTROL,))
 def no_longer_for_browsers(case: Case) -> bool:
     """An authority made it that browsers have dropped since: no excuse where the control is content."""
-    return _is_alien(case) and is_made_by(case, former=True) and case.control is not Kind.NONE
+    return _is_alien(case) and is_made_by(case, AuthorityKind.FORMER_CA) and case.control is not Kind.NONE
 
 
 @rule(INCONCLUSIVE, asks=(CONTROL, MORE_HOSTS))

@@ -14,15 +14,15 @@ from kzmitm.verdict.facts import Facts
 from kzmitm.verdict.rule import Tier, rule
 
 
-def _is_made_by(facts: Facts, *, former: bool) -> bool:
-    """A harmless authority's key made the certificate, for this very host."""
+def _is_made_by(facts: Facts, kind: Kind) -> bool:
+    """The key of a harmless authority of that kind made the certificate, for this very host."""
     focus = facts.focus
     return (
         focus is not None
         and focus.harmless is not None
         and facts.is_home_made
         and focus.covers_host
-        and (focus.harmless.authority.kind == Kind.FORMER_CA) is former
+        and focus.harmless.authority.kind == kind
     )
 
 
@@ -39,12 +39,27 @@ def _is_claimed(facts: Facts, *, by_key: bool) -> bool:
 @rule(
     Tier.CONTRAST, Outcome.ORIGIN_MISCONFIGURED, confidence=Confidence.LIKELY, asks=(UndecidedCode.CONTROL,)
 )
-def not_for_browsers(facts: Facts, _context: RunContext) -> bool:
-    """An authority for origin servers or for tests signed for this host, which only its operator can have.
+def for_tests(facts: Facts, _context: RunContext) -> bool:
+    """An authority for tests signed for this host, after it had made sure of whose it is.
 
     In the tier of the contrasts: where one of these speaks for a forgery all the same, nothing is decided.
     """
-    return _is_made_by(facts, former=False)
+    return _is_made_by(facts, Kind.TEST_CA)
+
+
+@rule(
+    Tier.CONTRAST,
+    Outcome.ORIGIN_MISCONFIGURED,
+    confidence=Confidence.SUSPECTED,
+    asks=(UndecidedCode.CONTROL,),
+)
+def for_origin_servers(facts: Facts, _context: RunContext) -> bool:
+    """An authority for servers behind a delivery network signed for this host at its customer's wish.
+
+    As above, and suspected only: how well it makes sure that the name is the customer's is for nobody to see,
+    as nobody but the network trusts it.
+    """
+    return _is_made_by(facts, Kind.ORIGIN_CA)
 
 
 @rule(
@@ -59,7 +74,7 @@ def no_longer_for_browsers(facts: Facts, _context: RunContext) -> bool:
     Below the contrasts, and suspected only: some were dropped for what they had signed, and who has the keys
     today, nobody looks after.
     """
-    return _is_made_by(facts, former=True)
+    return _is_made_by(facts, Kind.FORMER_CA)
 
 
 @rule(Tier.FALLBACK, Outcome.INCONCLUSIVE, asks=(UndecidedCode.CONTROL, UndecidedCode.MORE_HOSTS))
