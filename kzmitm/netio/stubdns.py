@@ -6,10 +6,12 @@ They tell what getaddrinfo hides: aliases, response codes, times to live.
 import asyncio
 import ipaddress
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import dns.exception
+import dns.inet
 import dns.message
 
 from kzmitm.model.failure import Failure
@@ -27,6 +29,8 @@ SERVER_TIMEOUT_S = 2.5
 
 MAX_MESSAGE = 65535
 
+DNS_PORT = 53
+CONFIGURATION = Path("/etc/resolv.conf")
 UPSTREAM = Path("/run/systemd/resolve/resolv.conf")
 """Where systemd-resolved tells the servers that it asks itself (systemd-resolved.service(8))."""
 
@@ -121,10 +125,23 @@ def configured_nameservers(file: Path | None = None) -> Servers:
 
     None where the system tells none (as on Android), or the file cannot be read.
     """
-    from dns.resolver import Resolver  # noqa: PLC0415 (takes longest of all to load, for one file)
+    if file is None and sys.platform == "win32":
+        return _servers_of_windows()
+    try:
+        text = (file or CONFIGURATION).read_text("utf-8", "replace")
+    except OSError:
+        return ()
+    lines = [line.split() for line in text.splitlines()]  # a comment begins with its sign: no keyword
+    named = [words[1] for words in lines if words[:1] == ["nameserver"] and len(words) > 1]
+    return tuple((address, DNS_PORT) for address in named if dns.inet.is_address(address))
+
+
+def _servers_of_windows() -> Servers:
+    """Those of the registry. The module that reads it takes longest of all to load, with all ways to ask."""
+    from dns.resolver import Resolver  # noqa: PLC0415
 
     try:
-        resolver = Resolver(configure=True) if file is None else Resolver(str(file))
+        resolver = Resolver(configure=True)
     except (dns.exception.DNSException, OSError):
         return ()
     return tuple((str(server), resolver.port) for server in resolver.nameservers if isinstance(server, str))

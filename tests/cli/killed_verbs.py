@@ -97,7 +97,7 @@ def follow(order: dict) -> dict:
 for name in ("scan", "share", "stamp", "countersign"):
     load(verbs, name)
 # The verbs load them when they are needed.
-for name in ("OpenSSL.SSL", "dns.resolver", "httpcore", "httpx", "rfc3161_client", "uvloop"):
+for name in ("OpenSSL.SSL", "httpcore", "httpx", "rfc3161_client", "uvloop"):
     import_module(name)
 load(links, "direct")
 for line in sys.stdin:

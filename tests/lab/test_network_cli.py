@@ -19,6 +19,7 @@ from network_support import (
     run,
 )
 
+from kzmitm.lab.control.client import find_lab
 from kzmitm.lab.control.commands import module_command
 from kzmitm.lab.profile import all_profiles
 from kzmitm.lab.sites import SITES
@@ -38,8 +39,11 @@ def up() -> Iterator[str]:
 def name(up: str) -> Iterator[str]:
     """A laboratory that is up, with nothing on afterwards."""
     yield up
-    done = kzmitm("lab", "off", "--name", up)
-    assert done.returncode == 0, done.stderr
+    lab = find_lab(up)
+    try:
+        lab.switch_off()
+    finally:
+        lab.close()
 
 
 NOBODY = [

@@ -5,12 +5,16 @@ import socket
 import ssl
 import time
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
+import dns.resolver
 import pytest
+from dns.resolver import NoResolverConfiguration
 from nameservers import answering, doh_server, name_server
 
 from kzmitm.errors import UsageError
 from kzmitm.model.observation import DNSAnswer, DNSObservation
+from kzmitm.netio import stubdns
 from kzmitm.netio.clock import start_stopwatch
 from kzmitm.netio.doh import MAX_FAILURES, DoHResolver, parse_server
 from kzmitm.netio.links._local import plain_socket
@@ -99,6 +103,61 @@ def test_the_second_server_is_asked_when_the_first_fails():
 
 def test_the_systems_configuration_is_read():
     assert all(isinstance(address, str) and 0 < port < 65536 for address, port in configured_nameservers())
+
+
+CONFIGURATIONS = {
+    "as usual": (b"nameserver 192.0.2.1\nnameserver 2001:db8::1\n", ["192.0.2.1", "2001:db8::1"]),
+    "all that there is": (
+        (
+            b"# by hand\n; and\ndomain a.test\nsearch a.test b.test\noptions rotate timeout:1 ndots:x edns0\n"
+            b"nameserver\t192.0.2.1  # the first\nsortlist 192.0.2.0\nnameserver fe80::1%eth0\n"
+        ),
+        ["192.0.2.1", "fe80::1%eth0"],
+    ),
+    "Windows' line ends": (b"nameserver 192.0.2.1\r\n", ["192.0.2.1"]),
+    "comments": (b"#nameserver 192.0.2.1\n;nameserver 192.0.2.2\n# nameserver 192.0.2.3\n", []),
+    "nothing": (b"", []),
+    "no address": (b"nameserver\nnameserver dns.test\nnameserver 192.0.2.1\n", ["192.0.2.1"]),
+    "no text": (b"\xff\xfe\nsearch \xff\xff..\nnameserver 192.0.2.1\n", ["192.0.2.1"]),
+}
+
+
+@pytest.mark.parametrize(("octets", "expected"), CONFIGURATIONS.values(), ids=CONFIGURATIONS)
+def test_servers_of_a_file(octets, expected, tmp_path):
+    file = tmp_path / "resolv.conf"
+    file.write_bytes(octets)
+    assert configured_nameservers(file) == tuple((address, 53) for address in expected)
+
+
+@pytest.mark.parametrize(
+    "name", ["as usual", "all that there is", "Windows' line ends", "comments", "nothing"]
+)
+def test_servers_of_a_file_are_those_of_dnspython(name, tmp_path):
+    file = tmp_path / "resolv.conf"
+    file.write_bytes(CONFIGURATIONS[name][0])
+    try:
+        theirs = dns.resolver.Resolver(str(file)).nameservers
+    except NoResolverConfiguration:
+        theirs = []
+    assert configured_nameservers(file) == tuple((str(address), 53) for address in theirs)
+
+
+def test_a_file_that_is_not_there_tells_of_no_server(tmp_path):
+    assert configured_nameservers(tmp_path / "resolv.conf") == ()
+    assert configured_nameservers(tmp_path) == ()
+
+
+def test_servers_of_windows_are_told_by_dnspython(monkeypatch):
+    """It asks the registry there, and reads the same file as we do here."""
+    here = configured_nameservers()
+    monkeypatch.setattr(stubdns, "sys", SimpleNamespace(platform="win32"))
+    assert configured_nameservers() == here
+
+    def none(configure):
+        raise NoResolverConfiguration
+
+    monkeypatch.setattr("dns.resolver.Resolver", none)
+    assert configured_nameservers() == ()
 
 
 def test_getaddrinfo():

@@ -222,6 +222,9 @@ def test_unique_identifiers_are_passed_over():
     ours = parse_certificate(encoded)
     assert ours.parse_error is None
     assert ours.san_dns == ("example.com",)
+    broken = parse_certificate(encoded + b"\x00")
+    assert broken.parse_error
+    assert broken.san_dns == ("example.com",)
     bare = rebuilt(body=lambda parts: [*parts[1:-1], tlv(0x81, b"\0a")])
     assert parse_certificate(bare).version == 1
 
