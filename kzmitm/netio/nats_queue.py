@@ -243,8 +243,7 @@ class _Watch:
 
     def __init__(self, url: str, told: Callable[[str], None]) -> None:
         self._url, self._told = url, told
-        self._last = ""
-        self.is_open = False
+        self._last, self.is_open = "", False
         self.refused: asyncio.Future[NoReturn] = asyncio.get_running_loop().create_future()
 
     async def on_error(self, error: Exception) -> None:

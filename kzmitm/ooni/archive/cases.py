@@ -206,6 +206,22 @@ class Case:
         by_receipts = "receipts_of_transparency_logs" in facts.report.reasons
         return not by_receipts or (self.named is None and self.harmless is None)
 
+    @property
+    def fails_alike(self) -> bool:
+        """The control is refused a certificate at the same place: the origin's doing, or an impostor's."""
+        return self.kind is Kind.CERTIFICATE and self.control is Kind.CERTIFICATE
+
+    @property
+    def is_alien(self) -> bool:
+        """A certificate that no public CA's key vouches for, and not merely for want of an intermediate."""
+        return (
+            self.kind is Kind.CERTIFICATE
+            and self.facts is not None
+            and self.facts.is_readable
+            and not self.is_public
+            and not self.claims_public
+        )
+
     @cached_property
     def is_for_host(self) -> bool:
         """The certificate of the server names the host.

@@ -44,22 +44,6 @@ def judge(case: Case) -> HandshakeVerdict:
     )
 
 
-def _fails_alike(case: Case) -> bool:
-    """The control is refused a certificate at the same place: the origin's doing, or an impostor's."""
-    return case.kind is Kind.CERTIFICATE and case.control is Kind.CERTIFICATE
-
-
-def _is_alien(case: Case) -> bool:
-    """A certificate that no public CA's key vouches for, and not merely for want of an intermediate."""
-    return (
-        case.kind is Kind.CERTIFICATE
-        and case.facts is not None
-        and case.facts.is_readable
-        and not case.is_public
-        and not case.claims_public
-    )
-
-
 @rule(None)
 def not_asked_of_the_site(case: Case) -> bool:
     """A packet that may not have arrived, or the probe's own end: silence says nothing.
@@ -127,7 +111,7 @@ def public_for_another_name(case: Case) -> bool:
 @rule(INCONCLUSIVE, asks=(UndecidedCode.SECOND_NETWORK,))
 def family_in_control_too(case: Case) -> bool:
     """The family of a state's roots, and the control is refused a certificate there as well."""
-    return case.family is not None and _fails_alike(case)
+    return case.family is not None and case.fails_alike
 
 
 @rule(INTERCEPTION, Confidence.LIKELY)
@@ -139,19 +123,19 @@ def known_family(case: Case) -> bool:
 @rule(Outcome.ORIGIN_MISCONFIGURED, Confidence.LIKELY)
 def control_fails_alike(case: Case) -> bool:
     """The address is the site's own, and from outside its certificate is refused as well."""
-    return _fails_alike(case) and case.situation.in_control is True
+    return case.fails_alike and case.situation.in_control is True
 
 
 @rule(Outcome.DNS_HIJACK, Confidence.LIKELY)
 def control_refuses_this_address(case: Case) -> bool:
     """The control does not have this address, and is refused a certificate there: somebody else's server."""
-    return _fails_alike(case) and case.situation.in_control is False
+    return case.fails_alike and case.situation.in_control is False
 
 
 @rule(Outcome.ORIGIN_MISCONFIGURED, Confidence.SUSPECTED, asks=(UndecidedCode.ENCRYPTED_DNS,))
 def control_fails_alike_somewhere(case: Case) -> bool:
     """As above, but the control looked nothing up: the site's own fault, or an impostor's address."""
-    return _fails_alike(case)
+    return case.fails_alike
 
 
 @rule(INCONCLUSIVE, asks=(WHOLE_CHAIN,))
@@ -234,31 +218,31 @@ def named_after_a_public_ca(case: Case) -> bool:
 @rule(INCONCLUSIVE, asks=(UndecidedCode.SECOND_NETWORK,))
 def not_for_browsers_here_only(case: Case) -> bool:
     """One for origin servers or tests made it, where the control gets another: no forger has their keys."""
-    return _is_alien(case) and is_made_by(case, *NOT_FOR_BROWSERS) and case.control is Kind.NONE
+    return case.is_alien and is_made_by(case, *NOT_FOR_BROWSERS) and case.control is Kind.NONE
 
 
 @rule(Outcome.ORIGIN_MISCONFIGURED, Confidence.LIKELY, asks=(CONTROL,))
 def for_tests(case: Case) -> bool:
     """An authority for tests made it for this host: the site is set up wrongly."""
-    return _is_alien(case) and is_made_by(case, AuthorityKind.TEST_CA)
+    return case.is_alien and is_made_by(case, AuthorityKind.TEST_CA)
 
 
 @rule(Outcome.ORIGIN_MISCONFIGURED, Confidence.SUSPECTED, asks=(CONTROL,))
 def for_origin_servers(case: Case) -> bool:
     """An authority for servers behind a delivery network did, which nobody else looks after."""
-    return _is_alien(case) and is_made_by(case, AuthorityKind.ORIGIN_CA)
+    return case.is_alien and is_made_by(case, AuthorityKind.ORIGIN_CA)
 
 
 @rule(Outcome.ORIGIN_MISCONFIGURED, Confidence.SUSPECTED, asks=(CONTROL,))
 def no_longer_for_browsers(case: Case) -> bool:
     """An authority made it that browsers have dropped since: no excuse where the control is content."""
-    return _is_alien(case) and is_made_by(case, AuthorityKind.FORMER_CA) and case.control is not Kind.NONE
+    return case.is_alien and is_made_by(case, AuthorityKind.FORMER_CA) and case.control is not Kind.NONE
 
 
 @rule(INCONCLUSIVE, asks=(CONTROL, MORE_HOSTS))
 def signed_after_it_was_dropped(case: Case) -> bool:
     """An authority made it that browsers had dropped, or dropped since: nothing shows which."""
-    return _is_alien(case) and is_made_by_dropped_one(case) and case.control is not Kind.NONE
+    return case.is_alien and is_made_by_dropped_one(case) and case.control is not Kind.NONE
 
 
 @rule(INTERCEPTION, Confidence.LIKELY)
@@ -267,19 +251,19 @@ def control_is_content(case: Case) -> bool:
 
     OONI's argument of 2024: the address is genuine, so the path changes the certificate.
     """
-    return _is_alien(case) and case.control is Kind.NONE and case.is_for_host
+    return case.is_alien and case.control is Kind.NONE and case.is_for_host
 
 
 @rule(INCONCLUSIVE, asks=(PORTAL, MORE_HOSTS))
 def unknown_for_another_host(case: Case) -> bool:
     """As above, but the certificate names somebody else: a portal's or a block page's own, not a forgery."""
-    return _is_alien(case) and case.control is Kind.NONE
+    return case.is_alien and case.control is Kind.NONE
 
 
 @rule(INTERCEPTION, Confidence.SUSPECTED, asks=(CONTROL, UndecidedCode.LOCAL_ROOTS))
 def product_by_name(case: Case) -> bool:
     """The name of an interception product over a certificate for this very host, and no control."""
-    return case.named is not None and _is_alien(case) and case.is_for_host and case.control is None
+    return case.named is not None and case.is_alien and case.is_for_host and case.control is None
 
 
 @rule(INCONCLUSIVE, asks=(CONTROL, MORE_HOSTS))
