@@ -28,6 +28,9 @@ def _leave_nobody_behind(self, kind, error, trace):
 
 subprocess.Popen.__exit__ = _leave_nobody_behind
 
+PURE = ("kzmitm.model.", "kzmitm.wire.", "kzmitm.pki.", "kzmitm.verdict.")
+"""What is covered completely."""
+
 MAY_SKIP_IN_CI = "shared"
 """The reason of tests that need material beside the checkout; every other skip is a missing package."""
 
@@ -55,7 +58,17 @@ def pytest_runtest_call(item):
     try:
         return (yield)
     finally:
-        sys.settrace(trace)
+        if trace is not None:
+            _forget_what_was_worked_out()
+            sys.settrace(trace)
+
+
+def _forget_what_was_worked_out():
+    """Empty the caches of functions: what fills them untraced keeps later tests from the same lines."""
+    for name in [name for name in sys.modules if name.startswith(PURE)]:
+        for value in list(vars(sys.modules[name]).values()):
+            if callable(clear := getattr(value, "cache_clear", None)):
+                clear()
 
 
 @pytest.hookimpl(wrapper=True)

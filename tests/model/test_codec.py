@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kzmitm.errors import BundleError
-from kzmitm.model.codec import CodecError, from_json, parse_time, to_json
+from kzmitm.model.codec import CodecError, _reader, from_json, parse_time, to_json
 from kzmitm.model.measurement import ControlChain, ControlEntry
 from kzmitm.model.observation import Alert, Proof, ProofKind, Role
 from kzmitm.model.target import Target
@@ -54,6 +54,23 @@ SAMPLES = st.builds(
         st.binary(max_size=4),
     ),
 )
+
+
+def test_every_kind_is_read_by_a_reader_that_is_made_anew():
+    _reader.cache_clear()
+    proof = Proof(ProofKind.TLS13, 0x0403, b"a", b"b", b"c", b"d", None, b"e")
+    sample = Sample(
+        name="a",
+        octets=b"\0",
+        count=1,
+        seconds=0.5,
+        flag=True,
+        pair=("b", 2),
+        many=(Alert(2, 40, True),),  # noqa: FBT003
+        usages=frozenset({"c"}),
+        proof=proof,
+    )
+    assert from_json(Sample, to_json(sample)) == sample
 
 
 @given(SAMPLES)
