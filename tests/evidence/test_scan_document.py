@@ -242,12 +242,23 @@ class TestLevels:
 
 def test_each_schema_is_one_and_bears_its_name():
     assert schema_names() == (
+        "alarm",
         "archive",
+        "campaign-diff",
+        "campaign-evidence",
+        "campaign-history",
+        "campaign-merge",
+        "campaign-plan",
+        "campaign-status",
         "control",
         "conversion",
         "environment",
         "fetch",
+        "fingerprints",
         "inspection",
+        "lab_check",
+        "lab_profiles",
+        "lab_status",
         "matrix",
         "measurement",
         "merge",
