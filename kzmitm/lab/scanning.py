@@ -65,8 +65,11 @@ def how_to_report(bundle: Path) -> str:
 def demand_end(code: int, said: str = "") -> None:
     """Raise LaboratoryError if a scan did not come to its end; `said` is what it wrote on stderr."""
     if code not in ENDED_WELL:
-        words = " ".join(said.split())[-400:]
-        raise LaboratoryError("the scan ended with {code}: {words}", code=code, words=words or "-")
+        raise LaboratoryError("the scan ended with {code}: {words}", code=code, words=_last_words(said))
+
+
+def _last_words(said: str) -> str:
+    return " ".join(said.split())[-400:] or "-"
 
 
 def rows_of(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
@@ -81,10 +84,8 @@ def rows_of(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
 def location_of(done: subprocess.CompletedProcess[str]) -> Location:
     """What a trace over one family came to; raises LaboratoryError if it did not end well."""
     if done.returncode not in ENDED_WELL:
-        words = " ".join(done.stderr.split())[-400:]
-        raise LaboratoryError(
-            "the trace ended with {code}: {words}", code=done.returncode, words=words or "-"
-        )
+        words = _last_words(done.stderr)
+        raise LaboratoryError("the trace ended with {code}: {words}", code=done.returncode, words=words)
     try:
         return from_json(Location, json.loads(done.stdout)["traces"][0]["location"])
     except (ValueError, TypeError, LookupError, CodecError) as exc:

@@ -24,6 +24,7 @@ EXT_KEY_USAGE = "2.5.29.37"
 INHIBIT_ANY_POLICY = "2.5.29.54"
 AUTHORITY_INFO_ACCESS = "1.3.6.1.5.5.7.1.1"
 SIGNED_CERTIFICATE_TIMESTAMPS = "1.3.6.1.4.1.11129.2.4.2"
+"""Inside the certificate itself (RFC 6962, 3.3)."""
 
 KEY_USAGES = (
     "digital_signature",

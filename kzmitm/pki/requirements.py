@@ -11,6 +11,7 @@ from typing import Any
 
 from kzmitm.pki import schema as s
 from kzmitm.pki.entries import Document
+from kzmitm.pki.extensions import SIGNED_CERTIFICATE_TIMESTAMPS
 from kzmitm.pki.fields import SANRelation, SerialRelation, SubjectRelation, ValidityRelation
 from kzmitm.pki.product_traits import ProductTraits, build_traits, check_traits
 from kzmitm.pki.relations import MAX_LISTED, FieldRelations
@@ -30,7 +31,7 @@ EXTENSIONS = {
     "ext_key_usage": "2.5.29.37",
     "key_usage": "2.5.29.15",
     "netscape_comment": "2.16.840.1.113730.1.13",
-    "signed_certificate_timestamps": "1.3.6.1.4.1.11129.2.4.2",
+    "signed_certificate_timestamps": SIGNED_CERTIFICATE_TIMESTAMPS,
     "subject_alt_name": "2.5.29.17",
     "subject_key_identifier": "2.5.29.14",
 }

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from kzmitm.model.certificate import Certificate
 from kzmitm.model.measurement import ControlEntry
+from kzmitm.pki.extensions import SIGNED_CERTIFICATE_TIMESTAMPS
 from kzmitm.pki.report import PathStatus
 from kzmitm.verdict.handshake import PROVEN_INTERMEDIATE, HandshakeFacts, Judging, State, validate
 
@@ -17,10 +18,8 @@ MAX_CONTROL_CHAINS = 32
 MAX_AGE = timedelta(days=60)
 """Leaves of 90 days, the commonest, are renewed after 60: what was seen before that may be gone for good."""
 
-_SCT_LIST = "1.3.6.1.4.1.11129.2.4.2"
-"""Signed certificate timestamps inside the certificate (RFC 6962, 3.3)."""
 _SCT_STAPLE = bytes.fromhex("2b06010401d679020405")
-"""The same inside an OCSP response: 1.3.6.1.4.1.11129.2.4.5 as DER content octets."""
+"""Signed certificate timestamps inside an OCSP response: 1.3.6.1.4.1.11129.2.4.5 as DER content octets."""
 _SIGNED_CERTIFICATE_TIMESTAMP = 18
 """The TLS extension type (RFC 6962, 3.3.1)."""
 
@@ -139,7 +138,7 @@ def anomalies(handshake: HandshakeFacts, control: ControlFacts) -> tuple[str, ..
     observation = handshake.observation
     found = []
     logged = (
-        any(oid == _SCT_LIST for oid, _ in handshake.chain[0].extensions)
+        any(oid == SIGNED_CERTIFICATE_TIMESTAMPS for oid, _ in handshake.chain[0].extensions)
         or _SIGNED_CERTIFICATE_TIMESTAMP in observation.server_extensions
         or _SCT_STAPLE in observation.ocsp_staple
     )

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from kzmitm.lab.certificates.look_alike import LookAlikeCA
 from kzmitm.lab.certificates.pki import ec_key
 from kzmitm.lab.console.comparison import compare, remarks
-from kzmitm.lab.console.fields import MAX_PARTS, SCT_LIST, fields_of
+from kzmitm.lab.console.fields import MAX_PARTS, fields_of
+from kzmitm.pki.extensions import SIGNED_CERTIFICATE_TIMESTAMPS
 
 HOST = "social.lab.test"
 
@@ -107,7 +108,7 @@ def test_a_field_of_very_many_parts_is_cut():
     "value", [b"", b"\x04\x00", b"\x04\x04\x00\x02\x00\x09", b"\x30\x00", b"\x04\x06\x00\x04\x00\x02\x00\x00"]
 )
 def test_malformed_timestamps_are_said(value):
-    extension = x509.UnrecognizedExtension(x509.ObjectIdentifier(SCT_LIST), value)
+    extension = x509.UnrecognizedExtension(x509.ObjectIdentifier(SIGNED_CERTIFICATE_TIMESTAMPS), value)
     said = fields_of([odd_certificate(extension=extension)])["Timestamps of logs (SCT)"]
     assert said in {("malformed",), ()}
 

@@ -7,15 +7,13 @@ from kzmitm.model.certificate import SHORT_NAMES, Certificate, Name, PublicKey
 from kzmitm.pki import der
 from kzmitm.pki.anatomy import Anatomy
 from kzmitm.pki.der import DERError
+from kzmitm.pki.extensions import SIGNED_CERTIFICATE_TIMESTAMPS
 from kzmitm.pki.parse import dissect
 from kzmitm.report.language import _
 from kzmitm.report.safe import harmless
 
 MAX_PARTS = 24
 """Shown of one field; no honest certificate of the laboratory has as many names, and a screen ends."""
-
-SCT_LIST = "1.3.6.1.4.1.11129.2.4.2"
-"""RFC 6962, 3.3."""
 LOG_ID = slice(1, 33)
 """Where a timestamp names its log (RFC 6962, 3.2)."""
 MAX_SCTS = 16
@@ -33,7 +31,7 @@ EXTENSIONS = {
     "1.3.6.1.5.5.7.1.1": "Authority Information Access",
     "1.3.6.1.5.5.7.1.24": "TLS Feature",
     "2.16.840.1.113730.1.13": "Netscape Comment",
-    SCT_LIST: "Signed Certificate Timestamps",
+    SIGNED_CERTIFICATE_TIMESTAMPS: "Signed Certificate Timestamps",
 }
 ALGORITHMS = {
     "1.2.840.113549.1.1.5": "RSA with SHA-1",
@@ -121,7 +119,7 @@ def _extensions(leaf: Certificate) -> list[str]:
 
 
 def _timestamps(anatomy: Anatomy) -> tuple[str, ...]:
-    value = anatomy.values.get(SCT_LIST)
+    value = anatomy.values.get(SIGNED_CERTIFICATE_TIMESTAMPS)
     if value is None:
         return ()
     try:

@@ -266,12 +266,17 @@ def case_of(
     if not ders:
         return Case(situation, None)
     facts = facts_by_name(ders, judging)(situation.name or situation.host)
-    top = facts.chain[-1]
-    vouched = vouchers.vouch_for(facts.chain, judging.cache) or is_of_store(top, judging.store)
-    return Case(situation, facts, vouched)
+    return Case(situation, facts, is_vouched_for(facts.chain, vouchers, judging.store, judging.cache))
 
 
-def is_of_store(found: Certificate, store: TrustStore) -> bool:
+def is_vouched_for(
+    chain: Sequence[Certificate], vouchers: Vouchers, store: TrustStore, cache: CertificateCache
+) -> bool:
+    """What `Case.is_vouched_for` says, as far as the chain itself tells."""
+    return vouchers.vouch_for(chain, cache) or _is_of_store(chain[-1], store)
+
+
+def _is_of_store(found: Certificate, store: TrustStore) -> bool:
     """Name and key are those of a root of the store: a certificate that another root, perhaps gone, gave it.
 
     Old probes keep such a one (AddTrust in 2020, DST Root CA X3 in 2021 and 2024); its key is public's.

@@ -22,7 +22,7 @@ from kzmitm.ooni.archive.cases import (
     Situation,
     Vouchers,
     facts_by_name,
-    is_of_store,
+    is_vouched_for,
 )
 from kzmitm.ooni.archive.failures import Kind
 from kzmitm.ooni.archive.grounds import Grounds
@@ -183,11 +183,7 @@ class _Bench:
             yield Case(situation, facts, vouched)
 
     def _is_vouched_for(self, chain: tuple[Certificate, ...], *, shown: bool) -> bool:
-        return (
-            shown
-            or self._vouchers.vouch_for(chain, self._cache)
-            or is_of_store(chain[-1], self._grounds.store)
-        )
+        return shown or is_vouched_for(chain, self._vouchers, self._grounds.store, self._cache)
 
 
 class _Turns:
